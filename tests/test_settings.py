@@ -1,0 +1,310 @@
+"""The settings file: what it may say, and how it is told what is wrong with it."""
+
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chalicelib import settings
+from chalicelib.settings import Wrong, load
+
+EXAMPLE = Path(settings.__file__).with_name("glasses.example.toml")
+
+GOOD = """
+report_from = "break-glass@example.com"
+cloudtrail_log_group = "trail"
+[defaults]
+report_to = ["security@example.com"]
+[glass.prod]
+account = "111122223333"
+permission_set = "Admin"
+may = ["Alice@Example.com", "group:On call"]
+"""
+
+
+def mistakes(toml: str | Path, **environ: str) -> tuple[str, ...]:
+    with pytest.raises(Wrong) as raised:
+        load(environ, toml)
+    return raised.value.mistakes
+
+
+def in_glass(line: str) -> str:
+    return GOOD + line + "\n"
+
+
+def test_the_example_needs_no_change_to_load():
+    loaded = load({}, EXAMPLE)
+    prod = loaded.glass("prod")
+    assert prod is not None
+    assert prod.duration == timedelta(hours=1)
+    assert prod.extend == timedelta(minutes=30)
+    assert prod.report_to == ("security@example.com", "oncall@example.com")
+    assert prod.groups == ("sre",)
+    assert prod.channel == "C0INCIDENTS"
+    assert loaded.table == "break-glass"
+    assert loaded.reconcile == "report"
+
+
+def test_a_glass_takes_from_the_defaults_what_it_does_not_say():
+    glass = load({}, GOOD).glasses["prod"]
+    assert glass.report_to == ("security@example.com",)
+    assert glass.duration == timedelta(hours=1)
+    assert glass.report_after == timedelta(minutes=15)
+    assert glass.extend is None
+    assert glass.channel == ""
+
+
+def test_people_are_compared_without_regard_to_case():
+    assert load({}, GOOD).glasses["prod"].may == ("alice@example.com", "group:On call")
+
+
+def test_glasses_are_found_by_their_very_name_and_by_account():
+    loaded = load({}, GOOD)
+    assert loaded.glass("Prod") is None
+    assert [glass.name for glass in loaded.glasses_on("111122223333")] == ["prod"]
+    assert loaded.glasses_on("999999999999") == ()
+
+
+def test_every_mistake_is_named_at_once():
+    found = mistakes(
+        """
+        report_from = "nobody"
+        cloudtrail_log_grup = "trail"
+        reconcile = "shout"
+        [defaults]
+        duration = "1 hour"
+        account = "111122223333"
+        [glass.Prod]
+        account = 111122223333
+        permission_set = "arn:aws:sso:::permissionSet/nonsense"
+        may = ["bob", "group:", "everyone"]
+        report_to = []
+        channel = "#incidents"
+        repot_after = "5m"
+        [glass.empty]
+        [people]
+        alice = "alice@example.com"
+        U012ABC = "alice"
+        """,
+        BREAK_GLASS_TABLE="x",
+        SLACK_API_URL="http://evil.example.com/api/",
+    )
+    text = "\n".join(found)
+    for part in (
+        "set cloudtrail_log_group; see README",
+        'report_from: "nobody" is no e-mail address',
+        "cloudtrail_log_grup: unknown; did you mean cloudtrail_log_group?",
+        'reconcile: "shout" is no way to reconcile',
+        '[defaults] duration: "1 hour" is no duration; write "1h", "90m" or "45s"',
+        "[defaults] account: belongs to one glass",
+        "[glass.Prod] is no name",
+        "[glass.Prod] account: 111122223333 is no account id; write its 12 digits in quotes",
+        "[glass.Prod] permission_set:",
+        '[glass.Prod] may: "bob" is nobody',
+        '[glass.Prod] may: "group:" is nobody',
+        "[glass.Prod] report_to: [] is no list with something in it",
+        '[glass.Prod] channel: "#incidents" is no channel',
+        "[glass.Prod] repot_after: unknown; did you mean report_after?",
+        "[glass.empty] set account, permission_set, may and report_to",
+        "[people] alice: is no Slack user's id",
+        '[people] U012ABC: "alice" is no e-mail address',
+        'BREAK_GLASS_TABLE: "x" is no table\'s name',
+        'SLACK_API_URL: "http://evil.example.com/api/" is no address',
+    ):
+        assert part in text
+    assert len(found) == 19
+
+
+def test_a_wrong_default_is_named_once_not_for_every_glass():
+    toml = GOOD.replace("[glass.prod]", 'duration = "soon"\n[glass.prod]')
+    assert mistakes(toml) == (
+        '[defaults] duration: "soon" is no duration; write "1h", "90m" or "45s"',
+    )
+
+
+def test_an_empty_file_says_what_to_set():
+    assert mistakes("") == (
+        "set report_from, cloudtrail_log_group and a [glass.*] table; see README, “Configure”",
+    )
+
+
+def test_toml_that_does_not_parse_is_named_with_its_line():
+    (mistake,) = mistakes('report_from = "a@example.com"\n[glass.prod\n')
+    assert mistake.startswith("glasses.toml: ")
+    assert "line 2" in mistake
+
+
+def test_a_missing_file_says_what_to_copy(tmp_path):
+    (mistake,) = mistakes(tmp_path / "glasses.toml")
+    assert "copy glasses.example.toml" in mistake
+
+
+def test_a_file_that_is_no_utf8_is_named_with_its_line(tmp_path):
+    path = tmp_path / "glasses.toml"
+    path.write_bytes(b"# one\n# \xff\n")
+    assert mistakes(path) == ("glasses.toml: is not UTF-8 text (at line 2)",)
+
+
+def test_windows_line_ends_and_a_byte_order_mark_are_fine(tmp_path):
+    path = tmp_path / "glasses.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert load({}, path).glass("prod")
+
+
+def test_two_glasses_may_not_open_the_same_door():
+    # The original project's button names account and permission set, not the glass.
+    (mistake,) = mistakes(
+        GOOD + '[glass.again]\naccount = "111122223333"\npermission_set = "Admin"\n'
+        'may = ["everyone"]\n'
+    )
+    assert mistake.startswith("[glass.again] opens the same account and permission set as")
+
+
+def test_everyone_stands_alone():
+    toml = GOOD.replace('"group:On call"', '"everyone"')
+    (mistake,) = mistakes(toml)
+    assert '"everyone" stands beside others' in mistake
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1h", 3600), ("90m", 5400), ("45s", 45), ("1h30m", 5400), ("12h", 43200), ("1s", 1)],
+)
+def test_durations_are_read(text, seconds):
+    glass = load({}, in_glass(f'duration = "{text}"')).glasses["prod"]
+    assert glass.duration == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "text", ['""', '"h"', '"1"', "60", '"-1h"', '"0s"', '"13h"', '"1d"', '"٣h"', '"1h "', "true"]
+)
+def test_what_is_no_duration_or_out_of_bounds_is_refused(text):
+    (mistake,) = mistakes(in_glass(f"duration = {text}"))
+    assert mistake.startswith("[glass.prod] duration: ")
+
+
+def test_a_report_may_come_at_once_or_a_day_later_not_more():
+    assert load({}, in_glass('report_after = "0s"')).glasses["prod"].report_after == timedelta(0)
+    assert load({}, in_glass('report_after = "24h"')).glasses["prod"].report_after.days == 1
+    assert "too long" in mistakes(in_glass('report_after = "25h"'))[0]
+
+
+def test_a_mail_has_fifty_recipients_at_most():
+    def to(count: int) -> str:
+        return in_glass(f"report_to = {[f'p{n}@example.com' for n in range(count)]}")
+
+    assert len(load({}, to(50)).glasses["prod"].report_to) == 50
+    assert "51 addresses" in mistakes(to(51))[0]
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["a@b.com\\nBcc: x@y.com", "A <a@b.com>", "a@b.com,c@d.com", "a@b", "@b.com", "a b@c.com", ""],
+)
+def test_an_address_is_one_plain_address(address):
+    assert mistakes(in_glass(f'report_to = ["{address}"]'))
+
+
+@pytest.mark.parametrize("name", ["Admin", "a+b=c,d.e@f-g_h", "A" * 32])
+def test_permission_sets_go_by_their_name(name):
+    toml = GOOD.replace('"Admin"', f'"{name}"')
+    assert load({}, toml).glasses["prod"].permission_set == name
+
+
+def test_permission_sets_go_by_their_arn():
+    arn = "arn:aws:sso:::permissionSet/ssoins-1234567890abcdef/ps-1234567890abcdef"
+    toml = GOOD.replace('"Admin"', f'"{arn}"')
+    assert load({}, toml).glasses["prod"].permission_set == arn
+
+
+@pytest.mark.parametrize("name", ["", "A" * 33, "a b", "Ädmin", "arn:aws:iam::1:role/x"])
+def test_what_names_no_permission_set_is_refused(name):
+    (mistake,) = mistakes(GOOD.replace('"Admin"', f'"{name}"'))
+    assert mistake.startswith("[glass.prod] permission_set: ")
+
+
+@pytest.mark.parametrize(
+    "toml",
+    [
+        "glass = 3",
+        "[[glass]]",
+        "[glass]\nprod = 1",
+        "people = []",
+        "defaults = 1",
+        "[glasses.prod]\naccount = '1'",
+    ],
+)
+def test_a_table_that_is_none_is_a_mistake_not_a_crash(toml):
+    assert mistakes(toml)
+
+
+def test_the_environment_can_move_everything_technical():
+    loaded = load(
+        {
+            "BREAK_GLASS_TABLE": "bg-2",
+            "BREAK_GLASS_QUEUE": "bg-2",
+            "BREAK_GLASS_SECRETS": "/teams/bg",
+            "SLACK_API_URL": "http://127.0.0.1:9999/api",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+        },
+        GOOD,
+    )
+    assert (loaded.table, loaded.queue, loaded.secrets) == ("bg-2", "bg-2", "/teams/bg")
+    assert loaded.slack_api_url == "http://127.0.0.1:9999/api/"
+    assert loaded.region == "eu-west-1"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://slack.com/api/",
+        "https://slack.com@evil.example.com/",
+        "https://slack.com/api/?x=1",
+        "ftp://slack.com/",
+        "slack.com",
+        "http://127.0.0.1.evil.example.com/",
+    ],
+)
+def test_the_bot_token_goes_nowhere_in_the_clear(url):
+    assert mistakes(GOOD, SLACK_API_URL=url)
+
+
+def test_the_settings_table_has_every_setting():
+    text = settings.table()
+    for key in (*settings.TOP, *settings.GLASS, *settings.ENVIRONMENT):
+        assert f"| `{key.name}` | {key.says} | {key.otherwise} |" in text
+    assert "| `report_from` |" in text and "| must be set |" in text
+
+
+def test_settings_cannot_be_changed():
+    loaded = load({}, GOOD)
+    with pytest.raises(TypeError):
+        loaded.glasses["x"] = loaded.glasses["prod"]  # type: ignore[index]
+
+
+def test_settings_are_light_to_import():
+    # The route reads them within Slack's three seconds, from a cold start.
+    script = "import sys, chalicelib.settings; print(*sorted(sys.modules))"
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"boto3", "botocore", "slack_sdk", "pynamodb", "difflib", "json"} & set(loaded)
+
+
+_plain = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=8,
+)
+
+
+@given(key=st.sampled_from([*settings.TOP, *settings.GLASS]), value=_plain)
+def test_no_value_of_any_setting_is_a_crash(key, value):
+    try:
+        key.read(value)
+    except ValueError as error:
+        assert error.args
