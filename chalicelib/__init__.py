@@ -1,0 +1,1 @@
+"""Break Glass: emergency access to an AWS account that always closes behind you."""

@@ -1,0 +1,729 @@
+"""advance(): the only way a session moves. Read its rows, decide, claim, do, write; again.
+
+The rules are those of docs/protocol.md and are numbered as there (A1 … A5). Each look starts from
+the rows alone, so it does not matter who looks, how often, how late, or who died half-way.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib import messages, policy
+from chalicelib.machine import Duty, Event, State
+from chalicelib.ports import (
+    Call,
+    Chat,
+    Clock,
+    Directory,
+    DoorTaken,
+    Gone,
+    IdentityCenter,
+    Journal,
+    Mail,
+    Post,
+    Refused,
+    Reports,
+    Stale,
+    Store,
+    Trail,
+    Trouble,
+    Unavailable,
+    Unknown,
+    WakeUps,
+)
+from chalicelib.session import (
+    RESPONSE_URL_LIVES,
+    RESPONSE_URL_USES,
+    Glass,
+    PermissionSet,
+    Session,
+    asks,
+    escalates_at,
+    next_look,
+    scheduled,
+    wished,
+)
+
+UNKNOWN = "?"  # of a call: claimed, and what came of it not recorded
+REFUSED = "refused"
+DONE = "done"
+
+CALL_TAKES = timedelta(seconds=8)  # the longest that one create or delete may take, to the last byte
+NETWORK = timedelta(seconds=3)  # what was sent before a worker died may still arrive
+SKEW = timedelta(seconds=2)  # between any two workers' clocks
+HASTE = timedelta(seconds=1)  # so close to a deadline a worker waits for it instead of leaving
+LISTING_LAG = timedelta(seconds=20)  # how long a listing may hide what has succeeded
+QUERY_TAKES = timedelta(minutes=2)  # then the trail is asked anew
+REPORTS_FOR = timedelta(seconds=60)  # how long sending a report keeps others from sending it too
+TELLS_FOR = 100  # tries, about a day
+EXTENSIONS = 1
+POLL = timedelta(seconds=1)
+SLOW = 3  # tries, after which the person hears that it takes long
+NO_CALL = Call("NONE")
+STEPS = 100  # of one look; never reached, unless something moves in a circle
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a session: from which side, and how long the worker at hand may still live.
+
+    `patience` is for the side that may be alone: it waits in place for what is due so soon.
+    """
+
+    side: str  # queue | sweep | stream
+    remaining: Callable[[], timedelta]
+    patience: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everything that the runner needs from outside."""
+
+    store: Store
+    identity_center: IdentityCenter
+    directory: Directory
+    chat: Chat
+    trail: Trail
+    post: Post
+    wakeups: WakeUps
+    clock: Clock
+    journal: Journal
+    token: Callable[[], str]  # a fresh claim's
+    reports: Reports
+
+
+@dataclass(frozen=True, slots=True)
+class Glasses:
+    """What the runner reads of the settings, at the moment of deciding only."""
+
+    by_name: dict[str, Glass]
+    people: dict[str, str]  # Slack user id → e-mail
+
+
+class Runner:
+    """Moves sessions. `advance` may be called for any session, at any time, any number of times."""
+
+    def __init__(self, outside: Outside, glasses: Glasses) -> None:
+        self.store = outside.store
+        self.identity_center = outside.identity_center
+        self.directory = outside.directory
+        self.chat = outside.chat
+        self.trail = outside.trail
+        self.post = outside.post
+        self.wakeups = outside.wakeups
+        self.clock = outside.clock
+        self.journal = outside.journal
+        self.token = outside.token
+        self.reports = outside.reports
+        self.glasses = glasses
+        self._duties = {
+            Duty.DECIDE: self._decide,
+            Duty.GRANT: self._grant,
+            Duty.REVOKE: self._revoke,
+            Duty.REPORT: self._report,
+            Duty.CONCLUDE: self._report,
+        }
+
+    def advance(self, session_id: str, look: Look) -> None:
+        """Does what the session asks for, step by step, until there is nothing but to wait."""
+        patience = look.patience
+        for _ in range(STEPS):
+            rest = self.step(session_id, look)
+            if rest is None:
+                return
+            wait = rest.until - self.clock.now()
+            if wait <= timedelta(0):
+                if look.remaining() < CALL_TAKES:
+                    return  # look_at has come already, so the sweep goes on from here
+                continue
+            if wait <= HASTE and rest.exact or wait <= patience:
+                self.clock.sleep(wait)
+                patience -= wait
+                continue
+            return
+        self.journal("error", "a session moves in a circle", session=session_id)
+
+    def step(self, session_id: str, look: Look) -> "Rest | None":
+        """One turn: read, decide, act, write. When to look again, or None for never."""
+        try:
+            session, leased = self.store.read(session_id)  # A1
+            if session is None:
+                return None
+            now = self.clock.now()
+            ask = asks(session, leased, now)
+            if isinstance(ask, Event):
+                return self._happened(session, ask, now, look)
+            if wished(session) and not _resting(session, now):
+                return self._decide_wish(session, now, look)
+            if ask is not None:
+                return self._duties[ask](session, now, look)
+            if _reached(escalates_at(session), now):
+                return self._escalate(session, now)
+            if session.owed and _reached(session.tell_at or now, now):
+                return self._tell(session, now)
+            return self._leave(session, now)
+        except Stale:  # A2: drop everything
+            return Rest(self.clock.now())
+
+    # What time and the lease bring -----------------------------------------------------------
+
+    def _happened(
+        self, session: Session, event: Event, now: datetime, look: Look, **changes: Any
+    ) -> "Rest | None":
+        """Writes an event; what goes with it is said in one place, here."""
+        match event:
+            case Event.EXPIRED | Event.ENDED | Event.LEASE_GONE | Event.GRANT_FAILED:
+                changes = {
+                    "ended_at": now,
+                    "ended_how": str(event),
+                    "ended_look": look.side,
+                    "revoke_call": "",
+                } | changes
+            case Event.WAITED_TOO_LONG:
+                minutes = "It could not be decided in time, so no access will come."
+                changes = {"reason": minutes, "denied_at": now, "owed": ("denied",)} | changes
+        return self._write(session.entered(event, now, look.side, **changes), now)
+
+    # REQUESTED -------------------------------------------------------------------------------
+
+    def _decide(self, session: Session, now: datetime, look: Look) -> "Rest | None":
+        """Who this is, whether they may; then session, door and lease in one write.
+
+        Safe to repeat: nothing outside is touched, and the write needs the version and the door.
+        """
+        try:
+            known = self._known(session)
+            if isinstance(known, str):
+                return self._deny(session, known, now, look)
+            session = known
+            holder_id = self.store.holder(session.access)
+            if holder_id is not None:
+                holder, _ = self.store.read(holder_id)
+                if holder is None or not holder.live:  # mended: nobody is behind this door
+                    self.journal("warning", "a door without a session", door=session.access.key)
+                    self.store.free(session.access, holder_id)
+                    return Rest(now)
+                if holder.state is State.REVOKING:  # free in seconds
+                    return self._try_later(session, now, "the access is just being taken back")
+                return self._deny(session, messages.already_open(holder), now, look)
+        except Trouble as trouble:
+            return self._try_later(session, now, str(trouble))
+        now = self.clock.now()  # the deadline counts from here, not from before the look-ups
+        if session.wait_until is not None and now >= session.wait_until:
+            return Rest(now)
+        allowed = session.entered(
+            Event.ALLOWED, now, look.side, allowed_at=now, deadline=now + session.duration
+        )
+        try:
+            self.store.allow(scheduled(allowed, now)[0])
+        except DoorTaken:
+            pass  # by another since we looked: look who it is
+        except Unavailable as trouble:
+            return self._try_later(session, now, str(trouble))
+        return Rest(now)
+
+    def _known(self, session: Session) -> Session | str:
+        """The session with who and what it is about, or why it is refused. Raises Trouble."""
+        found = self._glass(session)
+        if found is None:
+            return messages.no_such_glass(session)
+        glass, permission_set = found
+        email = self._email(session.slack_user)
+        if email is None:
+            return messages.no_email(session)
+        session = session.with_(glass=glass.name, email=email, person=email)
+        person = self.directory.person(email)
+        if person is None:
+            return messages.no_person(session)
+        if permission_set is None:
+            return messages.no_permission_set(glass)
+        session = session.with_(
+            name=person.name,
+            user_name=person.user_name,
+            principal_id=person.principal_id,
+            account_id=glass.account_id,
+            account_name=glass.account_name,
+            permission_set=permission_set.name,
+            permission_set_arn=permission_set.arn,
+            duration=glass.duration,
+            tail=permission_set.session_duration,
+            extend=glass.extend or timedelta(0),
+            report_to=glass.report_to,
+            report_after=glass.report_after,
+            channel=glass.channel,
+        )
+        refusal = self._refusal(glass, email, person.principal_id)
+        return refusal or session
+
+    def _glass(self, session: Session) -> tuple[Glass, PermissionSet | None] | None:
+        """The glass that was pressed; by account and permission set where no name was given."""
+        if session.glass:
+            glass = self.glasses.by_name.get(session.glass)
+            if glass is None:
+                return None
+            return glass, self.identity_center.permission_set(glass.permission_set)
+        for glass in self.glasses.by_name.values():
+            if glass.account_id == session.account_id:
+                found = self.identity_center.permission_set(glass.permission_set)
+                if found is not None and found.arn == session.permission_set_arn:
+                    return glass, found
+        return None
+
+    def _email(self, slack_user: str) -> str | None:
+        return self.glasses.people.get(slack_user) or self.chat.email(slack_user)
+
+    def _refusal(self, glass: Glass, email: str, principal_id: str) -> str | None:
+        groups: frozenset[str] = frozenset()
+        if glass.groups and not policy.named(glass, email):
+            groups = self.directory.groups_of(principal_id, glass.groups)
+        return policy.refusal(glass, email, groups)
+
+    def _deny(self, session: Session, reason: str, now: datetime, look: Look) -> "Rest | None":
+        return self._happened(
+            session, Event.REFUSED, now, look, reason=reason, denied_at=now, owed=("denied",)
+        )
+
+    # GRANTING --------------------------------------------------------------------------------
+
+    def _grant(self, session: Session, now: datetime, look: Look) -> "Rest | None":
+        """Asks for the assignment, once it is sure that it is ours to ask for.
+
+        Safe to repeat: whether it stood before us is observed once, and nothing is asked again
+        while an earlier call may still land.
+        """
+        try:
+            if session.standing == "":
+                if self._another_lives(session):
+                    reason = "Another session holds this access."
+                    return self._happened(session, Event.GRANT_FAILED, now, look, reason=reason)
+                if self.identity_center.assigned(session.access):
+                    return self._granted(session, now, look, standing="yes")
+                return self._create(session, look)
+            call = self._settled(session, session.grant_call)
+            if call is None:
+                return self._poll(session, now, session.grant_asked_at)
+            if self.identity_center.assigned(session.access):
+                return self._granted(session, now, look)
+        except Unavailable as trouble:
+            return self._try_later(session, now, str(trouble))
+        if session.grant_call == REFUSED:
+            return self._happened(session, Event.GRANT_FAILED, now, look, reason=session.last_error)
+        if call.failed:
+            return self._try_later(session, now, call.reason or "it failed", grant_call="")
+        if call.succeeded and not _reached(_after(session.grant_asked_at, LISTING_LAG), now):
+            return self._poll(session, now, session.grant_asked_at)
+        return self._create(session, look)
+
+    def _another_lives(self, session: Session) -> bool:
+        """Looked for after the door was taken: a door deleted by hand proves nothing."""
+        for other_id in self.store.living(session.access):
+            if other_id != session.id:
+                other, _ = self.store.read(other_id)
+                if other is not None and other.live and other.access == session.access:
+                    return True
+        return False
+
+    def _create(self, session: Session, look: Look) -> "Rest | None":
+        now = self.clock.now()  # the look-ups took time: the deadline may have passed
+        if _reached(session.deadline, now):
+            return Rest(now)
+        asked = {"standing": "no", "grant_call": UNKNOWN, "grant_asked_at": now}
+        claimed = self._claim(session, now, look, **asked)
+        if claimed is None:
+            return self._leave(session, now)
+        try:
+            request_id = self.identity_center.create(session.access)
+        except Refused as refused:
+            answer = REFUSED if refused.lasting else ""
+            return self._outcome(claimed, str(refused), grant_call=answer)
+        except Unknown as unknown:
+            return self._unknown(claimed, unknown)
+        return self._outcome(claimed, grant_call=request_id)
+
+    def _granted(
+        self, session: Session, now: datetime, look: Look, standing: str = "no"
+    ) -> "Rest | None":
+        owed = ("granted", "card") if session.channel else ("granted",)
+        return self._happened(
+            session,
+            Event.GRANTED,
+            now,
+            look,
+            standing=standing,
+            grant_call="",  # settled: nothing of ours can still land
+            granted_at=now,
+            owed=owed,
+        )
+
+    # REVOKING --------------------------------------------------------------------------------
+
+    def _revoke(self, session: Session, now: datetime, look: Look) -> "Rest | None":
+        """Takes the assignment back, and says REVOKED only when nothing can bring it back.
+
+        Safe to repeat: nothing is deleted that stood before us, a delete of what is gone changes
+        nothing, and every call of ours is settled before the next is made. Never gives up.
+        """
+        if session.standing != "no":  # nothing of ours to take back
+            return self._release(session, now, look)
+        gone = session.revoke_call == DONE
+        changes: dict[str, Any] = {}
+        try:
+            if self._settled(session, session.grant_call) is None:
+                return self._poll(session, now, session.grant_asked_at)
+            if not gone:
+                call = self._settled(session, session.revoke_call, deletion=True)
+                if call is None:
+                    return self._poll(session, now, session.revoke_asked_at)
+                if call.failed:
+                    return self._try_later(session, now, call.reason or "it failed", revoke_call="")
+                if not call.succeeded:
+                    return self._delete(session, look)
+                changes["revoke_succeeded_at"] = session.revoke_succeeded_at or now
+            if self.identity_center.assigned(session.access):
+                text = "the delete succeeded, and the assignment is still listed"
+                return self._try_later(session, now, text, revoke_call="", **changes)
+        except Unavailable as trouble:
+            return self._try_later(session, now, str(trouble))
+        return self._release(session, now, look, **changes)
+
+    def _delete(self, session: Session, look: Look) -> "Rest | None":
+        now = self.clock.now()
+        first = session.revoke_first_asked_at is None
+        claimed = self._claim(
+            session,
+            now,
+            look,
+            revoke_call=UNKNOWN,
+            revoke_asked_at=now,
+            revoke_first_asked_at=session.revoke_first_asked_at or now,
+            revoke_look=look.side if first else session.revoke_look,
+            lag_asked=_seconds(session.over_since, now) if first else session.lag_asked,
+        )
+        if claimed is None:
+            return self._leave(session, now)
+        try:
+            request_id = self.identity_center.delete(session.access)
+        except Gone:
+            return self._outcome(claimed, revoke_call=DONE)
+        except Refused as refused:
+            return self._outcome(claimed, str(refused), revoke_call="")
+        except Unknown as unknown:
+            return self._unknown(claimed, unknown)
+        return self._outcome(claimed, revoke_call=request_id)
+
+    def _release(self, session: Session, now: datetime, look: Look, **changes: Any) -> "Rest | None":
+        """REVOKED: the only moment at which the door is free again."""
+        now = self.clock.now()
+        released = session.entered(
+            Event.REVOKED,
+            now,
+            look.side,
+            gone_at=now,
+            gone_look=look.side,
+            lag_gone=_seconds(session.over_since, now),
+            report_at=now + session.report_after,
+            busy_until=None,
+            busy_token="",
+            last_error="",
+            owed=(*session.owed, *messages.news_of_the_end(session)),
+            **changes,
+        )
+        self.store.release(scheduled(released, now)[0])
+        return Rest(now)
+
+    # What both calls share ---------------------------------------------------------------------
+
+    def _settled(self, session: Session, call: str, *, deletion: bool = False) -> Call | None:
+        """What became of our call; None while it may still land. Raises Unavailable.
+
+        Without a request id we ask for every request in progress, and whose each is.
+        """
+        if call in ("", REFUSED, DONE):
+            return NO_CALL
+        asked_at = session.revoke_asked_at if deletion else session.grant_asked_at
+        aws = self.identity_center
+        if call == UNKNOWN:
+            since = (asked_at or session.asked_at) - SKEW
+            in_progress = aws.deleting if deletion else aws.creating
+            return None if in_progress(session.access, since) else NO_CALL
+        status = aws.deletion(call) if deletion else aws.creation(call)
+        return None if status.in_progress else status
+
+    def _claim(
+        self, session: Session, now: datetime, look: Look, **changes: Any
+    ) -> Session | None:
+        """A4: nobody else acts on the session until we can no longer be acting. None: no time."""
+        left = look.remaining()
+        if left < CALL_TAKES:
+            return None
+        claimed = session.with_(
+            busy_until=now + left + NETWORK + SKEW, busy_token=self.token(), **changes
+        )
+        self.store.write(claimed.with_(look_at=claimed.busy_until))
+        return claimed.with_(version=session.version + 1)
+
+    def _outcome(self, claimed: Session, error: str = "", **changes: Any) -> "Rest | None":
+        """A5: what the call came to; where another has written meanwhile, by our token."""
+        now = self.clock.now()
+        if error:
+            changes |= {"tries": claimed.tries + 1, "last_error": error}
+            self.journal("warning", "refused", session=claimed.id, error=error)
+        changes |= {"busy_until": None, "busy_token": ""}
+        retry_at = now + (_backoff(claimed.tries) if error else POLL)
+        try:
+            return self._write(claimed.with_(**changes, retry_at=retry_at), now)
+        except Stale:
+            self.store.outcome(claimed.id, claimed.busy_token, changes)
+            return Rest(now)
+
+    def _unknown(self, claimed: Session, unknown: Unknown) -> "Rest | None":
+        """The call may have been accepted: the claim stands until it runs out by itself."""
+        self.journal("warning", "outcome unknown", session=claimed.id, error=str(unknown))
+        return self._leave(claimed, self.clock.now())
+
+    # Reports -----------------------------------------------------------------------------------
+
+    def _report(self, session: Session, now: datetime, look: Look) -> "Rest | None":
+        """Asks the trail, then mails what it says. Safe to repeat: the same words once more."""
+        if session.granted_at is None and session.standing == "":
+            return self._happened(session, Event.CONCLUDED, now, look, concluded_at=now)
+        try:
+            overdue = _reached(_after(session.trail_query_at, QUERY_TAKES), now)
+            if not session.trail_query or overdue:
+                query = self.trail.ask(session, now)
+                asked = session.with_(trail_query=query, trail_query_at=now, retry_at=now + POLL)
+                return self._write(asked, now)
+            answer = self.trail.answer(session.trail_query)
+            if answer is None:
+                return self._poll(session, now, session.trail_query_at)
+            claimed = session.with_(busy_until=now + REPORTS_FOR, busy_token=self.token())
+            self.store.write(claimed.with_(look_at=claimed.busy_until))
+            session = claimed.with_(version=session.version + 1, busy_until=None, busy_token="")
+            report = self.reports.make(session, answer, now)
+            if report.mail is not None:
+                self.post.send(report.mail)
+        except (Unavailable, Refused) as trouble:
+            return self._try_later(session, now, str(trouble), trail_query="")
+        now = self.clock.now()
+        changes: dict[str, Any] = {
+            "trail_query": "",
+            "report_events": report.events,
+            "report_digest": report.digest,
+            "summary": report.summary,
+        }
+        if report.mail is not None and session.channel:
+            changes["owed"] = (*session.owed, "report")
+        if session.state is State.REPORTING:
+            changes["reported_at"] = now
+        until = session.credentials_until
+        if session.state is State.REPORTING and session.granted_at and until and session.tail:
+            conclude_at = max(until, now) + session.report_after
+            return self._happened(
+                session, Event.REPORTED, now, look, conclude_at=conclude_at, **changes
+            )
+        which = "second" if session.state is State.CONCLUDING and report.mail else "first"
+        return self._happened(
+            session, Event.CONCLUDED, now, look, concluded_at=now, report_final=which, **changes
+        )
+
+    # Wishes --------------------------------------------------------------------------------------
+
+    def _decide_wish(self, session: Session, now: datetime, look: Look) -> "Rest | None":
+        """*End now* and *Extend*: the route wrote down who and when; here is decided if they may."""
+        ending = session.end_asked_at is not None
+        asker = session.end_asked_by if ending else session.extend_asked_by
+        try:
+            who, refusal = self._may_touch(session, asker)
+        except Trouble as trouble:
+            return self._try_later(session, now, str(trouble))
+        if ending and refusal is None:
+            return self._happened(session, Event.ENDED, now, look, ended_by=who)
+        if ending:
+            answered = session.with_(end_asked_at=None, end_asked_by="")
+        else:
+            answered = session.with_(extend_asked_at=None, extend_asked_by="")
+            if refusal is None:
+                return self._extend(answered, now, look)
+        return self._write(answered.with_(owed=(*session.owed, f"refused:{asker}")), now)
+
+    def _may_touch(self, session: Session, slack_user: str) -> tuple[str, str | None]:
+        """Who it is, and why they may not: those whom the glass allows may, and the holder."""
+        if slack_user == session.slack_user:
+            return session.email, None
+        glass = self.glasses.by_name.get(session.glass)
+        email = self._email(slack_user)
+        person = self.directory.person(email) if email else None
+        if glass is None or email is None or person is None:
+            return slack_user, "nobody that the glass knows"
+        return email, self._refusal(glass, email, person.principal_id)
+
+    def _extend(self, session: Session, now: datetime, look: Look) -> "Rest | None":
+        """Moves deadline and lease together; only while both still stand."""
+        now = self.clock.now()
+        extendable = session.state is State.ACTIVE and session.extend
+        if not extendable or session.extended >= EXTENSIONS or _reached(session.deadline, now):
+            return self._write(session, now)
+        assert session.deadline is not None
+        extended = session.entered(
+            Event.EXTENDED,
+            now,
+            look.side,
+            deadline=session.deadline + session.extend,
+            extended=session.extended + 1,
+            owed=(*session.owed, *messages.news_of_an_extension(session)),
+        )
+        self.store.extend(scheduled(extended, now)[0])
+        return Rest(now)
+
+    # Telling ---------------------------------------------------------------------------------------
+
+    def _tell(self, session: Session, now: datetime) -> "Rest | None":
+        """Says what is owed, at least once. What fails for now is said later, the rest is not held."""
+        still: list[str] = []
+        changes: dict[str, Any] = {}
+        for news in session.owed:
+            try:
+                session = self._say(session, news, now)
+            except Unavailable as trouble:
+                still.append(news)
+                changes["last_error"] = str(trouble)
+            except Refused as refused:  # no try will help: the log keeps why
+                self.journal("warning", "cannot be told", session=session.id, news=news, error=str(refused))
+        if still and session.tell_tries < TELLS_FOR:
+            changes |= {
+                "tell_at": now + _backoff(session.tell_tries, most=timedelta(minutes=15)),
+                "tell_tries": session.tell_tries + 1,
+            }
+        else:
+            still = []
+            changes |= {"tell_at": None, "tell_tries": 0}
+        return self._write(session.with_(owed=tuple(still), **changes), self.clock.now())
+
+    def _say(self, session: Session, news: str, now: datetime) -> Session:
+        """One piece of news to whom it is for; the session with what that used up or made."""
+        kind, _, slack_user = news.partition(":")
+        if kind in messages.TO_PERSON:
+            return self._say_to_person(session, messages.TO_PERSON[kind](session), now)
+        if kind == "refused":
+            self.chat.post(slack_user, messages.refused_wish(session))
+        elif kind == "alarm_mail":
+            self.post.send(Mail(session.report_to, *messages.alarm_mail(session)))
+        elif kind == "card":
+            return session.with_(card_ts=self.chat.post(session.channel, messages.card(session)))
+        elif kind == "card_again":
+            if session.card_ts:
+                self.chat.update(session.channel, session.card_ts, messages.card(session))
+        elif kind in messages.TO_THREAD:
+            self.chat.post(session.channel, messages.TO_THREAD[kind](session), session.card_ts)
+        return session
+
+    def _say_to_person(self, session: Session, message: dict[str, Any], now: datetime) -> Session:
+        """Through the response_url while it lives, so that only they read it; then by the bot."""
+        lives = now < session.asked_at + RESPONSE_URL_LIVES
+        if session.response_url and lives and session.response_uses < RESPONSE_URL_USES:
+            used = session.with_(response_uses=session.response_uses + 1)
+            try:
+                self.chat.respond(session.response_url, message)
+                return used
+            except Refused:
+                session = used.with_(response_uses=RESPONSE_URL_USES)  # dead: the bot says it
+        self.chat.post(session.slack_user, message)
+        return session
+
+    def _escalate(self, session: Session, now: datetime) -> "Rest | None":
+        """A revoke or a report that does not get done is made known, again and again."""
+        late = _seconds(session.over_since, now)
+        self.journal(
+            "error",
+            f"{session.state} is not getting done",
+            session=session.id,
+            state=session.state,
+            tries=session.tries,
+            late_seconds=late,
+            error=session.last_error,
+        )
+        alarm = ("alarm", "alarm_mail") if session.channel else ("alarm_mail",)
+        owed = tuple(news for news in session.owed if not news.startswith("alarm")) + alarm
+        return self._write(
+            session.with_(alarms=session.alarms + 1, owed=owed, tell_at=None), now
+        )
+
+    # Leaving -----------------------------------------------------------------------------------------
+
+    def _try_later(self, session: Session, now: datetime, error: str, **changes: Any) -> "Rest | None":
+        """The duty stays to be done; the row keeps why, and how often it was tried."""
+        self.journal("warning", "try later", session=session.id, state=session.state, error=error)
+        tries = session.tries + 1
+        if session.state is State.GRANTING and tries == SLOW:
+            changes["owed"] = (*session.owed, "slow")
+        retry_at = now + _backoff(session.tries)
+        return self._write(
+            session.with_(tries=tries, last_error=error, retry_at=retry_at, **changes), now
+        )
+
+    def _poll(self, session: Session, now: datetime, since: datetime | None) -> "Rest | None":
+        """What we wait for is in progress: soon at first, then less often."""
+        waited = now - since if since else timedelta(0)
+        return self._write(session.with_(retry_at=now + min(max(POLL, waited / 2), 5 * POLL)), now)
+
+    def _leave(self, session: Session, now: datetime) -> "Rest | None":
+        """Nothing to do for now: sees to the next look, with a write only where that takes one."""
+        arranged, send = scheduled(session, now)
+        if arranged != session:
+            self.store.write(arranged)
+            if send:
+                self._wake(arranged, now)
+        return _rest(arranged, now)
+
+    def _write(self, session: Session, now: datetime) -> "Rest | None":
+        arranged, send = scheduled(session, now)
+        self.store.write(arranged)
+        if send:
+            self._wake(arranged, now)
+        return _rest(arranged, now)
+
+    def _wake(self, session: Session, now: datetime) -> None:
+        """Sends the wake-up. Where the queue refuses, the sweep looks: `look_at` is written."""
+        assert session.wake_at is not None
+        after = session.wake_at - now
+        if session.wake_at != session.times_out_at:
+            after += timedelta(milliseconds=999)  # whole seconds: rather late than for nothing …
+        seconds = timedelta(seconds=after // timedelta(seconds=1))  # … but early for a deadline
+        try:
+            self.wakeups.send(session.id, seconds)
+        except Unavailable as trouble:
+            self.journal("warning", "no wake-up", session=session.id, error=str(trouble))
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """When to look again; `exact`: it is a deadline, so to be met rather than followed."""
+
+    until: datetime
+    exact: bool = False
+
+
+def _rest(session: Session, now: datetime) -> Rest | None:
+    until = next_look(session, now)
+    return Rest(until, until == session.times_out_at) if until is not None else None
+
+
+def _backoff(tries: int, most: timedelta = timedelta(seconds=30)) -> timedelta:
+    return min(timedelta(seconds=2 ** min(tries, 20)), most)
+
+
+def _reached(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and now >= moment
+
+
+def _after(moment: datetime | None, wait: timedelta) -> datetime | None:
+    return moment + wait if moment is not None else None
+
+
+def _resting(session: Session, now: datetime) -> bool:
+    return session.retry_at is not None and now < session.retry_at
+
+
+def _seconds(start: datetime | None, end: datetime) -> float | None:
+    return (end - start).total_seconds() if start is not None else None
