@@ -1,0 +1,40 @@
+"""`python -m simulator`: boot a world, write `.local/world.json`, wait for Ctrl-C, clean up."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+
+from simulator.world import LOCAL, World
+
+
+def main() -> int:
+    ask = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
+    ask.add_argument("--world-file", type=Path, default=LOCAL / "world.json")
+    ask.add_argument(
+        "--auth",
+        action="store_true",
+        default=os.environ.get("AUTH", "").lower() == "true",
+        help="enforce IAM on every function's role (also: AUTH=true)",
+    )
+    options = ask.parse_args()
+    began = time.monotonic()
+    print("Building a world and deploying the app into it ...", flush=True)
+    try:
+        with World.start(options.world_file, auth=options.auth) as world:
+            print(f"Up after {time.monotonic() - began:.0f} s.\n")
+            for name in ("endpoint", "slack_url", "slack_api", "mailbox", "control"):
+                print(f"  {name:10} {world.facts[name]}")
+            print(f"\nAll of it: {options.world_file}. Ctrl-C ends the world.", flush=True)
+            while True:
+                time.sleep(3600)
+    except KeyboardInterrupt:
+        print("\nThe world is gone.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

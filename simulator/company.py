@@ -1,0 +1,143 @@
+"""Who lives in this world: its accounts, permission sets, people, groups and glasses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.identity_center import Access, PermissionSet
+from simulator.identity_store import Group, User
+
+REGION = "us-east-1"
+HOME_ACCOUNT = "000000000000"  # where the app itself is deployed
+INSTANCE_ID = "ssoins-7223f0a1b2c3d4e5"
+INSTANCE_ARN = f"arn:aws:sso:::instance/{INSTANCE_ID}"
+IDENTITY_STORE_ID = "d-9067f0a1b2"
+TRAIL = "aws-controltower/CloudTrailLogs"
+PRODUCTION, STAGING = "111122223333", "444455556666"
+ACCOUNTS = {PRODUCTION: "Production", STAGING: "Staging"}
+CHANNELS = {"C0INCIDENT": "incidents", "C0DEPLOY": "deployments"}
+TEAM = "T0EXAMPLE"
+
+
+def _permission_set(number: int, name: str) -> PermissionSet:
+    arn = f"arn:aws:sso:::permissionSet/{INSTANCE_ID}/ps-{number:016x}"
+    # Shorter than AWS allows (an hour), so that the tail of issued credentials is short here.
+    return PermissionSet(arn, name, "PT15S")
+
+
+ADMIN = _permission_set(0xA1, "EmergencyAdmin")
+OPERATOR = _permission_set(0xA2, "EmergencyOperator")
+AUDITOR = _permission_set(0xA3, "EmergencyAudit")
+PERMISSION_SETS = [ADMIN, OPERATOR, AUDITOR]
+
+
+@dataclass(frozen=True)
+class Glass:
+    """A glass as glasses.toml configures it, with what it comes to."""
+
+    name: str
+    account_id: str
+    permission_set: PermissionSet
+    seconds: int
+    may: tuple[str, ...]
+    by_name: bool = False  # the permission set is written by its name, not by its ARN
+    extend: str = ""
+
+
+GLASSES = [
+    Glass("prod", PRODUCTION, ADMIN, 30, ("alice@example.com", "group:sre"), extend="20s"),
+    Glass(
+        "staging",
+        STAGING,
+        OPERATOR,
+        20,
+        ("alice@example.com", "bob@example.com", "group:sre", "steve@example.com"),
+    ),
+    Glass("audit", STAGING, AUDITOR, 15, ("everyone",), by_name=True),
+]
+
+
+@dataclass(frozen=True)
+class Person:
+    slack_id: str
+    user: User
+    may: tuple[str, ...]
+    in_identity_center: bool = True
+
+
+def _person(
+    number: int, name: str, display: str, may: tuple[str, ...], known: bool = True
+) -> Person:
+    user_id = f"9067f0a1-{number:04x}-4000-8000-{number:012x}"
+    user = User(user_id, name, f"{name}@example.com", display)
+    return Person(f"U0{name.upper()}", user, may, known)
+
+
+_EVERY = ("prod", "staging", "audit")
+PEOPLE = [
+    _person(1, "alice", "Alice Ames", _EVERY),
+    _person(2, "bob", "Bob Baker", _EVERY),
+    _person(3, "grace", "Grace Gray", _EVERY),  # through the group "sre" alone
+    _person(4, "bobby", "Bobby Baker", ("audit",)),  # a name that begins with another's
+    _person(5, "mallory", "Mallory Moss", ()),
+    _person(6, "steve", "Steve Stone", ("staging", "audit")),  # stands on staging for good
+    _person(7, "nora", "Nora North", (), known=False),  # in Slack, not in Identity Center
+    _person(8, "carol", "Carol Cole", ("audit",)),
+]
+USERS = [person.user for person in PEOPLE if person.in_identity_center]
+GROUPS = [
+    Group(
+        "9067f0a1-0100-4000-8000-000000000100",
+        "sre",
+        tuple(person.user.user_id for person in PEOPLE if person.user.user_name in ("bob", "grace")),
+    ),
+    Group("9067f0a1-0101-4000-8000-000000000101", "developers"),
+]
+
+
+def person(name: str) -> Person:
+    """By Slack id, user name or e-mail."""
+    for each in PEOPLE:
+        if name in (each.slack_id, each.user.user_name, each.user.email):
+            return each
+    raise KeyError(f"nobody here is called {name}")
+
+
+def glass(name: str) -> Glass:
+    return next(each for each in GLASSES if each.name == name)
+
+
+STANDING = [Access(STAGING, OPERATOR.arn, "USER", person("steve").user.user_id)]
+
+
+def glasses_toml() -> str:
+    """The app's configuration for this world."""
+    head = f'''report_from = "break-glass@example.com"
+cloudtrail_log_group = "{TRAIL}"
+
+[defaults]
+report_after = "4s"
+report_to = ["security@example.com"]
+channel = "C0INCIDENT"
+'''
+    return head + "".join(_glass_toml(each) for each in GLASSES)
+
+
+def _glass_toml(each: Glass) -> str:
+    lines = [
+        f"\n[glass.{each.name}]",
+        f'account = "{each.account_id}"',
+        f'account_name = "{ACCOUNTS[each.account_id]}"',
+        f'permission_set = "{each.permission_set.name if each.by_name else each.permission_set.arn}"',
+        f'duration = "{each.seconds}s"',
+        f"may = {_toml_list(each.may)}",
+        f"report_to = {_toml_list(('security@example.com', 'oncall@example.com'))}",
+        'channel = "C0INCIDENT"',
+    ]
+    if each.extend:
+        lines.append(f'extend = "{each.extend}"')
+    return "\n".join(lines) + "\n"
+
+
+def _toml_list(values: tuple[str, ...]) -> str:
+    return "[" + ", ".join(f'"{value}"' for value in values) + "]"

@@ -1,0 +1,181 @@
+"""The outside world in one process: AWS, Slack, the mailbox, the visitor and the control address.
+
+`python -m simulator.outside` prints one line of JSON when everything answers, serves until its
+standard input closes (so it cannot outlive whoever started it) and removes its TMPDIR.
+The environment says how: TMPDIR, AUTH, and WORLD_FILE, removed at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import threading
+import time
+from typing import Any
+
+BOT_TOKEN = "xoxb-not-a-real-token"
+SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"  # the example in Slack's documentation
+
+
+def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent; it will tell us
+    listener = socket.create_server(("127.0.0.1", 0), backlog=256)
+    port = listener.getsockname()[1]
+    os.environ["GATEWAY_PORT"] = str(port)  # before MiniStack is imported: it reads this then
+    try:
+        asyncio.run(_serve(listener, port))
+    finally:
+        _tidy()
+        os._exit(0)  # MiniStack's worker threads would keep the process for a while
+
+
+async def _serve(listener: socket.socket, port: int) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack import app
+
+    addresses = _furnish(f"http://127.0.0.1:{port}")
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.keep_alive_timeout = 75
+    config.loglevel = "WARNING"
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    threading.Thread(
+        target=lambda: (sys.stdin.read(), loop.call_soon_threadsafe(stop.set)), daemon=True
+    ).start()
+    threading.Thread(target=_announce, args=(addresses,), daemon=True).start()
+    config.graceful_timeout = 0.5
+    await serve(app.app, config, shutdown_trigger=stop.wait)
+
+
+def _furnish(endpoint: str) -> dict[str, str]:
+    """Patch MiniStack, put everybody in their place, and open the other addresses."""
+    from simulator import company
+    from simulator.aws import api_gateway, identity, insights, mail, time_to_live, timing
+    from simulator.control import Control
+    from simulator.identity_center import IdentityCenter
+    from simulator.identity_store import IdentityStore
+    from simulator.mail import Mailbox
+    from simulator.slack import Slack
+    from simulator.visitor import Visitor
+    from simulator.web import Server
+
+    center = IdentityCenter(
+        company.INSTANCE_ARN,
+        company.IDENTITY_STORE_ID,
+        company.HOME_ACCOUNT,
+        set(company.ACCOUNTS),
+        company.PERMISSION_SETS,
+        {user.user_id for user in company.USERS} | {group.group_id for group in company.GROUPS},
+    )
+    for access in company.STANDING:
+        center.assign(access)
+    store = IdentityStore(company.IDENTITY_STORE_ID, company.USERS, company.GROUPS)
+    mailbox, slack, trail = Mailbox(), Slack(BOT_TOKEN), insights.TrailFaults()
+
+    api_gateway.patch()
+    time_to_live.patch()
+    timing.patch()
+    insights.patch(trail)
+    mail.patch(mailbox)
+    identity.patch(center, store)
+
+    visitor = Visitor(center, _trail_writer(endpoint))
+    others = {"trail": trail, "visitor": visitor.faults}
+    control = Control(center, slack, mailbox, others, _kill_worker, time_to_live.set_period)
+    slack_url, control_url = Server(slack.handle).url, Server(control.handle).url
+    threading.Thread(target=_when_up, args=(endpoint, visitor.start), daemon=True).start()
+    return {
+        "endpoint": endpoint,
+        "slack_api": slack_url,
+        "control": control_url,
+        "mailbox": f"{control_url}/mailbox",
+    }
+
+
+def _trail_writer(endpoint: str) -> Any:
+    from simulator import company, visitor
+
+    group, stream = company.TRAIL, f"{company.HOME_ACCOUNT}_CloudTrail_{company.REGION}"
+    logs = _client("logs", endpoint)
+
+    def put(seen: list[Any]) -> None:
+        logs.put_log_events(
+            logGroupName=group, logStreamName=stream, logEvents=visitor.log_events(seen)
+        )
+
+    return put
+
+
+def _announce(addresses: dict[str, str]) -> None:
+    _when_up(addresses["endpoint"], lambda: print(json.dumps(addresses), flush=True))
+
+
+def _when_up(endpoint: str, then: Any) -> None:
+    host, port = endpoint.removeprefix("http://").split(":")
+    while True:
+        try:
+            _health(host, int(port))
+            break
+        except OSError:
+            time.sleep(0.02)
+    then()
+
+
+def _health(host: str, port: int) -> None:
+    from http.client import HTTPConnection
+
+    connection = HTTPConnection(host, port, timeout=2)
+    connection.request("GET", "/_ministack/health")
+    connection.getresponse().read()
+
+
+def _client(service: str, endpoint: str) -> Any:
+    import boto3
+
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+
+
+def _kill_worker(function: str) -> int:
+    """SIGKILL the running processes of a function, as when Lambda's host dies."""
+    from ministack.core import lambda_runtime
+
+    killed = 0
+    with lambda_runtime._lock:
+        workers = [each for pool in lambda_runtime._workers.values() for each in pool]
+    for worker in workers:
+        named = worker.func_name == function or worker.func_name.endswith(f"-{function}")
+        process = worker._proc
+        if named and process is not None and process.poll() is None:
+            process.kill()
+            killed += 1
+    return killed
+
+
+def _tidy() -> None:
+    from ministack.core import lambda_runtime
+
+    lambda_runtime.reset()
+    for name in (os.environ.get("WORLD_FILE"),):
+        if name and os.path.exists(name):
+            os.remove(name)
+    if os.environ.get("OWN_TMPDIR") == tempfile.gettempdir():
+        shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

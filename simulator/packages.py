@@ -1,0 +1,69 @@
+"""Keeps what pip downloads for `chalice deploy` between worlds.
+
+Chalice names its deployment package by the hash of requirements *and* app, so each change of the
+app would download everything again. A package that was built for the same requirements, interpreter
+and vendor folder holds the same dependencies: it is taken again, with the app of today inside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
+_APP = ("app.py", "chalicelib/", "chalice/")  # what chalice puts in beside the dependencies
+
+
+def reuse(project: Path, cache: Path) -> bool:
+    """Put a ready package where chalice will look for it; False when there is none yet."""
+    kept = cache / f"{_key(project)}.zip"
+    if not kept.exists():
+        return False
+    packager = _packager()
+    target = Path(packager.deployment_package_filename(str(project), RUNTIME))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(kept, target)
+    with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as package:
+        packager._add_app_files(package, str(project))
+    return True
+
+
+def keep(project: Path, cache: Path) -> None:
+    """Remember the dependencies of the package that chalice has just built."""
+    kept = cache / f"{_key(project)}.zip"
+    built = sorted((project / ".chalice" / "deployments").glob("*.zip"))
+    if kept.exists() or not built:
+        return
+    cache.mkdir(parents=True, exist_ok=True)
+    handle, draft = tempfile.mkstemp(dir=cache, suffix=".draft")
+    os.close(handle)
+    with (
+        zipfile.ZipFile(built[-1]) as package,
+        zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED) as dependencies,
+    ):
+        for entry in package.infolist():
+            if not entry.filename.startswith(_APP):
+                dependencies.writestr(entry, package.read(entry))
+    os.replace(draft, kept)  # at once, because two worlds may do this at the same time
+
+
+def _key(project: Path) -> str:
+    digest = hashlib.sha256(f"{RUNTIME} {platform.machine()} ".encode())
+    digest.update((project / "requirements.txt").read_bytes())
+    for path in sorted((project / "vendor").rglob("*")):
+        if path.is_file():
+            digest.update(str(path.relative_to(project)).encode() + path.read_bytes())
+    return digest.hexdigest()[:20]
+
+
+def _packager():  # type: ignore[no-untyped-def]  # chalice is imported only where it deploys
+    from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
+    from chalice.utils import UI, OSUtils
+
+    return LambdaDeploymentPackager(OSUtils(), DependencyBuilder(OSUtils()), UI())

@@ -1,0 +1,403 @@
+"""Boots a whole world on free ports, deploys the real app into it, and leaves nothing behind.
+
+    with World.start() as world:
+        world.press("alice", "prod")
+        world.aws("sso-admin").list_account_assignments(...)
+
+Two worlds at once do not disturb each other. The app is staged as a copy of what ships, so nothing
+of the simulator, the tests or the tools can be imported by it by accident of the working folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from simulator import company, packages
+from simulator.outside import BOT_TOKEN, SIGNING_SECRET
+from simulator.press import press
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL = ROOT / ".local"
+SHIPS = ("app.py", "chalicelib", ".chalice", "requirements.txt", "vendor")
+STAGE = "local"
+STAGE_NAME = "api"  # the API Gateway stage, part of every route's address
+
+
+class WorldError(RuntimeError):
+    """The world could not be built; the message holds the end of the log."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What our route answered to a press, and how long it took."""
+
+    status: int
+    text: str
+    milliseconds: float
+    response_url: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+
+class World:
+    """One running world; make it with `World.start`."""
+
+    def __init__(self, project: Path, auth: bool, cache: Path) -> None:
+        self.facts: dict[str, Any] = {}
+        self.project, self.cache, self.auth = project, cache, auth
+        # gettempdir's answer must be spelled the same in the process that owns it
+        self.home = Path(tempfile.mkdtemp(prefix="break-glass-")).resolve()
+        self.staged = self.home / "app"
+        self.log = self.home / "outside.log"
+        self._outside: subprocess.Popen[str] | None = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def start(
+        cls,
+        world_file: Path | None = None,
+        auth: bool = False,
+        project: Path = ROOT,
+        cache: Path = LOCAL / "cache",
+        deploy: bool = True,
+    ) -> Iterator[World]:
+        """Boot, deploy, and clean up at the end, whatever the end is.
+
+        world_file: where to write world.json while the world is up; None writes none.
+        auth: enforce IAM on every function's role.
+        deploy: False leaves AWS empty but for the secrets and the trail.
+        """
+        world = cls(project, auth, cache)
+        with _sigterm_as_exit():
+            try:
+                world._boot(world_file)
+                if deploy:
+                    world.redeploy()
+                if world_file:
+                    _write_atomically(world_file, world.facts)
+                yield world
+            finally:
+                world._end(world_file)
+
+    def aws(self, service: str, **config: Any) -> Any:
+        """A boto3 client with the world's all-powerful credentials."""
+        return boto3.client(
+            service,
+            endpoint_url=self.facts["endpoint"],
+            region_name=company.REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(**config),
+        )
+
+    def press(
+        self,
+        who: str,
+        glass: str,
+        shape: str = "block_actions",
+        action: str = "break_glass",
+        timeout: float = 30,
+    ) -> Reply:
+        """Press a button as Slack would, signed; `who` is a Slack id or a user name."""
+        made = press(who, glass, shape, self.facts["slack_api"], SIGNING_SECRET, action)
+        return self.post(made.body, made.headers, made.response_url, timeout)
+
+    def post(
+        self, body: bytes, headers: dict[str, str], response_url: str = "", timeout: float = 30
+    ) -> Reply:
+        """Send any body to our route, as it is."""
+        request = urllib.request.Request(self.facts["slack_url"], body, headers)
+        began = time.perf_counter()
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                status, text = answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            status, text = error.code, error.read().decode()
+        return Reply(status, text, (time.perf_counter() - began) * 1000, response_url)
+
+    def control(self, path: str = "", **settings: Any) -> Any:
+        """Ask the control address: with settings it changes them, without it looks.
+
+        `heal` and `kill-worker` are changes: world.control("heal", change=True).
+        """
+        change = settings.pop("change", bool(settings))
+        data = json.dumps(settings).encode() if change else None
+        return _get(f"{self.facts['control']}/{path}", data)
+
+    def history(self) -> list[dict[str, Any]]:
+        return self.control("history")
+
+    def messages(self) -> list[dict[str, Any]]:
+        return _get(f"{self.facts['slack_api']}/messages")
+
+    def mailbox(self) -> list[dict[str, Any]]:
+        return _get(self.facts["mailbox"])
+
+    def rows(self, kind: str | None = "session") -> list[dict[str, Any]]:
+        """The table's rows as plain values, of one kind or (None) of all."""
+        from boto3.dynamodb.types import TypeDeserializer
+
+        read = TypeDeserializer().deserialize
+        pages = self.aws("dynamodb").get_paginator("scan").paginate(
+            TableName=self.facts["table"], ConsistentRead=True
+        )
+        rows = [
+            {name: read(value) for name, value in item.items()}
+            for page in pages
+            for item in page["Items"]
+        ]
+        return [row for row in rows if kind in (None, row.get("kind"))]
+
+    def redeploy(self) -> float:
+        """Stage what ships as it is now and run `chalice deploy`; answers the seconds it took."""
+        began = time.monotonic()
+        self._stage()
+        reused = packages.reuse(self.staged, self.cache)
+        done = subprocess.run(
+            [sys.executable, "-m", "chalice.cli", "deploy", "--stage", STAGE],
+            cwd=self.staged,
+            env=self._deploy_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if done.returncode:
+            raise WorldError(f"chalice deploy failed:\n{done.stdout[-6000:]}\n{self._tail()}")
+        if not reused:
+            packages.keep(self.staged, self.cache)
+        api = self._deployed("rest_api")["rest_api_id"]
+        base = f"{self.facts['endpoint']}/restapis/{api}/{STAGE_NAME}/_user_request_"
+        self.facts["slack_url"] = f"{base}/slack"
+        return time.monotonic() - began
+
+    def function_name(self, handler: str) -> str:
+        """The deployed name of a function by the name it has in app.py."""
+        return f"{self._app_name()}-{STAGE}-{handler}"
+
+    # Building
+
+    def _boot(self, world_file: Path | None) -> None:
+        for folder in ("tmp", "home"):
+            (self.home / folder).mkdir()
+        tmp = self.home / "tmp"
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHONPATH"))}
+        environment = {
+            **clean,
+            **_aws_environment(),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "localhost",
+            "TMPDIR": str(tmp),
+            "OWN_TMPDIR": str(tmp),
+            "HOME": str(self.home / "home"),
+            "AUTH": "true" if self.auth else "false",
+            "SFTP_ENABLED": "0",
+            "IOT_MTLS_ENABLED": "0",
+            "LOG_LEVEL": "INFO",
+            "WORLD_FILE": str(world_file or ""),
+            "PYTHONUNBUFFERED": "1",
+        }
+        with self.log.open("w") as log:
+            self._outside = subprocess.Popen(
+                [sys.executable, "-m", "simulator.outside"],
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,  # Ctrl-C in the terminal is for us to handle
+            )
+        assert self._outside.stdout
+        addresses: dict[str, str] = {}
+        for line in self._outside.stdout:
+            if line.startswith('{"endpoint"'):
+                addresses = json.loads(line)
+                break
+        if not addresses:
+            raise WorldError(f"the outside world did not start:\n{self._tail()}")
+        self.facts = _facts(addresses)
+        self._prepare_aws()
+
+    def _prepare_aws(self) -> None:
+        """What stands in the account before the app is deployed: secrets, the trail, a sender."""
+        ssm, logs = self.aws("ssm"), self.aws("logs")
+        for name, value in (("signing-secret", SIGNING_SECRET), ("bot-token", BOT_TOKEN)):
+            ssm.put_parameter(
+                Name=f"/break-glass/{name}", Value=value, Type="SecureString", Overwrite=True
+            )
+        logs.create_log_group(logGroupName=company.TRAIL)
+        logs.create_log_stream(
+            logGroupName=company.TRAIL,
+            logStreamName=f"{company.HOME_ACCOUNT}_CloudTrail_{company.REGION}",
+        )
+        self.aws("sesv2").create_email_identity(EmailIdentity="example.com")
+
+    def _stage(self) -> None:
+        """Copy what ships, fresh, but for the record of what chalice has already deployed."""
+        deployed = self.staged / ".chalice" / "deployed"
+        kept = self.home / "deployed"
+        if deployed.exists():
+            shutil.copytree(deployed, kept, dirs_exist_ok=True)
+        shutil.rmtree(self.staged, ignore_errors=True)
+        self.staged.mkdir()
+        ignore = shutil.ignore_patterns("__pycache__", "deployed", "deployments", "*.pyc")
+        for name in SHIPS:
+            source, target = self.project / name, self.staged / name
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=ignore)
+            elif source.exists():
+                shutil.copyfile(source, target)
+        if kept.exists():
+            shutil.copytree(kept, deployed)
+        (self.staged / "chalicelib" / "glasses.toml").write_text(company.glasses_toml())
+        config_file = self.staged / ".chalice" / "config.json"
+        config = json.loads(config_file.read_text())
+        stage = config.setdefault("stages", {}).setdefault(STAGE, {})
+        stage["api_gateway_stage"] = STAGE_NAME
+        variables = stage.setdefault("environment_variables", {})
+        variables["SLACK_API_URL"] = f"{self.facts['slack_api']}/api/"
+        config_file.write_text(json.dumps(config, indent=2))
+
+    def _deploy_environment(self) -> dict[str, str]:
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
+        pip_config = _pip_config()
+        return {
+            **clean,
+            **_aws_environment(),
+            "AWS_ENDPOINT_URL": self.facts["endpoint"],
+            "HOME": str(self.home / "home"),
+            "TMPDIR": str(self.home / "tmp"),
+            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+            "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(self.cache / "pip")),
+            "PYTHONDONTWRITEBYTECODE": "1",  # or bytecode of the staging folder would ship
+            **({"PIP_CONFIG_FILE": pip_config} if pip_config else {}),
+        }
+
+    def _deployed(self, resource_type: str) -> dict[str, Any]:
+        file = self.staged / ".chalice" / "deployed" / f"{STAGE}.json"
+        resources = json.loads(file.read_text())["resources"]
+        return next(each for each in resources if each["resource_type"] == resource_type)
+
+    def _app_name(self) -> str:
+        return json.loads((self.staged / ".chalice" / "config.json").read_text())["app_name"]
+
+    def _tail(self) -> str:
+        return self.log.read_text()[-4000:] if self.log.exists() else ""
+
+    def _end(self, world_file: Path | None) -> None:
+        if self._outside:
+            with contextlib.suppress(OSError):
+                self._outside.stdin.close()  # type: ignore[union-attr]
+            try:
+                self._outside.wait(15)
+            except subprocess.TimeoutExpired:
+                self._outside.kill()
+                self._outside.wait()
+            self._outside.stdout.close()  # type: ignore[union-attr]
+        if world_file:
+            world_file.unlink(missing_ok=True)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+def _facts(addresses: dict[str, str]) -> dict[str, Any]:
+    return {
+        **addresses,
+        "slack_url": None,
+        "signing_secret": SIGNING_SECRET,
+        "cloudtrail_log_group": company.TRAIL,
+        "instance_arn": company.INSTANCE_ARN,
+        "identity_store_id": company.IDENTITY_STORE_ID,
+        "table": "break-glass",
+        "page": None,
+        "glasses": {
+            each.name: {
+                "account_id": each.account_id,
+                "permission_set_arn": each.permission_set.arn,
+                "seconds": each.seconds,
+            }
+            for each in company.GLASSES
+        },
+        "people": {
+            each.slack_id: {
+                "email": each.user.email,
+                "principal_id": each.user.user_id if each.in_identity_center else None,
+                "may": list(each.may),
+            }
+            for each in company.PEOPLE
+        },
+    }
+
+
+def _aws_environment() -> dict[str, str]:
+    """Credentials that work nowhere else, and none of the developer's own."""
+    return {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": company.REGION,
+        "AWS_REGION": company.REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def _pip_config() -> str | None:
+    """The developer's own pip configuration, which a changed HOME would hide from pip."""
+    if "PIP_CONFIG_FILE" in os.environ:
+        return os.environ["PIP_CONFIG_FILE"]
+    home = Path.home()
+    places = (home / ".config/pip/pip.conf", home / ".pip/pip.conf",
+              home / "Library/Application Support/pip/pip.conf")  # fmt: skip
+    return next((str(place) for place in places if place.exists()), None)
+
+
+def _get(url: str, data: bytes | None = None) -> Any:
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.loads(answer.read())
+
+
+def _write_atomically(path: Path, facts: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}.draft")
+    draft.write_text(json.dumps(facts, indent=2) + "\n")
+    os.replace(draft, path)
+
+
+@contextlib.contextmanager
+def _sigterm_as_exit() -> Iterator[None]:
+    """SIGTERM unwinds the stack as Ctrl-C does, so that everything is put away."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    try:
+        before = signal.signal(signal.SIGTERM, leave)
+    except ValueError:  # not in the main thread: whoever is there handles signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
