@@ -1,0 +1,1 @@
+"""One module for each outside thing; foreign errors become ours here, once."""

@@ -1,0 +1,516 @@
+"""Opens and closes account access in IAM Identity Center, and knows the people of its directory."""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
+
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
+from botocore.parsers import ResponseParserError
+
+from chalicelib.ports import Call, Gone, Refused, Trouble, Unavailable, Unknown
+from chalicelib.session import Access, PermissionSet, Person
+
+CONNECT_TIMEOUT: Final = 2.0  # seconds
+READ_TIMEOUT: Final = 5.0  # seconds of silence; a claim must outlast it
+SKEW: Final = timedelta(seconds=60)  # between our clock and that of AWS's CreatedDate
+REMEMBER: Final = 600.0  # seconds that names of permission sets and groups are kept
+
+NOT_NOW: Final = frozenset(
+    {
+        "ConflictException",  # an earlier write has not settled
+        "ThrottlingException",
+        "ThrottledException",
+        "Throttling",
+        "TooManyRequestsException",
+        "RequestLimitExceeded",
+        "ServiceQuotaExceededException",
+        # Our credentials are at fault, and will be renewed or put right.
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "RequestExpired",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+    }
+)
+NEVER: Final = frozenset({"AccessDeniedException", "AccessDenied", "ValidationException"})
+NOT_FOUND: Final = "ResourceNotFoundException"
+
+# Nothing has left this machine when these are raised, as long as there is one attempt only.
+NOT_SENT: Final = (
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    NoRegionError,
+    PartialCredentialsError,
+)
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def acting_client(session: Any, region: str = "") -> Any:
+    """A client to create and delete with. `session` is boto3 or one of its sessions.
+
+    Never more than one attempt: a second one, sent behind our back, could land after the claim
+    has run out, and would hide that the first may have been accepted.
+    """
+    return session.client("sso-admin", region_name=region or None, config=_config(1))
+
+
+def reading_client(session: Any, region: str = "", service: str = "sso-admin") -> Any:
+    """A client that only reads, from sso-admin or identitystore, and may therefore try again."""
+    return session.client(service, region_name=region or None, config=_config(3))
+
+
+def discover(client: Any, instance_arn: str = "") -> tuple[str, str]:
+    """The instance's ARN and its identity store's id, by ListInstances.
+
+    `instance_arn` picks one of several. Raises Unavailable where there is none, or no telling
+    which.
+    """
+    instances = _instances(client)
+    fitting = [(arn, store) for arn, store in instances.items() if instance_arn in ("", arn)]
+    if len(fitting) != 1:
+        found = ", ".join(instances) or "none"
+        raise Unavailable(
+            f"no telling which IAM Identity Center instance is meant (here: {found}); "
+            "set identity_center_instance and identity_store"
+        )
+    return fitting[0]
+
+
+class IdentityCenter:
+    """Account assignments of one instance.
+
+    `client` acts and must make one attempt only (see `acting_client`); `reads` may retry.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        instance_arn: str,
+        reads: Any = None,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._acts = client
+        self._reads = reads or client
+        self._instance_arn = instance_arn
+        self._arns = _Memory(seconds)  # of permission sets, by name
+
+    def create(self, access: Access) -> str:
+        """Asks for the assignment; the request's id. Refused, or Unknown.
+
+        AWS takes a repeat as well, and starts a second creation: hence the claim around it.
+        """
+        try:
+            answer = self._acts.create_account_assignment(**self._named(access))
+            return _request_id(answer["AccountAssignmentCreationStatus"])
+        except Exception as error:
+            raise _outcome(error, missing=Refused(_said(error), lasting=True)) from error
+
+    def delete(self, access: Access) -> str:
+        """Asks for its deletion; the request's id. Refused, Gone, or Unknown.
+
+        Safe to repeat: what is gone stays gone. No refusal is for good, for whoever mends a
+        permission must not have to tell us to go on.
+        """
+        try:
+            answer = self._acts.delete_account_assignment(**self._named(access))
+            return _request_id(answer["AccountAssignmentDeletionStatus"])
+        except Exception as error:
+            outcome = _outcome(error, missing=Gone(_said(error)))
+            if isinstance(outcome, Refused):
+                outcome = Refused(str(outcome))
+            raise outcome from error
+
+    def creation(self, request_id: str) -> Call:
+        """What became of a creation; `UNKNOWN` where AWS has no record of it, see `_became`."""
+        return self._became("creation", request_id)
+
+    def deletion(self, request_id: str) -> Call:
+        return self._became("deletion", request_id)
+
+    def creating(self, access: Access, since: datetime) -> bool:
+        """Whether a creation for this access, asked for at or after `since`, is in progress."""
+        return self._under_way("creation", access, since)
+
+    def deleting(self, access: Access, since: datetime) -> bool:
+        return self._under_way("deletion", access, since)
+
+    def assigned(self, access: Access) -> bool:
+        """Whether ListAccountAssignments shows the assignment.
+
+        Where account or permission set no longer exist, there is no assignment either. Only an
+        instance that is not ours to see proves nothing.
+        """
+        return _reading(self._assigned)(access)
+
+    def permission_set(self, name_or_arn: str) -> PermissionSet | None:
+        """The permission set of that name or ARN; None where there is none."""
+        return _reading(self._permission_set)(name_or_arn)
+
+    # ---- below the port
+
+    def _named(self, access: Access) -> dict[str, str]:
+        return {
+            "InstanceArn": self._instance_arn,
+            "TargetId": access.account_id,
+            "TargetType": "AWS_ACCOUNT",
+            "PermissionSetArn": access.permission_set_arn,
+            "PrincipalType": "USER",
+            "PrincipalId": access.principal_id,
+        }
+
+    def _became(self, kind: str, request_id: str) -> Call:
+        """One request's status.
+
+        AWS keeps no request for ever, so one that it does not know cannot be waited for. It is in
+        progress if the list of those in progress still has it; else UNKNOWN: neither in progress,
+        nor failed, nor succeeded. Right after the request it may also be too new to be known, so
+        the caller takes UNKNOWN for an answer only when the request is minutes old.
+        """
+
+        def ask() -> Call:
+            status = self._described(kind, request_id)
+            if status is not None:
+                return Call(status["Status"], status.get("FailureReason", ""))
+            if any(each["RequestId"] == request_id for each in self._in_progress(kind)):
+                return Call("IN_PROGRESS")
+            return Call("UNKNOWN", "AWS has no record of the request")
+
+        return _reading(ask)()
+
+    def _under_way(self, kind: str, access: Access, since: datetime) -> bool:
+        """The lists tell only status, id and time, so each is described to see whose it is."""
+
+        def ours(request_id: str) -> bool:
+            status = self._described(kind, request_id)
+            if status is None:
+                return True  # the list has just shown it: whose it is, the next look will tell
+            named = self._named(access)
+            # What AWS leaves out might be ours.
+            fits = all(status.get(key, named[key]) == named[key] for key in WHOSE)
+            return fits and status["Status"] == "IN_PROGRESS"
+
+        def ask() -> bool:
+            return any(
+                ours(each["RequestId"])
+                for each in self._in_progress(kind)
+                if "CreatedDate" not in each or each["CreatedDate"] >= since - SKEW
+            )
+
+        return _reading(ask)()
+
+    def _in_progress(self, kind: str) -> Iterator[dict[str, Any]]:
+        for each in _pages(
+            self._reads,
+            f"list_account_assignment_{kind}_status",
+            f"AccountAssignments{kind.title()}Status",
+            InstanceArn=self._instance_arn,
+            Filter={"Status": "IN_PROGRESS"},
+        ):
+            if each["Status"] == "IN_PROGRESS":
+                yield each
+
+    def _described(self, kind: str, request_id: str) -> dict[str, Any] | None:
+        describe = getattr(self._reads, f"describe_account_assignment_{kind}_status")
+        member = f"AccountAssignment{kind.title()}"
+        try:
+            answer = describe(InstanceArn=self._instance_arn, **{f"{member}RequestId": request_id})
+        except ClientError as error:
+            if _code(error) == NOT_FOUND:
+                return None
+            raise
+        status: dict[str, Any] = answer[f"{member}Status"]
+        return status
+
+    def _assigned(self, access: Access) -> bool:
+        try:
+            return any(
+                each["PrincipalType"] == "USER" and each["PrincipalId"] == access.principal_id
+                for each in _pages(
+                    self._reads,
+                    "list_account_assignments",
+                    "AccountAssignments",
+                    InstanceArn=self._instance_arn,
+                    AccountId=access.account_id,
+                    PermissionSetArn=access.permission_set_arn,
+                )
+            )
+        except ClientError as error:
+            if _code(error) != NOT_FOUND:
+                raise
+            if self._instance_arn in _instances(self._reads):
+                return False
+            raise
+
+    def _permission_set(self, name_or_arn: str) -> PermissionSet | None:
+        if name_or_arn.startswith("arn:"):
+            return self._described_set(name_or_arn)
+        remembered = self._arns.get(name_or_arn)
+        if remembered:
+            found = self._described_set(remembered)
+            if found and found.name == name_or_arn:
+                return found
+        for arn in _pages(
+            self._reads, "list_permission_sets", "PermissionSets", InstanceArn=self._instance_arn
+        ):
+            found = self._described_set(arn)
+            if found:
+                self._arns.put(found.name, arn)
+            if found and found.name == name_or_arn:
+                return found
+        return None
+
+    def _described_set(self, arn: str) -> PermissionSet | None:
+        try:
+            answer = self._reads.describe_permission_set(
+                InstanceArn=self._instance_arn, PermissionSetArn=arn
+            )
+        except ClientError as error:
+            if _code(error) == NOT_FOUND:
+                return None
+            raise
+        described = answer["PermissionSet"]
+        lives = described.get("SessionDuration") or "PT1H"  # AWS's own default
+        return PermissionSet(
+            arn=described["PermissionSetArn"],
+            name=described["Name"],
+            session_duration=_duration(lives),
+        )
+
+
+class Directory:
+    """The people and groups of an identity store."""
+
+    def __init__(
+        self,
+        client: Any,
+        identity_store_id: str,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._store = identity_store_id
+        self._groups = _Memory(seconds)  # ids, by name
+
+    def person(self, email: str) -> Person | None:
+        """The user with that e-mail, or else with that user name; None for one who is disabled.
+
+        The person carries the e-mail as asked for: that is the one that `may` is compared with.
+        """
+        return _reading(self._person)(email)
+
+    def groups_of(self, principal_id: str, groups: Iterable[str]) -> frozenset[str]:
+        """Those of the named groups that the user is in; a group that does not exist has nobody."""
+        return _reading(self._groups_of)(principal_id, tuple(groups))
+
+    # ---- below the port
+
+    def _person(self, email: str) -> Person | None:
+        user_id = self._user_id("emails.value", email) or self._user_id("userName", email)
+        if user_id is None:
+            return None
+        try:
+            user = self._client.describe_user(IdentityStoreId=self._store, UserId=user_id)
+        except ClientError as error:
+            if _code(error) == NOT_FOUND:
+                return None  # deleted between the two calls
+            raise
+        if user.get("UserStatus") == "DISABLED":
+            return None
+        return Person(
+            principal_id=user["UserId"],
+            user_name=user["UserName"],
+            name=_name(user) or user["UserName"],
+            email=email,
+        )
+
+    def _user_id(self, attribute: str, value: str) -> str | None:
+        return self._id(self._client.get_user_id, "UserId", attribute, value)
+
+    def _group_id(self, name: str) -> str | None:
+        found = self._groups.get(name)
+        if found is None:
+            found = self._id(self._client.get_group_id, "GroupId", "displayName", name)
+            if found is not None:
+                self._groups.put(name, found)
+        return found
+
+    def _id(
+        self, operation: Callable[..., Any], member: str, attribute: str, value: str
+    ) -> str | None:
+        unique = {"AttributePath": attribute, "AttributeValue": value}
+        try:
+            answer = operation(
+                IdentityStoreId=self._store, AlternateIdentifier={"UniqueAttribute": unique}
+            )
+        except ClientError as error:
+            if _code(error) == NOT_FOUND:
+                return None
+            raise
+        found: str = answer[member]
+        return found
+
+    def _groups_of(self, principal_id: str, names: tuple[str, ...]) -> frozenset[str]:
+        try:
+            return self._memberships(principal_id, names)
+        except ClientError as error:
+            if _code(error) != NOT_FOUND:
+                raise
+        # One of the remembered groups was deleted, or made anew under its old name.
+        self._groups.forget()
+        return self._memberships(principal_id, names)
+
+    def _memberships(self, principal_id: str, names: tuple[str, ...]) -> frozenset[str]:
+        ids = {name: self._group_id(name) for name in names}
+        known = sorted({group_id for group_id in ids.values() if group_id is not None})
+        member_of: set[str] = set()
+        for start in range(0, len(known), 100):  # as many as one call takes
+            answer = self._client.is_member_in_groups(
+                IdentityStoreId=self._store,
+                MemberId={"UserId": principal_id},
+                GroupIds=known[start : start + 100],
+            )
+            member_of |= {
+                result["GroupId"] for result in answer["Results"] if result["MembershipExists"]
+            }
+        return frozenset(name for name, group_id in ids.items() if group_id in member_of)
+
+
+WHOSE: Final = ("TargetId", "PermissionSetArn", "PrincipalType", "PrincipalId")
+
+
+def _outcome(error: Exception, missing: Trouble) -> Trouble:
+    """What a failed create or delete means. Whatever is not certain is Unknown."""
+    text = _said(error)
+    if isinstance(error, NOT_SENT):
+        return Refused(text)
+    if isinstance(error, ParamValidationError):
+        return Refused(text, lasting=True)  # botocore itself would not send it
+    if not isinstance(error, ClientError):
+        return Unknown(text)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    code = _code(error)
+    if not 400 <= status < 500:
+        return Unknown(text)  # a server that fails may have accepted first
+    if code == NOT_FOUND:
+        return missing
+    if code in NOT_NOW:
+        return Refused(text)
+    if code in NEVER:
+        return Refused(text, lasting=True)
+    return Unknown(text)
+
+
+def _reading(ask: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The same question, whose foreign errors are Unavailable.
+
+    KeyError and TypeError are an answer without what AWS promises: a proxy's page, say. To take it
+    for an empty listing would be to believe that access is gone.
+    """
+
+    @wraps(ask)
+    def translated(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return ask(*args, **kwargs)
+        except (ClientError, BotoCoreError, ResponseParserError, KeyError, TypeError) as error:
+            raise Unavailable(_said(error)) from error
+
+    return translated
+
+
+def _instances(client: Any) -> dict[str, str]:
+    """The identity store's id of each instance, by the instance's ARN."""
+
+    def ask() -> dict[str, str]:
+        pages = _pages(client, "list_instances", "Instances")
+        return {each["InstanceArn"]: each["IdentityStoreId"] for each in pages}
+
+    return _reading(ask)()
+
+
+def _pages(client: Any, operation: str, member: str, **arguments: Any) -> Iterator[Any]:
+    for page in client.get_paginator(operation).paginate(**arguments):
+        yield from page[member]
+
+
+def _request_id(status: dict[str, Any]) -> str:
+    request_id = status["RequestId"]
+    if not isinstance(request_id, str) or not request_id:
+        raise KeyError("RequestId")
+    return request_id
+
+
+def _code(error: ClientError) -> str:
+    code: str = error.response.get("Error", {}).get("Code", "")
+    return code
+
+
+def _said(error: Exception) -> str:
+    if isinstance(error, ClientError):
+        message = error.response.get("Error", {}).get("Message", "")
+        return f"IAM Identity Center: {_code(error)}: {message}"[:500]
+    if isinstance(error, (KeyError, TypeError)):
+        return "IAM Identity Center: an answer that makes no sense"
+    return f"IAM Identity Center: {type(error).__name__}: {error}"[:500]
+
+
+def _duration(text: str) -> timedelta:
+    """`PT1H` and the like. What cannot be read is taken for the longest that AWS allows, 12 h,
+    because to say that credentials are dead while they live would be worse than the reverse."""
+    pattern = r"P(?=.)(?:(\d{1,4})D)?(?:T(?=.)(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9})S)?)?"
+    parts = re.fullmatch(pattern, text, re.ASCII)
+    if parts is None:
+        return timedelta(hours=12)
+    days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _name(user: dict[str, Any]) -> str:
+    name = user.get("Name") or {}
+    parts = (name.get("GivenName"), name.get("FamilyName"))
+    whole: str = user.get("DisplayName") or name.get("Formatted") or ""
+    return whole or " ".join(part for part in parts if part)
+
+
+def _config(attempts: int) -> Config:
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        retries={"total_max_attempts": attempts, "mode": "standard"},
+    )
+
+
+class _Memory:
+    """Remembers texts for ten minutes."""
+
+    def __init__(self, seconds: Callable[[], float]) -> None:
+        self._seconds = seconds
+        self._kept: dict[str, tuple[str, float]] = {}
+
+    def get(self, key: str) -> str | None:
+        value, until = self._kept.get(key, ("", 0.0))
+        return value if value and self._seconds() < until else None
+
+    def put(self, key: str, value: str) -> None:
+        self._kept[key] = (value, self._seconds() + REMEMBER)
+
+    def forget(self) -> None:
+        self._kept.clear()
