@@ -19,6 +19,9 @@ NOT_RECORDED = (
     "if that fails too, use your emergency sign-in and call the platform team."
 )
 NOT_OURS = "This button is not for Break Glass, so nothing was done here."
+WISHED = {"end": "Ending it now…", "extend": "Extending it…"}
+OVER_ALREADY = "This session is not open any more, so there is nothing to change."
+WISH_NOT_RECORDED = "That could not be recorded, so nothing was changed. Press again in a moment."
 UNREADABLE = "This is not a Slack payload that Break Glass understands."
 
 

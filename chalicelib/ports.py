@@ -35,6 +35,10 @@ class Gone(Trouble):
     """What was to be deleted is not there."""
 
 
+class Unreadable(Trouble):
+    """A row is not of our making, or was changed by hand into one that says nothing. Show it."""
+
+
 class Stale(Trouble):
     """The row was written by another since it was read. Drop everything and look again."""
 

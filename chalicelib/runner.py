@@ -49,7 +49,7 @@ UNKNOWN = "?"  # of a call: claimed, and what came of it not recorded
 REFUSED = "refused"
 DONE = "done"
 
-CALL_TAKES = timedelta(seconds=8)  # the longest that one create or delete may take, to the last byte
+CALL_TAKES = timedelta(seconds=8)  # the longest that a create or delete takes, all in all
 NETWORK = timedelta(seconds=3)  # what was sent before a worker died may still arrive
 SKEW = timedelta(seconds=2)  # between any two workers' clocks
 HASTE = timedelta(seconds=1)  # so close to a deadline a worker waits for it instead of leaving
@@ -137,7 +137,7 @@ class Runner:
                 if look.remaining() < CALL_TAKES:
                     return  # look_at has come already, so the sweep goes on from here
                 continue
-            if wait <= HASTE and rest.exact or wait <= patience:
+            if (wait <= HASTE and rest.exact) or wait <= patience:
                 self.clock.sleep(wait)
                 patience -= wait
                 continue
@@ -166,7 +166,7 @@ class Runner:
         except Stale:  # A2: drop everything
             return Rest(self.clock.now())
 
-    # What time and the lease bring -----------------------------------------------------------
+    # What time and the lease bring ----------------------------------------------------------------
 
     def _happened(
         self, session: Session, event: Event, now: datetime, look: Look, **changes: Any
@@ -185,7 +185,7 @@ class Runner:
                 changes = {"reason": minutes, "denied_at": now, "owed": ("denied",)} | changes
         return self._write(session.entered(event, now, look.side, **changes), now)
 
-    # REQUESTED -------------------------------------------------------------------------------
+    # REQUESTED ------------------------------------------------------------------------------------
 
     def _decide(self, session: Session, now: datetime, look: Look) -> "Rest | None":
         """Who this is, whether they may; then session, door and lease in one write.
@@ -284,7 +284,7 @@ class Runner:
             session, Event.REFUSED, now, look, reason=reason, denied_at=now, owed=("denied",)
         )
 
-    # GRANTING --------------------------------------------------------------------------------
+    # GRANTING -------------------------------------------------------------------------------------
 
     def _grant(self, session: Session, now: datetime, look: Look) -> "Rest | None":
         """Asks for the assignment, once it is sure that it is ours to ask for.
@@ -356,7 +356,7 @@ class Runner:
             owed=owed,
         )
 
-    # REVOKING --------------------------------------------------------------------------------
+    # REVOKING -------------------------------------------------------------------------------------
 
     def _revoke(self, session: Session, now: datetime, look: Look) -> "Rest | None":
         """Takes the assignment back, and says REVOKED only when nothing can bring it back.
@@ -412,7 +412,9 @@ class Runner:
             return self._unknown(claimed, unknown)
         return self._outcome(claimed, revoke_call=request_id)
 
-    def _release(self, session: Session, now: datetime, look: Look, **changes: Any) -> "Rest | None":
+    def _release(
+        self, session: Session, now: datetime, look: Look, **changes: Any
+    ) -> "Rest | None":
         """REVOKED: the only moment at which the door is free again."""
         now = self.clock.now()
         released = session.entered(
@@ -432,7 +434,7 @@ class Runner:
         self.store.release(scheduled(released, now)[0])
         return Rest(now)
 
-    # What both calls share ---------------------------------------------------------------------
+    # What both calls share ------------------------------------------------------------------------
 
     def _settled(self, session: Session, call: str, *, deletion: bool = False) -> Call | None:
         """What became of our call; None while it may still land. Raises Unavailable.
@@ -450,9 +452,7 @@ class Runner:
         status = aws.deletion(call) if deletion else aws.creation(call)
         return None if status.in_progress else status
 
-    def _claim(
-        self, session: Session, now: datetime, look: Look, **changes: Any
-    ) -> Session | None:
+    def _claim(self, session: Session, now: datetime, look: Look, **changes: Any) -> Session | None:
         """A4: nobody else acts on the session until we can no longer be acting. None: no time."""
         left = look.remaining()
         if left < CALL_TAKES:
@@ -482,7 +482,7 @@ class Runner:
         self.journal("warning", "outcome unknown", session=claimed.id, error=str(unknown))
         return self._leave(claimed, self.clock.now())
 
-    # Reports -----------------------------------------------------------------------------------
+    # Reports --------------------------------------------------------------------------------------
 
     def _report(self, session: Session, now: datetime, look: Look) -> "Rest | None":
         """Asks the trail, then mails what it says. Safe to repeat: the same words once more."""
@@ -527,7 +527,7 @@ class Runner:
             session, Event.CONCLUDED, now, look, concluded_at=now, report_final=which, **changes
         )
 
-    # Wishes --------------------------------------------------------------------------------------
+    # Wishes ---------------------------------------------------------------------------------------
 
     def _decide_wish(self, session: Session, now: datetime, look: Look) -> "Rest | None":
         """*End now* and *Extend*: the route wrote down who and when; here is decided if they may."""
@@ -576,10 +576,10 @@ class Runner:
         self.store.extend(scheduled(extended, now)[0])
         return Rest(now)
 
-    # Telling ---------------------------------------------------------------------------------------
+    # Telling --------------------------------------------------------------------------------------
 
     def _tell(self, session: Session, now: datetime) -> "Rest | None":
-        """Says what is owed, at least once. What fails for now is said later, the rest is not held."""
+        """Says what is owed, at least once. What fails is said later, and holds up nothing else."""
         still: list[str] = []
         changes: dict[str, Any] = {}
         for news in session.owed:
@@ -589,7 +589,9 @@ class Runner:
                 still.append(news)
                 changes["last_error"] = str(trouble)
             except Refused as refused:  # no try will help: the log keeps why
-                self.journal("warning", "cannot be told", session=session.id, news=news, error=str(refused))
+                self.journal(
+                    "warning", "cannot be told", session=session.id, news=news, error=str(refused)
+                )
         if still and session.tell_tries < TELLS_FOR:
             changes |= {
                 "tell_at": now + _backoff(session.tell_tries, most=timedelta(minutes=15)),
@@ -645,13 +647,13 @@ class Runner:
         )
         alarm = ("alarm", "alarm_mail") if session.channel else ("alarm_mail",)
         owed = tuple(news for news in session.owed if not news.startswith("alarm")) + alarm
-        return self._write(
-            session.with_(alarms=session.alarms + 1, owed=owed, tell_at=None), now
-        )
+        return self._write(session.with_(alarms=session.alarms + 1, owed=owed, tell_at=None), now)
 
-    # Leaving -----------------------------------------------------------------------------------------
+    # Leaving --------------------------------------------------------------------------------------
 
-    def _try_later(self, session: Session, now: datetime, error: str, **changes: Any) -> "Rest | None":
+    def _try_later(
+        self, session: Session, now: datetime, error: str, **changes: Any
+    ) -> "Rest | None":
         """The duty stays to be done; the row keeps why, and how often it was tried."""
         self.journal("warning", "try later", session=session.id, state=session.state, error=error)
         tries = session.tries + 1

@@ -139,8 +139,8 @@ class Session:
     standing: str = ""  # "" not looked yet | "no" | "yes": it stood before us and stays
     busy_until: datetime | None = None
     busy_token: str = ""
-    grant_call: str = ""  # "" none in flight | "?" outcome unknown | request id | "refused" for good
-    revoke_call: str = ""  # "" none | "?" outcome unknown | request id | "done": nothing was there
+    grant_call: str = ""  # "" none under way | "?" unknown | request id | "refused" for good
+    revoke_call: str = ""  # "" none under way | "?" unknown | request id | "done": nothing there
     tries: int = 0  # of the duty at hand
     last_error: str = ""
 
@@ -314,7 +314,7 @@ def wished(session: Session) -> bool:
 
 def iso(moment: datetime) -> str:
     """`2026-11-22T15:04:05.123Z`: sorts as time does, and reads well."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def from_iso(text: str) -> datetime:

@@ -1,0 +1,56 @@
+"""Break Glass on AWS Chalice: the Slack route, the stream, the queue's worker and the sweep.
+
+Handlers only: parse, call, answer. What they call is in chalicelib.
+"""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from chalice import Chalice
+from chalice.app import CloudWatchEvent, DynamoDBEvent, Response, SQSEvent
+
+from chalicelib import deployment, wiring
+
+QUEUE = os.environ.get("BREAK_GLASS_QUEUE", "break-glass")
+BODIES = ["application/x-www-form-urlencoded", "application/json"]
+SEES_THROUGH = timedelta(seconds=20)  # what a lone stream record may wait for in place
+SWEEP_LEAVES = timedelta(seconds=10)  # no new session so close to the end of the invocation
+SWEEP_AT_MOST = 500  # sessions in one sweep; the next one comes in a minute
+
+app = Chalice(app_name="break-glass")
+STREAM_ARN = deployment.stream_arn()  # creates table and queues, under `chalice deploy` only
+
+
+@app.route("/slack", methods=["POST"], content_types=BODIES)
+def slack() -> Response:
+    request = app.current_request
+    answer = wiring.front().answer(request.headers, request.raw_body)
+    return Response(body=answer.body, status_code=answer.status)
+
+
+@app.on_dynamodb_record(stream_arn=STREAM_ARN)
+def stream(event: DynamoDBEvent) -> None:
+    from chalicelib.looks import follow
+
+    follow(event.to_dict()["Records"], _remaining(event), SEES_THROUGH)
+
+
+@app.on_sqs_message(queue=QUEUE, batch_size=1, maximum_concurrency=10)
+def worker(event: SQSEvent) -> None:
+    from chalicelib.looks import work
+
+    for record in event:
+        work(record.body, _remaining(event))
+
+
+@app.schedule("rate(1 minute)")
+def sweep(event: CloudWatchEvent) -> None:
+    from chalicelib.looks import sweep_once
+
+    sweep_once(_remaining(event), SWEEP_LEAVES, SWEEP_AT_MOST)
+
+
+def _remaining(event: Any) -> Any:
+    """How long this invocation may still live, asked anew each time."""
+    return lambda: timedelta(milliseconds=event.context.get_remaining_time_in_millis())

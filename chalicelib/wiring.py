@@ -1,0 +1,137 @@
+"""Puts the parts together, each on first use: the only place that knows all of them.
+
+Nothing is imported before it is needed, for every import is paid at each cold start.
+"""
+
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from time import sleep
+from typing import TYPE_CHECKING, Any
+
+from chalicelib.front import Front
+from chalicelib.journal import journal
+from chalicelib.session import whole
+from chalicelib.settings import Settings, load
+
+if TYPE_CHECKING:
+    from chalicelib.adapters.dynamodb import Table
+    from chalicelib.adapters.secrets import Secrets
+    from chalicelib.adapters.sqs import Queue
+    from chalicelib.runner import Runner
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return whole(datetime.now(UTC))
+
+    def sleep(self, duration: timedelta) -> None:
+        sleep(duration.total_seconds())
+
+
+CLOCK = SystemClock()
+
+
+@cache
+def settings() -> Settings:
+    """Raises settings.Wrong, with every mistake."""
+    return load(os.environ)
+
+
+@cache
+def secrets() -> "Secrets":
+    from chalicelib.adapters.secrets import Secrets
+
+    return Secrets(_boto3, os.environ.get("BREAK_GLASS_SECRETS", "/break-glass"))
+
+
+@cache
+def table() -> "Table":
+    from chalicelib.adapters.dynamodb import Table
+
+    return Table()
+
+
+@cache
+def queue() -> "Queue":
+    from chalicelib.adapters.sqs import Queue
+
+    return Queue(_boto3(), settings().queue)
+
+
+@cache
+def front() -> Front:
+    from chalicelib.adapters import response_url, signature
+
+    def genuine(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> bool:
+        return signature.genuine(
+            secret,
+            headers.get("x-slack-request-timestamp"),
+            headers.get("x-slack-signature"),
+            body,
+            now,
+        )
+
+    def respond(url: str, message: dict[str, Any]) -> None:
+        response_url.respond(url, message, slack_api_url())
+
+    return Front(
+        secret=lambda *, refresh: secrets().signing_secret(refresh=refresh),
+        genuine=genuine,
+        table=table,
+        glasses=lambda: settings().glasses,
+        respond=respond,
+        clock=CLOCK,
+        journal=journal,
+    )
+
+
+@cache
+def runner() -> "Runner":
+    from uuid import uuid4
+
+    from chalicelib.adapters.cloudtrail import CloudTrail
+    from chalicelib.adapters.identity_center import (
+        Directory,
+        IdentityCenter,
+        acting_client,
+        discover,
+        reading_client,
+    )
+    from chalicelib.adapters.mail import Ses
+    from chalicelib.adapters.slack import Slack
+    from chalicelib.reports import SessionReports
+    from chalicelib.runner import Glasses, Outside, Runner
+
+    known, boto3 = settings(), _boto3()
+    reads = reading_client(boto3)
+    instance_arn, identity_store_id = known.instance_arn, known.identity_store_id
+    if not (instance_arn and identity_store_id):
+        instance_arn, identity_store_id = discover(reads, instance_arn)
+    outside = Outside(
+        store=table(),
+        identity_center=IdentityCenter(acting_client(boto3), reads, instance_arn),
+        directory=Directory(reading_client(boto3, service="identitystore"), identity_store_id),
+        chat=Slack(secrets().bot_token, known.slack_api_url),
+        trail=CloudTrail(boto3.client("logs"), known.cloudtrail_log_group),
+        post=Ses(boto3.client("sesv2"), known.report_from),
+        wakeups=queue(),
+        clock=CLOCK,
+        journal=journal,
+        token=lambda: uuid4().hex,
+        reports=SessionReports(),
+    )
+    return Runner(outside, Glasses(dict(known.glasses), dict(known.people)))
+
+
+def slack_api_url() -> str:
+    return os.environ.get("SLACK_API_URL", "https://slack.com/api/")
+
+
+def _boto3() -> Any:
+    import boto3
+
+    return boto3
