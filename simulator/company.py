@@ -84,12 +84,13 @@ PEOPLE = [
     _person(7, "nora", "Nora North", (), known=False),  # in Slack, not in Identity Center
     _person(8, "carol", "Carol Cole", ("audit",)),
 ]
+_SRE = ("bob", "grace")
 USERS = [person.user for person in PEOPLE if person.in_identity_center]
 GROUPS = [
     Group(
         "9067f0a1-0100-4000-8000-000000000100",
         "sre",
-        tuple(person.user.user_id for person in PEOPLE if person.user.user_name in ("bob", "grace")),
+        tuple(person.user.user_id for person in PEOPLE if person.user.user_name in _SRE),
     ),
     Group("9067f0a1-0101-4000-8000-000000000101", "developers"),
 ]

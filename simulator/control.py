@@ -102,8 +102,7 @@ class Control:
 
     def _open(self) -> list[dict[str, Any]]:
         return [
-            {**access._asdict(), "since": since}
-            for access, since in self.center.open_now().items()
+            {**access._asdict(), "since": since} for access, since in self.center.open_now().items()
         ]
 
 

@@ -19,7 +19,7 @@ class MailFaults(Faults):
     """How SES misbehaves."""
 
     down: bool = False  # every SendEmail answers an internal error
-    refuse: str = ""  # an error code of SES, such as "MessageRejected" or "TooManyRequestsException"
+    refuse: str = ""  # an error code of SES: "MessageRejected", "TooManyRequestsException"
     slow: float = 0.0  # seconds before each answer
 
 

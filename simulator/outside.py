@@ -1,8 +1,8 @@
 """The outside world in one process: AWS, Slack, the mailbox, the visitor and the control address.
 
 `python -m simulator.outside` prints one line of JSON when everything answers, serves until its
-standard input closes (so it cannot outlive whoever started it) and removes its TMPDIR.
-The environment says how: TMPDIR, AUTH, and WORLD_FILE, removed at the end.
+standard input closes (so it cannot outlive whoever started it) and removes WORLD_HOME.
+The environment says how: AUTH, TMPDIR inside WORLD_HOME, and WORLD_FILE, removed at the end.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 BOT_TOKEN = "xoxb-not-a-real-token"
@@ -170,11 +171,11 @@ def _tidy() -> None:
     from ministack.core import lambda_runtime
 
     lambda_runtime.reset()
-    for name in (os.environ.get("WORLD_FILE"),):
-        if name and os.path.exists(name):
-            os.remove(name)
-    if os.environ.get("OWN_TMPDIR") == tempfile.gettempdir():
-        shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
+    if os.environ.get("WORLD_FILE"):
+        Path(os.environ["WORLD_FILE"]).unlink(missing_ok=True)
+    home = Path(os.environ["WORLD_HOME"])
+    if home in Path(tempfile.gettempdir()).parents:  # ours, and not somebody's real home
+        shutil.rmtree(home, ignore_errors=True)
 
 
 if __name__ == "__main__":

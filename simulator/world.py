@@ -38,6 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
 SHIPS = ("app.py", "chalicelib", ".chalice", "requirements.txt", "vendor")
 STAGE = "local"
+_CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"  # of this interpreter
 STAGE_NAME = "api"  # the API Gateway stage, part of every route's address
 
 
@@ -65,7 +66,6 @@ class World:
     def __init__(self, project: Path, auth: bool, cache: Path) -> None:
         self.facts: dict[str, Any] = {}
         self.project, self.cache, self.auth = project, cache, auth
-        # gettempdir's answer must be spelled the same in the process that owns it
         self.home = Path(tempfile.mkdtemp(prefix="break-glass-")).resolve()
         self.staged = self.home / "app"
         self.log = self.home / "outside.log"
@@ -158,8 +158,10 @@ class World:
         from boto3.dynamodb.types import TypeDeserializer
 
         read = TypeDeserializer().deserialize
-        pages = self.aws("dynamodb").get_paginator("scan").paginate(
-            TableName=self.facts["table"], ConsistentRead=True
+        pages = (
+            self.aws("dynamodb")
+            .get_paginator("scan")
+            .paginate(TableName=self.facts["table"], ConsistentRead=True)
         )
         rows = [
             {name: read(value) for name, value in item.items()}
@@ -174,7 +176,7 @@ class World:
         self._stage()
         reused = packages.reuse(self.staged, self.cache)
         done = subprocess.run(
-            [sys.executable, "-m", "chalice.cli", "deploy", "--stage", STAGE],
+            [sys.executable, "-c", _CHALICE, "deploy", "--stage", STAGE],
             cwd=self.staged,
             env=self._deploy_environment(),
             stdin=subprocess.DEVNULL,
@@ -208,7 +210,7 @@ class World:
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "localhost",
             "TMPDIR": str(tmp),
-            "OWN_TMPDIR": str(tmp),
+            "WORLD_HOME": str(self.home),  # its to remove, should we die
             "HOME": str(self.home / "home"),
             "AUTH": "true" if self.auth else "false",
             "SFTP_ENABLED": "0",
