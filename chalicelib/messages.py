@@ -187,16 +187,13 @@ def trouble(session: Session) -> tuple[str, str]:
     """What does not get done, and what a human can do about it."""
     tried = f"Tried {session.tries} times; the last error: {session.last_error or 'none'}."
     if session.state is not State.REVOKING:
-        return (
-            f"The report of session {session.id} ({session.email} on {session.account_id}) is "
-            f"late. {tried}",
-            "Nothing is lost: it is tried again until it is sent.",
-        )
-    return (
-        f"{session.email} STILL HAS {session.permission_set} on account {session.account_id}: "
-        f"it should have ended at {clock(session.over_since)}. {tried}",
-        "We keep trying. By hand:\n" + delete_command(session),
-    )
+        whose = f"session {session.id} ({session.email} on {session.account_id})"
+        nothing = "Nothing is lost: it is tried again until it is sent."
+        return f"The report of {whose} is late. {tried}", nothing
+    what = f"{session.permission_set} on account {session.account_id}"
+    when = f"It should have ended at {clock(session.over_since)}."
+    by_hand = "We keep trying. By hand:\n" + delete_command(session)
+    return f"{session.email} STILL HAS {what}. {when} {tried}", by_hand
 
 
 def delete_command(session: Session) -> str:

@@ -126,7 +126,7 @@ def _payload(payload: dict[str, Any]) -> Asked:
     if name != BREAK_GLASS:
         return NotOurs(sender)
     if shape == "interactive_message" and ARN.fullmatch(value):
-        account_id = (_text(payload, "callback_id").split("_") + [""])[1]
+        account_id = _text(payload, "callback_id").partition("_")[2].partition("_")[0]
         if not ACCOUNT.fullmatch(account_id):
             raise Unreadable("Its callback_id names no account: deployment_123456789012_abc does.")
         return Press(sender, account_id=account_id, permission_set_arn=value)

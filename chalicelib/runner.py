@@ -530,7 +530,7 @@ class Runner:
     # Wishes ---------------------------------------------------------------------------------------
 
     def _decide_wish(self, session: Session, now: datetime, look: Look) -> "Rest | None":
-        """*End now* and *Extend*: the route wrote down who and when; here is decided if they may."""
+        """*End now* and *Extend*: the route wrote down who; whether they may is decided here."""
         ending = session.end_asked_at is not None
         asker = session.end_asked_by if ending else session.extend_asked_by
         try:

@@ -40,7 +40,7 @@ T = TypeVar("T")
 
 
 class TimeAttribute(Attribute[datetime]):
-    """A moment as ISO 8601 text, in UTC and whole milliseconds: it sorts, and people can read it."""
+    """A moment as ISO 8601 text, in UTC and whole milliseconds: it sorts, and people read it."""
 
     attr_type = STRING
 
@@ -73,7 +73,7 @@ class DueIndex(GlobalSecondaryIndex["Row"]):
 
 
 class PersonIndex(GlobalSecondaryIndex["Row"]):
-    """Everything that a person did, in order: by e-mail, or by Slack user where no more was known."""
+    """Everything that a person did, in order: by e-mail, else by Slack user."""
 
     class Meta:
         index_name = "by-person"
