@@ -16,8 +16,8 @@ def stream_arn() -> str:
     import boto3
     import click
 
-    from chalicelib import settings
-    from chalicelib.infrastructure import ensure_queue, ensure_table
+    from chalicelib import schema, settings
+    from chalicelib.infrastructure import ensure_queue
 
     try:
         known = settings.load(os.environ)
@@ -25,7 +25,7 @@ def stream_arn() -> str:
         mistakes = "\n".join(f"  - {mistake}" for mistake in wrong.mistakes)
         raise click.ClickException(f"nothing was deployed:\n{mistakes}") from None
     ensure_queue(boto3.client("sqs"), known.queue)
-    return ensure_table(boto3.client("dynamodb"), known.table)
+    return schema.ensure(boto3.client("dynamodb"), known.table)
 
 
 def deploying() -> bool:

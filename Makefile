@@ -1,0 +1,54 @@
+# Every command works from a bare clone: what it needs, it installs into .venv first.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo story test check bench simulate mutants docs clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: $(READY) ## boots a local AWS, really deploys, prints the addresses; Ctrl-C cleans up
+	@$(PY) -m simulator
+
+story: $(READY) ## plays the whole journey once, on a local AWS, and says what it saw
+	@$(PY) -m simulator.story
+
+test: $(READY) ## every test
+	$(PY) -m pytest
+
+check: $(READY) ## format, lint, types, imports, docs
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+	$(PY) -m tools docs --check
+
+simulate: $(READY) ## SEEDS=n: that many random lives of the protocol; SEED=n: tells one
+ifdef SEED
+	@$(PY) -m tests.simulation replay --seed $(SEED)
+else
+	@$(PY) -m tests.simulation run --seeds $(or $(SEEDS),100000)
+	@$(PY) -m tests.simulation explore --faults 3
+endif
+
+mutants: $(READY) ## plants each fault of the protocol and shows what finds it
+	@$(PY) -m tests.simulation mutants
+
+bench: $(READY) ## the figures, with how they were taken
+	@$(PY) -m tools bench
+
+docs: $(READY) ## makes again what of the documents is made from the code
+	@$(PY) -m tools docs
+
+clean: ## removes what was installed and left behind
+	rm -rf $(VENV) .local .chalice/deployed .chalice/deployments .pytest_cache .mypy_cache .ruff_cache
+
+$(READY): requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Break Glass needs Python 3.11 or newer; set PYTHON=python3.x")'
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "installing what it needs into $(VENV) …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $(READY)
