@@ -165,6 +165,7 @@ class TrailAnswer:
     records: Iterable[dict[str, Any]]
     truncated: bool = False
     silent: bool = False  # nothing at all from the account in that time, from anyone
+    rest: str = ""  # not all yet: a search for the rest is under way, to be answered by this token
 
 
 @dataclass(frozen=True, slots=True)

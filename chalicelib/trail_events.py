@@ -1,0 +1,654 @@
+"""Whose events these are: finds one session's among CloudTrail records, and follows its roles.
+
+Everything in a record is somebody else's text and may be missing, misshapen or hostile: nothing
+here raises for it, and a record that cannot be judged is counted as that.
+"""
+
+import json
+import re
+import sys
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any, Literal, Self
+
+from chalicelib.session import Session, from_iso, iso
+
+# Sign-in, the access portal and its command line. These records live in the account that holds
+# Identity Center, so the account in them says nothing about the session's.
+PORTAL = frozenset({"sso.amazonaws.com", "sso-oauth.amazonaws.com", "signin.amazonaws.com"})
+
+# An Identity Center user id: a UUID, with the directory's prefix in older directories.
+USER_ID = re.compile(r"([0-9a-f]{10}-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+SAME_MOMENT = timedelta(seconds=2)  # CloudTrail's times are whole seconds, of two machines
+HANDS_OUT = ("Assume", "Get", "Create", "BatchGet", "Switch")
+READS = re.compile(
+    r"(Batch)?(Get|List|Describe|Head|Lookup|Search|Query|Scan|Select|Filter|Check|Preview|Estimate"
+    r"|Validate|Simulate|Detect|View|Read|Discover|Assume|Decrypt|Verify|GenerateDataKey|Download)"
+)
+REFUSALS = re.compile(r"access_?denied|unauthori[sz]ed|not_?authori[sz]ed|forbidden", re.IGNORECASE)
+REFUSAL_WORDS = re.compile(r"not authorized|access denied|explicit deny", re.IGNORECASE)
+DRY_RUN = "DryRunOperation"  # EC2 answers so where the call would have gone through
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """What tells a session's records from all others: who, through what, where, when."""
+
+    account_id: str
+    permission_set: str
+    user_name: str
+    principal_id: str
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def of(cls, session: Session) -> Self:
+        """From the grant to the end of the credentials; CloudTrail's times are whole seconds."""
+        start = session.grant_asked_at or session.granted_at or session.asked_at
+        end = session.credentials_until or start
+        return cls(
+            account_id=session.account_id,
+            permission_set=session.permission_set,
+            user_name=session.user_name,
+            principal_id=session.principal_id,
+            start=start.replace(microsecond=0),
+            end=max(start, end),
+        )
+
+    def to_json(self) -> Json:
+        return {
+            "account": self.account_id,
+            "set": self.permission_set,
+            "name": self.user_name,
+            "id": self.principal_id,
+            "start": iso(self.start),
+            "end": iso(self.end),
+        }
+
+    @classmethod
+    def from_json(cls, value: Json) -> Self:
+        return cls(
+            value["account"],
+            value["set"],
+            value["name"],
+            value["id"],
+            from_iso(value["start"]),
+            from_iso(value["end"]),
+        )
+
+    def role(self, name: str) -> bool:
+        """Whether `name` is the role that Identity Center keeps for the permission set."""
+        return bool(self.permission_set and _reserved(self.permission_set).fullmatch(name))
+
+
+@lru_cache(maxsize=8)
+def _reserved(permission_set: str) -> re.Pattern[str]:
+    return re.compile(rf"AWSReservedSSO_{re.escape(permission_set)}_[0-9a-fA-F]{{16}}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One CloudTrail record of the session, as much of it as a report speaks of.
+
+    All text is as CloudTrail gave it. `record` is the whole of it, as compressed JSON.
+    """
+
+    id: str
+    time: datetime | None
+    ingested: datetime | None
+    place: Literal["portal", "account"]
+    source: str
+    name: str
+    region: str
+    account: str
+    address: str
+    agent: str
+    read_only: bool
+    error: str
+    refused: bool
+    resource: str
+    detail: str
+    via: str  # how the credentials were come by, where not straight from the portal
+    by_service: str  # the service that called on the person's behalf
+    record: bytes = field(repr=False)
+    new: bool = False  # an earlier report did not have it
+
+    @property
+    def service(self) -> str:
+        return self.source.removesuffix(".amazonaws.com")
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.error)
+
+    @property
+    def sign_in(self) -> bool:
+        return self.source in PORTAL
+
+    @property
+    def change(self) -> bool:
+        """Whether it changed something: a write in an account that was not turned away."""
+        return not (self.read_only or self.error or self.sign_in)
+
+    def to_json(self) -> str:
+        """The record as one line of JSON, as CloudTrail gave it."""
+        return zlib.decompress(self.record).decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sifted:
+    """The session's events, and what became of every other record: nothing goes uncounted."""
+
+    events: tuple[Event, ...]
+    seen: int
+    repeated: int  # the trail delivered them more than once
+    outside: int  # before the grant or after the end of the credentials
+    others: int
+    unjudged: int  # they name nobody, or not enough
+    followed: tuple[str, ...]  # access keys and role sessions that the session was handed
+
+
+def sift(whose: Whose, records: Iterable[Any]) -> Sifted:
+    """The events of one session among `records`, in the order of their time.
+
+    The order in which records come does not matter. Only compressed text is kept of them, so a
+    hundred thousand fit into a worker's memory.
+    """
+    return _Sieve(whose).run(records)
+
+
+@dataclass(slots=True)
+class _Pending:
+    """A record that is not the session's by itself, but may be by the credentials it used."""
+
+    key: str
+    principal: str
+    created: datetime | None
+    time: datetime | None
+    shared: str
+    hands: tuple[str, ...]
+    obscure: bool  # too little in it to say that it is another's
+    record: bytes
+    adopted: bool = False
+
+
+class _Sieve:
+    def __init__(self, whose: Whose) -> None:
+        self.whose = whose
+        self.events: list[Event] = []
+        self.ids: set[str] = set()
+        self.seen = self.repeated = self.outside = self.others = self.unjudged = 0
+        self.pending: list[_Pending] = []
+        self.keys: dict[str, str] = {}  # access key → how it was come by
+        self.principals: dict[str, tuple[datetime | None, str]] = {}  # "AROA…:name", handed out
+        self.own: set[str] = set()  # "AROA…:name" of the session's own role
+        self.shared: set[str] = set()
+        self.followed: dict[str, None] = {}
+
+    def run(self, records: Iterable[Any]) -> Sifted:
+        for record in records:
+            self.take(record)
+        self.follow()
+        self.events.sort(key=lambda e: (e.time or self.whose.end, e.id))
+        for pending in self.pending:
+            if not pending.adopted:
+                self.unjudged += pending.obscure
+                self.others += not pending.obscure
+        return Sifted(
+            events=tuple(self.events),
+            seen=self.seen,
+            repeated=self.repeated,
+            outside=self.outside,
+            others=self.others,
+            unjudged=self.unjudged,
+            followed=tuple(self.followed),
+        )
+
+    def take(self, record: Any) -> None:
+        self.seen += 1
+        if not isinstance(record, Mapping):
+            self.unjudged += 1
+            return
+        record = dict(record)
+        event_id = _text(record.get("eventID"))
+        if event_id and event_id in self.ids:
+            self.repeated += 1
+            return
+        if event_id:
+            self.ids.add(event_id)
+        time = _time_of(record)
+        if time is not None and not self.whose.start <= time <= self.whose.end:
+            self.outside += 1
+            return
+        match _judge(self.whose, record):
+            case "portal":
+                self.adopt(record, time, "portal", "")
+            case "account":
+                self.own_session(record)
+                self.adopt(record, time, "account", "")
+            case "other":
+                self.others += 1
+            case verdict:
+                self.keep(record, time, obscure=verdict == "obscure")
+
+    def own_session(self, record: Json) -> None:
+        identity = _table(record.get("userIdentity"))
+        if key := _text(identity.get("accessKeyId")):
+            self.keys.setdefault(key, "")
+        principal = _text(identity.get("principalId"))
+        if principal.startswith("AROA") and ":" in principal:
+            self.own.add(principal)
+
+    def adopt(
+        self, record: Json, time: datetime | None, place: Literal["portal", "account"], via: str
+    ) -> None:
+        self.events.append(_event(record, time, place, via))
+        if shared := _text(record.get("sharedEventID")):
+            self.shared.add(shared)
+        if place == "portal":
+            return
+        label, principal, keys = _handed_out(self.whose, record)
+        chain = " → ".join(part for part in (via, label) if part)
+        for key in keys:
+            if self.keys.setdefault(key, chain) == chain and chain:
+                self.followed[key] = None
+        if principal and chain and principal not in self.own:
+            self.principals.setdefault(principal, (time, chain))
+            self.followed[principal] = None
+
+    def keep(self, record: Json, time: datetime | None, *, obscure: bool) -> None:
+        identity = _table(record.get("userIdentity"))
+        context = _table(_table(identity.get("sessionContext")).get("attributes"))
+        _, principal, keys = _handed_out(self.whose, record)
+        self.pending.append(
+            _Pending(
+                key=_text(identity.get("accessKeyId")),
+                principal=_text(identity.get("principalId")),
+                created=moment(context.get("creationDate")),
+                time=time,
+                shared=_text(record.get("sharedEventID")),
+                hands=(*keys, principal) if principal else keys,
+                obscure=obscure,
+                record=_packed(record),
+            )
+        )
+
+    def follow(self) -> None:
+        """Adopts what was done with credentials of the session, until nothing more is found."""
+        elsewhere: dict[str, int] = {}
+        for pending in self.pending:
+            for handed in pending.hands:
+                elsewhere[handed] = elsewhere.get(handed, 0) + 1
+        grew = True
+        while grew:
+            grew = False
+            for pending in self.pending:
+                if pending.adopted:
+                    continue
+                via = self.via(pending, elsewhere)
+                if via is None:
+                    continue
+                pending.adopted = grew = True
+                for handed in pending.hands:
+                    elsewhere[handed] -= 1
+                record = json.loads(zlib.decompress(pending.record))
+                if not via and pending.key:
+                    self.keys.setdefault(pending.key, "")
+                self.adopt(record, pending.time, "account", via)
+                pending.record = b""
+
+    def via(self, pending: _Pending, elsewhere: dict[str, int]) -> str | None:
+        """How its credentials came from the session; None where they did not."""
+        if pending.key in self.keys:
+            return self.keys[pending.key]
+        if pending.shared and pending.shared in self.shared:
+            return ""  # the other account's copy of a call that is the session's
+        if pending.principal in self.own:
+            return ""
+        if pending.principal not in self.principals:
+            return None
+        # The console renews its keys, so a switched role is known by when it was taken.
+        handed_at, chain = self.principals[pending.principal]
+        if pending.created and handed_at:
+            if elsewhere.get(pending.key):
+                return None
+            return chain if abs(pending.created - handed_at) <= SAME_MOMENT else None
+        if pending.key or elsewhere.get(pending.principal):
+            return None
+        late = pending.time and handed_at and pending.time < handed_at - SAME_MOMENT
+        return None if late else chain
+
+
+Verdict = Literal["portal", "account", "other", "elsewise", "obscure"]
+
+
+def _judge(whose: Whose, record: Json) -> Verdict:
+    """Whose a record is by itself.
+
+    "elsewise": not the session's own identity, but perhaps a role that it took on. "obscure": the
+    same, and too little is said to call it another's.
+    """
+    identity = record.get("userIdentity")
+    if not isinstance(identity, dict) or not identity:
+        return "obscure"
+    kind = _text(identity.get("type"))
+    source = _text(record.get("eventSource"))
+    user_id = _text(_table(identity.get("onBehalfOf")).get("userId"))
+    if user_id and whose.principal_id and user_id != whose.principal_id:
+        return "other"
+    if kind == "IdentityCenterUser" or (source in PORTAL and kind in ("Unknown", "")):
+        verdict = _judge_portal(whose, record, identity, bool(user_id and whose.principal_id))
+        if verdict != "obscure" or kind:
+            return verdict
+    if kind == "SAMLUser" or (not kind and _text(record.get("eventName")).endswith("WithSAML")):
+        return "account" if _becomes(whose, record) else "elsewise"
+    if _text(record.get("eventName")) == "SwitchRole":
+        origin = _table(record.get("additionalEventData")).get("SwitchFrom")
+        if _ours(whose, {"arn": origin}, user_id="", recipient="") == "account":
+            return "account"
+    if kind in ("IAMUser", "Root", "AWSService", "AWSAccount", "WebIdentityUser", "FederatedUser"):
+        return "elsewise"
+    recipient = _text(record.get("recipientAccountId"))
+    return _ours(whose, identity, user_id if whose.principal_id else "", recipient)
+
+
+def _judge_portal(whose: Whose, record: Json, identity: Json, by_id: bool) -> Verdict:
+    if by_id:
+        here = _text(record.get("eventSource")) in PORTAL or whose.account_id in (
+            _text(record.get("recipientAccountId")),
+            _text(identity.get("accountId")),
+        )
+        return "portal" if here else "other"
+    # As records were until July 2025: the user's id as principalId, beside the user's name.
+    principal = _text(identity.get("principalId")).rpartition("//")[2]
+    if USER_ID.fullmatch(principal):
+        return "portal" if principal == whose.principal_id else "other"
+    name = _text(identity.get("userName"))
+    if not name or name == "HIDDEN_DUE_TO_SECURITY_REASONS":
+        return "obscure"
+    return "portal" if name == whose.user_name else "other"
+
+
+def _ours(whose: Whose, identity: Json, user_id: str, recipient: str) -> Verdict:
+    """Whether an identity is the session's own role session.
+
+    Every field that is there has to agree, and enough have to be there: the role, the account, and
+    the user's id or name. The name is compared to the letter; where the id is there, it decides.
+    """
+    issuer = _table(_table(identity.get("sessionContext")).get("sessionIssuer"))
+    arn_account, arn_role, arn_name = _session_arn(_text(identity.get("arn")))
+    roles = {_text(issuer.get("userName")), _last(issuer.get("arn")), arn_role} - {""}
+    accounts = {
+        _text(identity.get("accountId")),
+        _text(issuer.get("accountId")),
+        _text(issuer.get("arn")).partition("::")[2].partition(":")[0],
+        arn_account,
+    } - {""}
+    names = {arn_name, _text(identity.get("principalId")).partition(":")[2]} - {""}
+    if not accounts and recipient:
+        accounts = {recipient}
+    if not all(whose.role(role) for role in roles) or accounts - {whose.account_id}:
+        return "elsewise"
+    if not user_id and names - {whose.user_name}:
+        return "elsewise"
+    if roles and accounts and (user_id or names):
+        return "account"
+    if _text(identity.get("arn")) and not arn_role:
+        return "elsewise"  # a user, or root
+    return "obscure"
+
+
+def _becomes(whose: Whose, record: Json) -> bool:
+    """Whether a sign-in by SAML leads into the session's own role."""
+    user = _table(_table(record.get("responseElements")).get("assumedRoleUser"))
+    if arn := _text(user.get("arn")):
+        return _ours(whose, {"arn": arn}, user_id="", recipient="") == "account"
+    asked = _table(record.get("requestParameters"))
+    role = _text(asked.get("roleArn"))
+    return (
+        role.startswith("arn:")
+        and role.split(":")[4:5] == [whose.account_id]
+        and whose.role(_last(role))
+        and _text(asked.get("roleSessionName")) == whose.user_name
+    )
+
+
+def _session_arn(arn: str) -> tuple[str, str, str]:
+    """Account, role and session name of `arn:aws:sts::ACCOUNT:assumed-role/ROLE/NAME`."""
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or not parts[5].startswith("assumed-role/"):
+        return "", "", ""
+    _, _, rest = parts[5].partition("/")
+    role, _, name = rest.rpartition("/")
+    return parts[4], role.rpartition("/")[2], name
+
+
+def _handed_out(whose: Whose, record: Json) -> tuple[str, str, tuple[str, ...]]:
+    """What the call handed out: how to name it, the role session if it is one, the access keys.
+
+    AssumeRole and its kin answer with `responseElements.credentials`; CreateAccessKey with
+    `accessKey`; others nest them: any access key in an answer was given to whoever asked.
+    """
+    name = _text(record.get("eventName"))
+    if not name.startswith(HANDS_OUT):
+        return "", "", ()
+    if name == "SwitchRole":  # its identity is the role that was taken
+        identity = _table(record.get("userIdentity"))
+        _, role, _ = _session_arn(_text(identity.get("arn")))
+        return f"role {role}" if role else "", _text(identity.get("principalId")), ()
+    answer = record.get("responseElements")
+    if not isinstance(answer, dict):
+        return "", "", ()
+    keys = tuple(dict.fromkeys(_keys_in(answer)))
+    user = _table(answer.get("assumedRoleUser"))
+    account, role, _ = _session_arn(_text(user.get("arn")))
+    principal = _text(user.get("assumedRoleId"))
+    if role and whose.role(role) and account == whose.account_id:
+        return "", "", keys  # the session's own role: nothing to name
+    if role:
+        there = f" in {account}" if account != whose.account_id else ""
+        return f"role {role}{there}", principal, keys
+    if not keys:
+        return "", principal, ()
+    federated = _text(_table(answer.get("federatedUser")).get("arn"))
+    owner = _text(_table(answer.get("accessKey")).get("userName"))
+    if federated:
+        return f"federated user {_last(federated)}", principal, keys
+    if owner:
+        return f"new access key of {owner}", principal, keys
+    return f"credentials of {name}", principal, keys
+
+
+def _keys_in(value: Any, depth: int = 4) -> Iterator[str]:
+    if isinstance(value, list):
+        for item in value[:50]:
+            yield from _keys_in(item, depth)
+    if not isinstance(value, dict) or depth == 0:
+        return
+    for name in ("accessKeyId", "AccessKeyId"):
+        if key := _text(value.get(name)):
+            yield key
+    for item in value.values():
+        if isinstance(item, dict | list):
+            yield from _keys_in(item, depth - 1)
+
+
+def _event(
+    record: Json, time: datetime | None, place: Literal["portal", "account"], via: str
+) -> Event:
+    identity = _table(record.get("userIdentity"))
+    name = _word(record.get("eventName"))
+    error, refused = _error(record)
+    return Event(
+        id=_text(record.get("eventID")),
+        time=time,
+        ingested=moment(record.get("@ingestionTime")),
+        place=place,
+        source=_word(record.get("eventSource")),
+        name=name,
+        region=_word(record.get("awsRegion")),
+        account=_word(record.get("recipientAccountId")) or _word(identity.get("accountId")),
+        address=_word(record.get("sourceIPAddress")),
+        agent=_word(record.get("userAgent")),
+        read_only=_read_only(record, name),
+        error=sys.intern(error),
+        refused=refused,
+        resource=_resource(record),
+        detail=_detail(record, name),
+        via=sys.intern(via),
+        by_service=_by_service(record, identity),
+        record=_packed(record),
+    )
+
+
+def _read_only(record: Json, name: str) -> bool:
+    said = record.get("readOnly")
+    if isinstance(said, bool):
+        return said
+    if isinstance(said, str) and said.lower() in ("true", "false"):
+        return said.lower() == "true"
+    return bool(READS.match(name))  # records from before 2019 do not say
+
+
+def _error(record: Json) -> tuple[str, bool]:
+    """The error, if the call failed, and whether it was a refusal.
+
+    Some services say so in `responseElements`, and sign-in in its own words.
+    """
+    answer = _table(record.get("responseElements"))
+    details = _table(record.get("serviceEventDetails"))
+    code = (
+        _text(record.get("errorCode"))
+        or _text(answer.get("errorCode"))
+        or _text(answer.get("error"))
+        or _text(_table(answer.get("error")).get("code"))
+        or _text(answer.get("__type"))
+    )
+    words = (
+        _text(record.get("errorMessage"))
+        or _text(answer.get("errorMessage"))
+        or _text(_table(answer.get("error")).get("message"))
+    )
+    if not code and not words:
+        name = _text(record.get("eventName"))
+        if "Failure" in (answer.get(name), details.get(name)):
+            code = "Failure"
+    if code.endswith(DRY_RUN):
+        return "", False
+    refused = bool(REFUSALS.search(code) or REFUSAL_WORDS.search(words))
+    return code or words[:200], refused
+
+
+def _by_service(record: Json, identity: Json) -> str:
+    for said in (identity.get("invokedBy"), record.get("sourceIPAddress")):
+        if _text(said).endswith(".amazonaws.com"):
+            return _word(said)
+    return ""
+
+
+# What a call was about, best first: the parameter that a person would name.
+ABOUT = (
+    "secretId", "roleArn", "roleName", "userName", "groupName", "policyArn", "bucketName",
+    "functionName", "tableName", "dBInstanceIdentifier", "dBClusterIdentifier", "keyId",
+    "trailName", "instanceId", "groupId", "stackName", "topicArn", "queueUrl", "queueName",
+    "logGroupName", "repositoryName", "clusterName", "cluster", "stateMachineArn", "detectorId",
+    "documentName", "parameterName", "policyName", "resourceArn", "arn", "name", "names", "id",
+)  # fmt: skip
+
+
+def _resource(record: Json) -> str:
+    """What the call was about: a parameter where one names it, else the first resource's ARN."""
+    asked = _table(record.get("requestParameters"))
+    for parameter in ABOUT:
+        value = asked.get(parameter)
+        if isinstance(value, str) and value:
+            key = _text(asked.get("key")) if parameter == "bucketName" else ""
+            return f"{value}/{key}" if key else value
+        if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+            return ", ".join(value[:5])
+    for items in asked.values():  # EC2: {"instancesSet": {"items": [{"instanceId": "i-0"}]}}
+        found = _table(items).get("items")
+        if isinstance(found, list):
+            ids = [_text(v) for i in found[:5] for k, v in _table(i).items() if k.endswith("Id")]
+            if any(ids):
+                return ", ".join(filter(None, ids))
+    details = _table(record.get("serviceEventDetails"))
+    if account := _text(details.get("account_id")):
+        return " ".join(filter(None, (_text(details.get("role_name")), "in", account)))
+    resources = record.get("resources")
+    if isinstance(resources, list):
+        for item in resources[:10]:
+            if arn := _text(_table(item).get("ARN")) or _text(_table(item).get("arn")):
+                return arn
+    return ""
+
+
+def _detail(record: Json, name: str) -> str:
+    """A hint for the judgement: "open" to the world, "decrypted"; empty where there is none."""
+    asked = _table(record.get("requestParameters"))
+    if asked.get("withDecryption") in (True, "true"):
+        return "decrypted"
+    if "SecurityGroup" in name or "Policy" in name or "Acl" in name or "Attribute" in name:
+        said = json.dumps(asked, default=str)[:20_000] if asked else ""
+        if any(sign in said for sign in OPEN_TO_ALL):
+            return "open"
+    if asked.get("publiclyAccessible") is True or asked.get("authType") == "NONE":
+        return "open"
+    return ""
+
+
+OPEN_TO_ALL = (
+    '"0.0.0.0/0"', '"::/0"', '"Principal": "*"', '\\"Principal\\":\\"*\\"',
+    '\\"Principal\\": \\"*\\"', '"AWS": "*"', '\\"AWS\\":\\"*\\"', '\\"AWS\\": \\"*\\"',
+    "groups/global/AllUsers", '"group": "all"', '"public-read', "x-amz-acl=public",
+)  # fmt: skip
+
+
+def moment(value: Any) -> datetime | None:
+    """The time that a record gives, in any of the forms that are seen; None where it is none."""
+    try:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            seconds = value / 1000 if abs(value) > 1e11 else value
+            return datetime.fromtimestamp(seconds, UTC)
+        if not isinstance(value, str):
+            return None
+        found = datetime.fromisoformat(value.strip())
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _time_of(record: Json) -> datetime | None:
+    return moment(record.get("eventTime")) or moment(record.get("@timestamp"))
+
+
+def _packed(record: Json) -> bytes:
+    """The record as compressed JSON, without what the query added to it ("@…")."""
+    try:
+        said = json.dumps(record, separators=(",", ":"), default=str)
+    except (TypeError, ValueError, RecursionError):
+        said = json.dumps({"eventID": _text(record.get("eventID")), "unreadable": True})
+    return zlib.compress(said.encode(), 1)
+
+
+def _table(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _word(value: Any) -> str:
+    """Text that comes again and again: kept once."""
+    return sys.intern(value) if type(value) is str else ""
+
+
+def _last(value: Any) -> str:
+    return _text(value).rpartition("/")[2]
