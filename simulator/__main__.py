@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from simulator.world import LOCAL, World
+from simulator.world import LOCAL, World, WorldError
 
 
 def main() -> int:
@@ -33,6 +33,9 @@ def main() -> int:
                 time.sleep(3600)
     except KeyboardInterrupt:
         print("\nThe world is gone.")
+    except WorldError as error:
+        print(error, file=sys.stderr)
+        return 1
     return 0
 
 

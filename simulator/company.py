@@ -125,11 +125,12 @@ channel = "C0INCIDENT"
 
 
 def _glass_toml(each: Glass) -> str:
+    permission_set = each.permission_set.name if each.by_name else each.permission_set.arn
     lines = [
         f"\n[glass.{each.name}]",
         f'account = "{each.account_id}"',
         f'account_name = "{ACCOUNTS[each.account_id]}"',
-        f'permission_set = "{each.permission_set.name if each.by_name else each.permission_set.arn}"',
+        f'permission_set = "{permission_set}"',
         f'duration = "{each.seconds}s"',
         f"may = {_toml_list(each.may)}",
         f"report_to = {_toml_list(('security@example.com', 'oncall@example.com'))}",

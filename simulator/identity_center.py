@@ -13,6 +13,8 @@ hour at the least), so that the tail of issued credentials is short too.
 `history` is the truth, with times: what stood from when to when, and which request did it.
 """
 
+# ruff: noqa: N802  (operations are named as AWS names them)
+
 from __future__ import annotations
 
 import random
@@ -50,10 +52,13 @@ class IdentityCenterFaults(Faults):
     """How Identity Center misbehaves.
 
     `outcomes` plans one outcome a call, by operation (or "*"), used up in order; `rates` plans a
-    share of the calls: {"CreateAccountAssignment": {"outcome": "ThrottlingException", "rate": 0.3}}.
-    An outcome is an error code of AWS (the act does not happen), "FAILED" or "FAILED: reason" (it
-    is accepted and fails later), "LOST" (accepted, and the caller reads HTTP 500), "HANG"
-    (accepted, and the caller hears nothing for hang_seconds) or "OK".
+    share of the calls: {"CreateAccountAssignment": {"outcome": "LOST", "rate": 0.3}}. Outcomes:
+
+    - an error code of AWS: the act does not happen;
+    - "FAILED" or "FAILED: reason": accepted, and fails later;
+    - "LOST": accepted, and the caller reads HTTP 500;
+    - "HANG": accepted, and the caller hears nothing for hang_seconds;
+    - "OK".
     """
 
     create_seconds: float = 1.0  # how long a creation stays IN_PROGRESS

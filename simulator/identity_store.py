@@ -1,5 +1,7 @@
 """The people and groups of IAM Identity Center: the `identitystore` half of the stand-in."""
 
+# ruff: noqa: N802  (operations are named as AWS names them)
+
 from __future__ import annotations
 
 from dataclasses import dataclass

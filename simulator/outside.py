@@ -60,7 +60,15 @@ async def _serve(listener: socket.socket, port: int) -> None:
 def _furnish(endpoint: str) -> dict[str, str]:
     """Patch MiniStack, put everybody in their place, and open the other addresses."""
     from simulator import company
-    from simulator.aws import api_gateway, identity, insights, mail, time_to_live, timing
+    from simulator.aws import (
+        api_gateway,
+        identity,
+        insights,
+        mail,
+        permissions,
+        time_to_live,
+        timing,
+    )
     from simulator.control import Control
     from simulator.identity_center import IdentityCenter
     from simulator.identity_store import IdentityStore
@@ -88,6 +96,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
     insights.patch(trail)
     mail.patch(mailbox)
     identity.patch(center, store)
+    permissions.patch()
 
     visitor = Visitor(center, _trail_writer(endpoint))
     others = {"trail": trail, "visitor": visitor.faults}

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _APP = ("app.py", "chalicelib/", "chalice/")  # what chalice puts in beside the dependencies
@@ -62,7 +63,7 @@ def _key(project: Path) -> str:
     return digest.hexdigest()[:20]
 
 
-def _packager():  # type: ignore[no-untyped-def]  # chalice is imported only where it deploys
+def _packager() -> Any:
     from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
     from chalice.utils import UI, OSUtils
 

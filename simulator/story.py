@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from simulator import company
-from simulator.world import World
+from simulator.world import World, WorldError
 
 _POLL_SECONDS = 0.2
 WHO, GLASS = "alice", "prod"
@@ -24,6 +24,14 @@ class Failed(Exception):
 
 
 def main() -> int:
+    try:
+        return _play()
+    except WorldError as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+def _play() -> int:
     began = time.monotonic()
     _say(0, "building a world and deploying the app into it")
     with World.start() as world:

@@ -94,9 +94,9 @@ def _handler(handle: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler
             self.connection.close()
             self.close_connection = True
 
-        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815  (http.server's)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             """Requests are recorded by the services themselves."""
 
     return Handler

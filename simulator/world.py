@@ -185,7 +185,7 @@ class World:
             text=True,
         )
         if done.returncode:
-            raise WorldError(f"chalice deploy failed:\n{done.stdout[-6000:]}\n{self._tail()}")
+            raise WorldError(f"chalice deploy failed:\n{done.stdout[-6000:]}")
         if not reused:
             packages.keep(self.staged, self.cache)
         api = self._deployed("rest_api")["rest_api_id"]

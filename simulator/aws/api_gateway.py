@@ -1,4 +1,4 @@
-"""Gap: MiniStack's API Gateway has no ImportRestApi and PutRestApi, and `chalice deploy` uses both."""
+"""Gap: MiniStack has no ImportRestApi and PutRestApi, and `chalice deploy` uses both."""
 
 from __future__ import annotations
 

@@ -149,4 +149,5 @@ def test_the_visitor_uses_access_while_it_is_open_and_others_work_too() -> None:
     assert {"Authenticate", "Federate", "ListApplications", "Decrypt", "ConsoleLogin"} <= names
     assert "AccessDenied" in {record.get("errorCode") for record in records}
     portal = [each for each in records if each["userIdentity"]["type"] == "IdentityCenterUser"]
-    assert portal and all("principalId" not in each["userIdentity"] for each in portal)
+    assert portal
+    assert all("principalId" not in each["userIdentity"] for each in portal)
