@@ -105,12 +105,12 @@ class IdentityCenter:
     def __init__(
         self,
         client: Any,
+        reads: Any,
         instance_arn: str,
-        reads: Any = None,
-        seconds: Callable[[], float] = time.monotonic,
+        seconds: Callable[[], float] = time.time,
     ) -> None:
         self._acts = client
-        self._reads = reads or client
+        self._reads = reads
         self._instance_arn = instance_arn
         self._arns = _Memory(seconds)  # of permission sets, by name
 
@@ -304,7 +304,7 @@ class Directory:
         self,
         client: Any,
         identity_store_id: str,
-        seconds: Callable[[], float] = time.monotonic,
+        seconds: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._store = identity_store_id

@@ -51,7 +51,7 @@ class Stage:
         self.stub = Stubber(client)
         self.stub.activate()
         self.seconds = 0.0
-        self.center = IdentityCenter(client, INSTANCE, seconds=lambda: self.seconds)
+        self.center = IdentityCenter(client, client, INSTANCE, seconds=lambda: self.seconds)
 
     def answers(self, operation: str, answer: dict[str, Any], expected: Any = None) -> None:
         self.stub.add_response(operation, answer, expected)
@@ -152,7 +152,7 @@ def wired(session: Any, url: str, read_timeout: float = 5) -> IdentityCenter:
             config = config.merge(Config(read_timeout=read_timeout))
             return session.client(service, endpoint_url=url, config=config)
 
-    return IdentityCenter(acting_client(Pointed()), INSTANCE, reading_client(Pointed()))
+    return IdentityCenter(acting_client(Pointed()), reading_client(Pointed()), INSTANCE)
 
 
 @pytest.mark.parametrize("act", ["create", "delete"])

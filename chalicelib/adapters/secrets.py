@@ -1,0 +1,94 @@
+"""Reads Slack's secrets from SSM, seldom enough that nobody can make us hammer it.
+
+They are SecureStrings under the account's own key `aws/ssm`, for which ssm:GetParameter is enough;
+under a key of the operator's making, the roles need kms:Decrypt on that key as well.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
+from chalicelib.ports import Unavailable
+
+KEEP: Final = 300.0  # seconds that a secret serves before it is read anew
+REFRESH: Final = 60.0  # seconds between two readings, however often a signature fails
+REST: Final = 1.0  # seconds after a failed reading while there is no older value to serve
+
+CONFIG: Final = Config(  # Slack waits, three seconds in all
+    connect_timeout=0.5,
+    read_timeout=0.7,
+    retries={"total_max_attempts": 2, "mode": "standard"},
+)
+
+
+@dataclass(slots=True)
+class _Kept:
+    value: str = ""
+    read_at: float = float("-inf")
+    tried_at: float = float("-inf")
+
+
+class Secrets:
+    """The two secrets under `prefix`: `signing-secret` and `bot-token`.
+
+    `session` gives boto3, or one of its sessions, on first need. Both readers raise Unavailable
+    only while there is nothing older to serve. Wall time, for a frozen Lambda's other clock may
+    stand still.
+    """
+
+    def __init__(
+        self, session: Callable[[], Any], prefix: str, seconds: Callable[[], float] = time.time
+    ) -> None:
+        self._session = session
+        self._prefix = prefix
+        self._seconds = seconds
+        self._client: Any = None
+        self._kept: dict[str, _Kept] = {}
+
+    def signing_secret(self, *, refresh: bool = False) -> str:
+        """`refresh`: a signature did not fit; the secret may have been rotated."""
+        return self._secret("signing-secret", refresh)
+
+    def bot_token(self, *, refresh: bool = False) -> str:
+        """`refresh`: Slack did not take the token."""
+        return self._secret("bot-token", refresh)
+
+    def _secret(self, name: str, refresh: bool) -> str:
+        kept = self._kept.setdefault(name, _Kept())
+        now = self._seconds()
+        wanted = refresh or not kept.value or now - kept.read_at >= KEEP
+        rested = now - kept.tried_at >= (REFRESH if kept.value else REST)
+        # A clock set back must not keep an old secret for ever.
+        if wanted and (rested or now < kept.tried_at):
+            kept.tried_at = now
+            try:
+                kept.value, kept.read_at = self._read(name), now
+            except Unavailable:
+                if not kept.value:
+                    raise
+        if not kept.value:
+            raise Unavailable(f"{self._prefix}/{name} could not be read a moment ago")
+        return kept.value
+
+    def _read(self, name: str) -> str:
+        path = f"{self._prefix}/{name}"
+        try:
+            if self._client is None:
+                self._client = self._session().client("ssm", config=CONFIG)
+            answer = self._client.get_parameter(Name=path, WithDecryption=True)
+            value = str(answer["Parameter"]["Value"]).strip()  # pasted with its line end
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            hint = "; see README, “Configure”" if code == "ParameterNotFound" else ""
+            raise Unavailable(f"SSM does not give {path}: {code}{hint}") from error
+        except (BotoCoreError, ResponseParserError, KeyError, TypeError) as error:
+            # Not the error's text: it might quote the answer.
+            raise Unavailable(f"SSM does not give {path}: {type(error).__name__}") from error
+        if not value:
+            raise Unavailable(f"{path} is empty; see README, “Configure”")
+        return value

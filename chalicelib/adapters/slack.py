@@ -1,0 +1,162 @@
+"""Speaks with Slack as the bot."""
+
+from collections.abc import Callable
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from chalicelib.ports import Refused, Unavailable
+
+if TYPE_CHECKING:
+    from slack_sdk import WebClient
+
+TIMEOUT: Final = 3  # seconds
+
+# A new token may be in place already.
+STALE_TOKEN: Final = frozenset(
+    {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"}
+)
+NOBODY: Final = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
+
+# No operator can mend these for a message that is owed: what it says, or whom it is for, is wrong.
+# All other errors are mended (a scope added, the bot invited, a token renewed) or pass, and what
+# is owed is said then.
+LASTING: Final = NOBODY | {
+    "as_user_not_supported",
+    "block_mismatch",
+    "cannot_dm_bot",
+    "cant_update_message",
+    "channel_not_found",
+    "edit_window_closed",
+    "invalid_arg_name",
+    "invalid_arguments",
+    "invalid_array_arg",
+    "invalid_blocks",
+    "invalid_blocks_format",
+    "invalid_thread_ts",
+    "is_archived",
+    "message_limit_exceeded",
+    "message_not_found",
+    "messages_tab_disabled",
+    "msg_blocks_too_long",
+    "msg_too_long",
+    "no_text",
+    "thread_locked",
+    "too_many_attachments",
+    "user_disabled",
+}
+
+
+class Token(Protocol):
+    def __call__(self, *, refresh: bool = False) -> str:
+        """The bot's token; read anew where `refresh`. Raises Unavailable."""
+
+
+class Slack:
+    """Slack's Web API at `api_url`; `respond` is response_url's."""
+
+    def __init__(
+        self,
+        token: Token,
+        api_url: str,
+        respond: Callable[[str, dict[str, Any], str], None],
+    ) -> None:
+        self._token = token
+        self._api_url = api_url
+        self._respond = respond
+        self._home: dict[str, str] = {}
+
+    def email(self, user: str) -> str | None:
+        """The user's e-mail, by users.info; None for whoever is not one of our people.
+
+        Those are the unknown, the deactivated, bots, and guests of shared channels, whose e-mail is
+        only what their own workspace says it is. Where Slack keeps the e-mail to itself the app
+        lacks the scope users:read.email, which can be mended: Unavailable.
+        """
+        try:
+            found = self._call("users_info", user=user)["user"]
+        except Refused as refused:
+            if str(refused).removeprefix("Slack: ") in NOBODY:
+                return None
+            raise
+        except KeyError:
+            raise Unavailable("Slack: an answer that makes no sense") from None
+        if found.get("deleted") or found.get("is_bot") or not self._at_home(found):
+            return None
+        email = (found.get("profile") or {}).get("email")
+        if not email:
+            raise Unavailable("Slack does not tell e-mails: give the app users:read.email")
+        return str(email)
+
+    def respond(self, url: str, message: dict[str, Any]) -> None:
+        self._respond(url, message, self._api_url)
+
+    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> str:
+        """Posts by chat.postMessage; the message's ts. Repeated, it is a second message."""
+        where = {"channel": channel} | ({"thread_ts": thread} if thread else {})
+        return str(self._call("chat_postMessage", **message, **where)["ts"])
+
+    def update(self, channel: str, ts: str, message: dict[str, Any]) -> None:
+        """Replaces what our message says; safe to repeat."""
+        self._call("chat_update", **message, channel=channel, ts=ts)
+
+    # ---- below the port
+
+    def _at_home(self, user: dict[str, Any]) -> bool:
+        """Whether the user belongs to the bot's own workspace, or its Enterprise Grid."""
+        if user.get("is_stranger"):
+            return False
+        if not self._home:
+            said = self._call("auth_test")
+            self._home = {key: said.get(key) or "" for key in ("team_id", "enterprise_id")}
+        if user.get("team_id") == self._home["team_id"]:
+            return True
+        grid = (user.get("enterprise_user") or {}).get("enterprise_id")
+        return bool(grid) and grid == self._home["enterprise_id"]
+
+    def _call(self, method: str, **arguments: Any) -> dict[str, Any]:
+        from slack_sdk.errors import SlackApiError, SlackClientError
+
+        token = self._token()
+        try:
+            try:
+                return _data(getattr(self._client(token), method)(**arguments))
+            except SlackApiError as error:
+                fresh = self._token(refresh=True) if _error(error) in STALE_TOKEN else token
+                if fresh == token:
+                    raise
+                return _data(getattr(self._client(fresh), method)(**arguments))
+        except SlackApiError as error:
+            raise _translated(error) from error
+        except (SlackClientError, OSError, HTTPException, ValueError) as error:
+            raise Unavailable(f"Slack: {type(error).__name__}") from error
+
+    def _client(self, token: str) -> "WebClient":
+        from slack_sdk import WebClient
+
+        # No retries of its own: a message whose answer was lost would be said twice.
+        return WebClient(token, base_url=self._api_url, timeout=TIMEOUT, retry_handlers=[])
+
+
+def _data(response: Any) -> dict[str, Any]:
+    data: dict[str, Any] = response.data
+    return data
+
+
+def _translated(error: Any) -> Unavailable | Refused:
+    code = _error(error)
+    if code in LASTING:
+        return Refused(f"Slack: {code}", lasting=True)
+    response = error.response
+    if getattr(response, "status_code", None) == 429:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Unavailable(f"Slack: come back in {headers.get('retry-after', '?')} s")
+    return Unavailable(f"Slack: {code}")
+
+
+def _error(error: Any) -> str:
+    """The error's name, never a body."""
+    try:
+        code = str(error.response["error"])
+    except (KeyError, TypeError, ValueError):
+        return "an answer that makes no sense"
+    return code if code.replace("_", "").isalnum() else "an answer that makes no sense"
