@@ -41,7 +41,7 @@ def no_such_glass(session: Session) -> str:
 
 
 def no_email(session: Session) -> str:
-    return "Slack shows no e-mail address for you, so we cannot tell who you are in AWS."
+    return "Slack does not know you as one of this workspace's people."
 
 
 def no_person(session: Session) -> str:
@@ -207,6 +207,11 @@ def delete_command(session: Session) -> str:
         f" --target-type AWS_ACCOUNT --target-id {session.account_id}"
         f" --principal-type USER --principal-id {session.principal_id}"
     )
+
+
+def by_bot(message: Message) -> Message:
+    """The same words as the bot sends them, where there is no press left to answer."""
+    return {key: message[key] for key in ("text", "blocks") if key in message}
 
 
 # Pieces -------------------------------------------------------------------------------------------

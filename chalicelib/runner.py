@@ -630,7 +630,7 @@ class Runner:
                 return used
             except Refused:
                 session = used.with_(response_uses=RESPONSE_URL_USES)  # dead: the bot says it
-        self.chat.post(session.slack_user, message)
+        self.chat.post(session.slack_user, messages.by_bot(message))
         return session
 
     def _escalate(self, session: Session, now: datetime) -> "Rest | None":

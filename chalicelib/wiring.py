@@ -102,6 +102,8 @@ def runner() -> "Runner":
         reading_client,
     )
     from chalicelib.adapters.mail import Ses
+    from chalicelib.adapters.mail import client_for as mail_client
+    from chalicelib.adapters.response_url import respond
     from chalicelib.adapters.slack import Slack
     from chalicelib.reports import SessionReports
     from chalicelib.runner import Glasses, Outside, Runner
@@ -115,9 +117,9 @@ def runner() -> "Runner":
         store=table(),
         identity_center=IdentityCenter(acting_client(boto3), reads, instance_arn),
         directory=Directory(reading_client(boto3, service="identitystore"), identity_store_id),
-        chat=Slack(secrets().bot_token, known.slack_api_url),
+        chat=Slack(secrets().bot_token, known.slack_api_url, respond),
         trail=CloudTrail(boto3.client("logs"), known.cloudtrail_log_group),
-        post=Ses(boto3.client("sesv2"), known.report_from),
+        post=Ses(mail_client(boto3), known.report_from),
         wakeups=queue(),
         clock=CLOCK,
         journal=journal,

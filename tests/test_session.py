@@ -1,0 +1,143 @@
+"""What a session asks for, and when it is looked at next."""
+
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.machine import FINAL, Duty, Event, State
+from chalicelib.session import (
+    ESCALATE,
+    LONGEST_HOP,
+    LOOK_EVERY,
+    Session,
+    asks,
+    escalates_at,
+    from_iso,
+    iso,
+    next_look,
+    scheduled,
+)
+from tests.stories import HOUR, NOON, active, granting, requested, revoking, settling
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.mark.parametrize(
+    ("session", "leased", "after", "asked"),
+    [
+        (requested(), False, SECOND, Duty.DECIDE),
+        (requested(), False, timedelta(minutes=5), Event.WAITED_TOO_LONG),
+        (granting(), True, SECOND, Duty.GRANT),
+        (granting(), False, SECOND, Event.LEASE_GONE),
+        (granting(), True, HOUR, Event.EXPIRED),
+        (granting(busy_until=NOON + 9 * SECOND), True, 8 * SECOND, None),
+        (granting(busy_until=NOON + 9 * SECOND), True, 9 * SECOND, Duty.GRANT),
+        (granting(busy_until=NOON + 2 * HOUR), True, HOUR, Event.EXPIRED),
+        (granting(busy_until=NOON + 9 * SECOND), False, SECOND, Event.LEASE_GONE),
+        (granting(retry_at=NOON + 9 * SECOND), True, 8 * SECOND, None),
+        (active(), True, SECOND, None),
+        (active(), True, HOUR - SECOND, None),
+        (active(), True, HOUR, Event.EXPIRED),
+        (active(), False, SECOND, Event.LEASE_GONE),
+        (revoking(), False, HOUR, Duty.REVOKE),
+        (revoking(busy_until=NOON + 2 * HOUR), False, HOUR, None),
+        (settling(), False, HOUR, None),
+        (settling(), False, 2 * HOUR, Event.SETTLED),
+    ],
+)
+def test_the_rows_alone_say_what_to_do(
+    session: Session, leased: bool, after: timedelta, asked: Event | Duty | None
+) -> None:
+    assert asks(session, leased, NOON + after) is asked
+
+
+def test_the_sweep_looks_at_least_every_five_minutes() -> None:
+    arranged, _ = scheduled(active(), NOON + SECOND)
+    assert arranged.look_at == NOON + SECOND + LOOK_EVERY
+
+
+def test_a_wake_up_is_never_further_ahead_than_the_queue_can_carry() -> None:
+    arranged, send = scheduled(active(), NOON)
+    assert (arranged.wake_at, send) == (NOON + LONGEST_HOP, True)
+
+
+def test_only_one_wake_up_is_under_way() -> None:
+    arranged, _ = scheduled(active(), NOON)
+    again, send = scheduled(arranged, NOON + SECOND)
+    assert not send
+    assert again == arranged
+
+
+def test_a_wake_up_that_has_come_is_followed_by_the_next() -> None:
+    arranged, _ = scheduled(active(), NOON)
+    again, send = scheduled(arranged, NOON + LONGEST_HOP)
+    assert (again.wake_at, send) == (NOON + 2 * LONGEST_HOP, True)
+
+
+def test_an_earlier_deadline_takes_an_earlier_wake_up() -> None:
+    arranged, _ = scheduled(active(), NOON)
+    sooner = arranged.with_(deadline=NOON + 10 * SECOND)
+    assert scheduled(sooner, NOON + SECOND)[0].wake_at == NOON + 10 * SECOND
+    assert scheduled(sooner, NOON + SECOND)[0].look_at == NOON + 10 * SECOND
+
+
+def test_what_is_to_be_done_now_takes_no_message() -> None:
+    arranged, send = scheduled(granting(), NOON)
+    assert (arranged.look_at, send) == (NOON, False)
+
+
+@pytest.mark.parametrize("state", FINAL)
+def test_a_final_session_is_never_looked_at_again(state: State) -> None:
+    assert next_look(active(state=state), NOON) is None
+    arranged, send = scheduled(settling(state=state), NOON)
+    assert (arranged.look_at, arranged.wake_at, send) == (None, None, False)
+
+
+def test_a_final_session_that_owes_a_word_is_looked_at_until_it_is_told() -> None:
+    denied = requested(state=State.DENIED, owed=("denied",), tell_at=NOON + SECOND)
+    assert next_look(denied, NOON) == NOON + SECOND
+
+
+@pytest.mark.parametrize("state", set(State) - FINAL)
+def test_an_open_session_always_has_a_next_look(state: State) -> None:
+    session = settling().with_(
+        state=state, wait_until=NOON, conclude_at=NOON, retry_at=NOON + 9 * SECOND
+    )
+    assert scheduled(session, NOON)[0].look_at is not None
+
+
+def test_an_unfinished_revoke_gets_louder_and_never_stops() -> None:
+    late = [escalates_at(revoking(alarms=n)) for n in range(6)]
+    minutes = [(at - NOON - HOUR) / timedelta(minutes=1) for at in late if at]
+    assert minutes == [2, 5, 15, 30, 45, 60]
+    assert len(ESCALATE) == 3
+
+
+def test_alarms_count_from_the_deadline_however_late_somebody_looked() -> None:
+    assert escalates_at(revoking(ended_at=NOON + 2 * HOUR)) == NOON + HOUR + ESCALATE[0]
+
+
+def test_nothing_is_escalated_while_access_is_as_it_should_be() -> None:
+    assert escalates_at(active()) is None
+
+
+def test_moments_are_kept_to_the_millisecond_and_sort_as_text() -> None:
+    moments = [NOON, NOON + timedelta(milliseconds=1), NOON + SECOND, NOON + HOUR]
+    assert [from_iso(iso(moment)) for moment in moments] == moments
+    assert sorted(map(iso, moments)) == list(map(iso, moments))
+    assert iso(NOON) == "2026-11-22T12:00:00.000Z"
+
+
+def test_credentials_may_outlive_the_assignment_and_we_say_until_when() -> None:
+    session = settling()
+    assert session.gone_at is not None
+    assert session.credentials_until == session.gone_at + HOUR
+
+
+def test_each_move_is_a_line_of_the_story() -> None:
+    assert settling().steps == (
+        "2026-11-22T12:00:00.000Z GRANTING allowed (queue)",
+        "2026-11-22T12:00:02.000Z ACTIVE granted (queue)",
+        "2026-11-22T13:00:00.000Z REVOKING expired (queue)",
+        "2026-11-22T13:00:03.000Z SETTLING revoked (queue)",
+    )
