@@ -18,6 +18,8 @@ from collections.abc import Callable
 from ministack.core import lambda_runtime
 from ministack.services import eventbridge, lambda_svc, scheduler
 
+from simulator.aws import streams
+
 SCHEDULE_CHECK_SECONDS = 0.5
 EVENT_SOURCE_POLL_SECONDS = 0.05
 QUIET_LOG_SECONDS = 0.01
@@ -36,8 +38,7 @@ def patch() -> None:
 
 def _poll_each_source() -> None:
     """Takes the place of MiniStack's one poll loop; runs in the thread that it had."""
-    streams = (lambda_svc._poll_dynamodb_streams, "streams")
-    threading.Thread(target=_poll, args=streams, daemon=True).start()
+    threading.Thread(target=_poll, args=(streams.poll, "streams"), daemon=True).start()
     _poll(lambda_svc._poll_sqs, "queues")
 
 
