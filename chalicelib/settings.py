@@ -207,8 +207,9 @@ def _identity_store(value: object) -> str:
 
 
 def _log_group(value: object) -> str:
-    hint = "write the name of the CloudWatch log group that the trail delivers to"
-    return _string(value, "log group", r"[\w./#-]{1,512}", hint)
+    hint = "write the name of the CloudWatch log group that the trail delivers to, or its ARN"
+    arn = r"arn:aws[\w-]*:logs:[\w-]+:\d{12}:log-group:"  # of a group that another account shares
+    return _string(value, "log group", rf"({arn})?[\w./#-]{{1,512}}(:\*)?", hint)
 
 
 def _channel(value: object) -> str:
@@ -273,7 +274,7 @@ _MOMENT, _NIGHT, _DAY = timedelta(seconds=1), timedelta(hours=12), timedelta(hou
 
 TOP: Final = (
     Key("report_from", _address, "the address that reports come from, verified in SES"),
-    Key("cloudtrail_log_group", _log_group, "the log group of the organisation's CloudTrail"),
+    Key("cloudtrail_log_group", _log_group, "the log group of the organisation's CloudTrail, or its ARN"),
     Key("identity_center_instance", _instance, "the Identity Center instance", "", "found out"),
     Key("identity_store", _identity_store, "the instance's identity store", "", "found out"),
     Key("reconcile", _reconcile, "what to do about an assignment that no session accounts for: "

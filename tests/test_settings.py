@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -47,6 +48,17 @@ def test_the_example_needs_no_change_to_load():
     assert prod.channel == "C0INCIDENTS"
     assert loaded.table == "break-glass"
     assert loaded.reconcile == "report"
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        "aws-controltower/CloudTrailLogs",
+        "arn:aws:logs:eu-west-1:111122223333:log-group:aws-cloudtrail-logs-org:*",
+    ],
+)
+def test_the_trail_is_named_or_given_by_its_arn(group):
+    assert load({}, GOOD.replace('"trail"', f'"{group}"')).cloudtrail_log_group == group
 
 
 def test_a_glass_takes_from_the_defaults_what_it_does_not_say():
@@ -277,7 +289,7 @@ def test_the_settings_table_has_every_setting():
     text = settings.table()
     for key in (*settings.TOP, *settings.GLASS, *settings.ENVIRONMENT):
         assert f"| `{key.name}` | {key.says} | {key.otherwise} |" in text
-    assert "| `report_from` |" in text and "| must be set |" in text
+    assert "| must be set |" in text
 
 
 def test_settings_cannot_be_changed():
@@ -304,7 +316,5 @@ _plain = st.recursive(
 
 @given(key=st.sampled_from([*settings.TOP, *settings.GLASS]), value=_plain)
 def test_no_value_of_any_setting_is_a_crash(key, value):
-    try:
+    with suppress(ValueError):  # whatever else it raised would be a bare traceback at deploy time
         key.read(value)
-    except ValueError as error:
-        assert error.args

@@ -26,9 +26,9 @@ def answering(answer: Answer) -> Iterator[Answering]:
             told.seen.append((self.path, dict(self.headers), body))
             answer(self)
 
-        do_GET = do_POST
+        do_GET = do_POST  # noqa: N815 - http.server's own name
 
-        def log_message(self, format: str, *args: Any) -> None:
+        def log_message(self, *_: Any) -> None:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

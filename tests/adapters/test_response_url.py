@@ -1,0 +1,146 @@
+"""response_url: posts go to Slack only, once, within a second."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from chalicelib.adapters.response_url import SLACK_API, allowed, respond
+from chalicelib.ports import Refused, Unavailable
+
+from .server import answering, saying
+
+MESSAGE = {"response_type": "ephemeral", "text": "Glass broken – access incoming…"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.slack.com/actions/T1/2/x",
+        "https://hooks.slack.com:443/actions/T1/2/x",
+        "https://HOOKS.slack.com/actions/T1/2/x",
+        "https://hooks.slack-gov.com/actions/T1/2/x",
+    ],
+)
+def test_slacks_hooks_may_be_posted_to(url):
+    assert allowed(url)
+    assert allowed(url, "http://127.0.0.1:9000/api/")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "hooks.slack.com/x",
+        "//hooks.slack.com/x",
+        "http://hooks.slack.com/x",
+        "ftp://hooks.slack.com/x",
+        "https://slack.com/x",
+        "https://hooks.slack.com.evil.example.com/x",
+        "https://evil.example.com/hooks.slack.com",
+        "https://hooks.slack.com@evil.example.com/x",
+        "https://user@hooks.slack.com/x",
+        "https://:@hooks.slack.com/x",
+        "https://hooks.slack.com:8443/x",
+        "https://hooks.slack.com:0/x",
+        "https://hooks.slack.com:x/x",
+        "https://hooks.slack.com./x",
+        "https://evil.example.com\\@hooks.slack.com/x",
+        "https://hooks.slack.com\\.evil.example.com/x",
+        "https://hooks.slack.com/x y",
+        "https://hooks.slack.com/x\r\nHost: evil.example.com",
+        "https://hooks.slack.com/x#y",
+        "https://hooks.sIack.com/x",
+        "https://hooks.slаck.com/x",  # a Cyrillic а
+        "https://hooks。slack.com/x",
+        "https://[::1]/x",
+        "https://[hooks.slack.com/x",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://127.0.0.1:9000/response/1",
+        "file:///etc/passwd",
+    ],
+)
+def test_nothing_in_a_request_sends_us_elsewhere(url):
+    assert not allowed(url)
+    with pytest.raises(Refused) as refused:
+        respond(url, MESSAGE)
+    assert refused.value.lasting
+
+
+def test_a_configured_slack_is_trusted_at_its_very_origin():
+    api = "http://127.0.0.1:9000/api/"
+    assert allowed("http://127.0.0.1:9000/response/1", api)
+    for other in (
+        "https://127.0.0.1:9000/response/1",
+        "http://127.0.0.1:9001/response/1",
+        "http://127.0.0.1/response/1",
+        "http://localhost:9000/response/1",
+        "http://x@127.0.0.1:9000/response/1",
+    ):
+        assert not allowed(other, api)
+
+
+def test_slacks_own_api_is_no_place_to_answer_to():
+    assert not allowed("https://slack.com/response/1", SLACK_API)
+
+
+def test_the_message_is_posted_as_json():
+    with answering(saying(200, b"ok")) as server:
+        respond(f"{server.url}/response/1?x=2", MESSAGE, server.url + "/api/")
+    ((path, headers, body),) = server.seen
+    assert path == "/response/1?x=2"
+    assert headers["Content-Type"].startswith("application/json")
+    assert json.loads(body) == MESSAGE
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "lasting"),
+    [
+        (404, b'{"ok":false,"error":"used_url"}', True),
+        (404, b"", True),
+        (410, b"", True),
+        (200, b'{"ok":false,"error":"expired_url"}', True),
+        (200, b"used_url", True),
+        (400, b'{"ok":false,"error":"invalid_blocks"}', True),
+        (200, b'{"ok":false,"error":"invalid_blocks"}', True),
+        (302, b"", True),
+    ],
+)
+def test_a_post_that_can_never_be_is_refused_for_good(status, body, lasting):
+    with answering(saying(status, body, Location="http://127.0.0.1:1/")) as server:
+        with pytest.raises(Refused) as refused:
+            respond(server.url, MESSAGE, server.url)
+        assert refused.value.lasting is lasting
+        assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_a_post_that_may_pass_later_is_unavailable(status):
+    with answering(saying(status)) as server, pytest.raises(Unavailable):
+        respond(server.url, MESSAGE, server.url)
+
+
+def test_nobody_waits_longer_than_a_second():
+    with answering(lambda request: time.sleep(1.5)) as server:
+        started = time.monotonic()
+        with pytest.raises(Unavailable):
+            respond(server.url, MESSAGE, server.url)
+        assert time.monotonic() - started < 1.3
+
+
+def test_a_slack_that_is_not_there_is_unavailable():
+    with pytest.raises(Unavailable):
+        respond("http://127.0.0.1:1/response/1", MESSAGE, "http://127.0.0.1:1/api/")
+
+
+def test_the_route_pays_nothing_for_slack_sdk():
+    script = (
+        "import sys, chalicelib.adapters.response_url, chalicelib.adapters.signature;"
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"slack_sdk", "boto3", "botocore", "urllib.request"} & set(loaded)

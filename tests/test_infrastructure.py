@@ -1,0 +1,152 @@
+"""The queues that `chalice deploy` finds, and what each function may do."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from chalicelib.infrastructure import ensure_queue
+
+POLICIES = Path(__file__).parents[1] / ".chalice"
+FUNCTIONS = ("slack", "stream", "worker", "sweep")
+
+
+class Sqs:
+    """SQS as it is with queues: slow to have them, and slow to forget them."""
+
+    exceptions = boto3.client(
+        "sqs", region_name="eu-west-1", aws_access_key_id="x", aws_secret_access_key="x"
+    ).exceptions
+
+    def __init__(self) -> None:
+        self.queues: dict[str, dict[str, str]] = {}
+        self.unready: dict[str, int] = {}
+        self.deleted = 0
+        self.slept = 0.0
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+    def get_queue_url(self, QueueName: str) -> dict[str, Any]:  # noqa: N803
+        if QueueName not in self.queues:
+            raise self.exceptions.QueueDoesNotExist({}, "GetQueueUrl")
+        return {"QueueUrl": QueueName}
+
+    def create_queue(self, QueueName: str, Attributes: dict[str, str]) -> dict[str, Any]:  # noqa: N803
+        if self.slept < self.deleted:
+            raise self.exceptions.QueueDeletedRecently({}, "CreateQueue")
+        assert QueueName not in self.queues
+        self.queues[QueueName] = dict(Attributes)
+        self.unready[QueueName] = 2
+        return {"QueueUrl": QueueName}
+
+    def set_queue_attributes(self, QueueUrl: str, Attributes: dict[str, str]) -> None:  # noqa: N803
+        self.queues[QueueUrl] |= Attributes
+
+    def get_queue_attributes(self, QueueUrl: str, AttributeNames: list[str]) -> dict[str, Any]:  # noqa: N803
+        if self.unready.get(QueueUrl):
+            self.unready[QueueUrl] -= 1
+            raise self.exceptions.QueueDoesNotExist({}, "GetQueueAttributes")
+        return {"Attributes": {"QueueArn": f"arn:aws:sqs:eu-west-1:111122223333:{QueueUrl}"}}
+
+
+def test_the_queue_and_its_dead_letters_are_made_and_usable():
+    sqs = Sqs()
+    assert ensure_queue(sqs, "bg", sqs.sleep) == "bg"
+    assert sqs.queues["bg"]["VisibilityTimeout"] == "180"
+    assert sqs.queues["bg"]["MessageRetentionPeriod"] == "345600"
+    assert json.loads(sqs.queues["bg"]["RedrivePolicy"]) == {
+        "deadLetterTargetArn": "arn:aws:sqs:eu-west-1:111122223333:bg-dlq",
+        "maxReceiveCount": 5,
+    }
+    assert sqs.queues["bg-dlq"] == {"MessageRetentionPeriod": "1209600"}
+    assert not any(sqs.unready.values())
+
+
+def test_a_second_deployment_keeps_the_queue_and_mends_its_attributes():
+    sqs = Sqs()
+    ensure_queue(sqs, "bg", sqs.sleep)
+    made = json.dumps(sqs.queues)
+    sqs.queues["bg"]["VisibilityTimeout"] = "30"
+    assert ensure_queue(sqs, "bg", sqs.sleep) == "bg"
+    assert json.dumps(sqs.queues) == made
+
+
+def test_a_queue_deleted_a_moment_ago_is_waited_for():
+    sqs = Sqs()
+    sqs.deleted = 60
+    assert ensure_queue(sqs, "bg", sqs.sleep) == "bg"
+    assert sqs.slept >= 60
+
+
+def statements(function: str) -> list[dict[str, Any]]:
+    policy = json.loads((POLICIES / f"policy-{function}.json").read_text())
+    assert policy["Version"] == "2012-10-17"
+    found: list[dict[str, Any]] = policy["Statement"]
+    return found
+
+
+def listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def actions(function: str) -> set[str]:
+    return {action for each in statements(function) for action in listed(each["Action"])}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_function_may_do_anything_unnamed(function: str):
+    # These know no resources; AWS's service authorization reference says so.
+    of_nothing = {"sso:ListInstances", "logs:GetQueryResults"}
+    for each in statements(function):
+        assert each["Effect"] == "Allow"
+        for action in listed(each["Action"]):
+            assert "*" not in action
+            assert action.split(":")[0] != "iam" or action == "iam:GetSAMLProvider"
+            for resource in listed(each["Resource"]):
+                assert resource != "*" or action in of_nothing
+
+
+def test_the_route_writes_presses_and_reads_its_secret_and_nothing_else():
+    assert actions("slack") == {
+        "dynamodb:PutItem",
+        "dynamodb:UpdateItem",
+        "ssm:GetParameter",
+        "logs:CreateLogGroup",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+
+
+def test_whoever_looks_may_do_what_a_look_needs():
+    sweep = actions("sweep")
+    assert {"sso:CreateAccountAssignment", "sso:DeleteAccountAssignment"} < sweep
+    assert actions("worker") - sweep == {
+        "sqs:ReceiveMessage",
+        "sqs:DeleteMessage",
+        "sqs:GetQueueAttributes",
+    }
+    assert actions("stream") - sweep == {
+        "dynamodb:DescribeStream",
+        "dynamodb:GetRecords",
+        "dynamodb:GetShardIterator",
+        "dynamodb:ListStreams",
+    }
+    assert sweep < actions("worker")
+    assert sweep < actions("stream")
+
+
+def test_each_secret_is_read_by_those_who_need_it():
+    def parameters(function: str) -> set[str]:
+        return {
+            resource.rpartition("/")[2]
+            for each in statements(function)
+            if each["Action"] == "ssm:GetParameter"
+            for resource in listed(each["Resource"])
+        }
+
+    assert parameters("slack") == {"signing-secret"}
+    for function in ("stream", "worker", "sweep"):
+        assert parameters(function) == {"bot-token"}
