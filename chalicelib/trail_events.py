@@ -137,7 +137,7 @@ class Event:
         return not (self.read_only or self.error or self.sign_in)
 
     def to_json(self) -> str:
-        """The record as one line of JSON, as CloudTrail gave it."""
+        """The record as one line of JSON, as CloudTrail gave it; "@ingestionTime" is the log's."""
         return zlib.decompress(self.record).decode()
 
 
@@ -186,9 +186,10 @@ class _Sieve:
         self.seen = self.repeated = self.outside = self.others = self.unjudged = 0
         self.pending: list[_Pending] = []
         self.keys: dict[str, str] = {}  # access key → how it was come by
-        self.principals: dict[str, tuple[datetime | None, str]] = {}  # "AROA…:name", handed out
         self.own: set[str] = set()  # "AROA…:name" of the session's own role
-        self.shared: set[str] = set()
+        self.taken: dict[str, dict[datetime, str]] = {}  # the same of roles that it took, and when
+        self.taken_by_others: dict[str, dict[int, datetime | None]] = {}
+        self.shared: dict[str, str] = {}  # calls that two accounts record
         self.followed: dict[str, None] = {}
 
     def run(self, records: Iterable[Any]) -> Sifted:
@@ -238,6 +239,8 @@ class _Sieve:
                 self.keep(record, time, obscure=verdict == "obscure")
 
     def own_session(self, record: Json) -> None:
+        if _text(record.get("eventName")) == "SwitchRole":
+            return  # its identity is the role that was switched to
         identity = _table(record.get("userIdentity"))
         if key := _text(identity.get("accessKeyId")):
             self.keys.setdefault(key, "")
@@ -250,7 +253,7 @@ class _Sieve:
     ) -> None:
         self.events.append(_event(record, time, place, via))
         if shared := _text(record.get("sharedEventID")):
-            self.shared.add(shared)
+            self.shared[shared] = via
         if place == "portal":
             return
         label, principal, keys = _handed_out(self.whose, record)
@@ -259,7 +262,7 @@ class _Sieve:
             if self.keys.setdefault(key, chain) == chain and chain:
                 self.followed[key] = None
         if principal and chain and principal not in self.own:
-            self.principals.setdefault(principal, (time, chain))
+            self.taken.setdefault(principal, {})[time or self.whose.start] = chain
             self.followed[principal] = None
 
     def keep(self, record: Json, time: datetime | None, *, obscure: bool) -> None:
@@ -281,48 +284,52 @@ class _Sieve:
 
     def follow(self) -> None:
         """Adopts what was done with credentials of the session, until nothing more is found."""
-        elsewhere: dict[str, int] = {}
-        for pending in self.pending:
+        self.pending.sort(key=lambda pending: pending.time or self.whose.start)
+        for index, pending in enumerate(self.pending):
             for handed in pending.hands:
-                elsewhere[handed] = elsewhere.get(handed, 0) + 1
+                self.taken_by_others.setdefault(handed, {})[index] = pending.time
         grew = True
         while grew:
             grew = False
-            for pending in self.pending:
-                if pending.adopted:
-                    continue
-                via = self.via(pending, elsewhere)
+            for index, pending in enumerate(self.pending):
+                via = None if pending.adopted else self.via(pending)
                 if via is None:
                     continue
                 pending.adopted = grew = True
                 for handed in pending.hands:
-                    elsewhere[handed] -= 1
-                record = json.loads(zlib.decompress(pending.record))
+                    del self.taken_by_others[handed][index]
                 if not via and pending.key:
                     self.keys.setdefault(pending.key, "")
-                self.adopt(record, pending.time, "account", via)
+                record = json.loads(zlib.decompress(pending.record))
                 pending.record = b""
+                self.adopt(record, pending.time, "account", via)
 
-    def via(self, pending: _Pending, elsewhere: dict[str, int]) -> str | None:
+    def via(self, pending: _Pending) -> str | None:
         """How its credentials came from the session; None where they did not."""
         if pending.key in self.keys:
             return self.keys[pending.key]
-        if pending.shared and pending.shared in self.shared:
-            return ""  # the other account's copy of a call that is the session's
+        if pending.shared in self.shared:
+            return self.shared[pending.shared]
         if pending.principal in self.own:
             return ""
-        if pending.principal not in self.principals:
+        taken = self.taken.get(pending.principal)
+        if not taken or self.taken_by_others.get(pending.key):
             return None
-        # The console renews its keys, so a switched role is known by when it was taken.
-        handed_at, chain = self.principals[pending.principal]
-        if pending.created and handed_at:
-            if elsewhere.get(pending.key):
-                return None
-            return chain if abs(pending.created - handed_at) <= SAME_MOMENT else None
-        if pending.key or elsewhere.get(pending.principal):
+        # The console renews its keys, so there a role session is known by when it was taken.
+        if pending.created:
+            for time, chain in taken.items():
+                if abs(pending.created - time) <= SAME_MOMENT:
+                    return chain
             return None
-        late = pending.time and handed_at and pending.time < handed_at - SAME_MOMENT
-        return None if late else chain
+        if pending.key or not pending.time:
+            return None
+        # Neither key nor age, as in a sign-in: whoever took the role last before it.
+        before = [time for time in taken if time <= pending.time + SAME_MOMENT]
+        others = self.taken_by_others.get(pending.principal, {}).values()
+        last = max(before, default=None)
+        if last is None or any(time is None or last <= time <= pending.time for time in others):
+            return None
+        return taken[last]
 
 
 Verdict = Literal["portal", "account", "other", "elsewise", "obscure"]
@@ -342,7 +349,8 @@ def _judge(whose: Whose, record: Json) -> Verdict:
     user_id = _text(_table(identity.get("onBehalfOf")).get("userId"))
     if user_id and whose.principal_id and user_id != whose.principal_id:
         return "other"
-    if kind == "IdentityCenterUser" or (source in PORTAL and kind in ("Unknown", "")):
+    at_portal = source in PORTAL or not source
+    if kind == "IdentityCenterUser" or (at_portal and kind in ("Unknown", "")):
         verdict = _judge_portal(whose, record, identity, bool(user_id and whose.principal_id))
         if verdict != "obscure" or kind:
             return verdict
@@ -360,7 +368,7 @@ def _judge(whose: Whose, record: Json) -> Verdict:
 
 def _judge_portal(whose: Whose, record: Json, identity: Json, by_id: bool) -> Verdict:
     if by_id:
-        here = _text(record.get("eventSource")) in PORTAL or whose.account_id in (
+        here = _text(record.get("eventSource")) in PORTAL | {""} or whose.account_id in (
             _text(record.get("recipientAccountId")),
             _text(identity.get("accountId")),
         )
@@ -629,7 +637,7 @@ def _time_of(record: Json) -> datetime | None:
 
 
 def _packed(record: Json) -> bytes:
-    """The record as compressed JSON, without what the query added to it ("@…")."""
+    """The record as compressed JSON."""
     try:
         said = json.dumps(record, separators=(",", ":"), default=str)
     except (TypeError, ValueError, RecursionError):
