@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.stub import Stubber
 
-from chalicelib.adapters.mail import Ses, client_for
+from chalicelib.adapters.mail import CONFIG, Ses, client_for
 from chalicelib.ports import Attachment, Mail, Refused, Unavailable
 
 MAIL = Mail(
@@ -92,7 +92,7 @@ def test_an_ses_that_is_not_there_is_unavailable(session: Any):
     with socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{held.getsockname()[1]}"
-        client = session.client("sesv2", endpoint_url=url)
+        client = session.client("sesv2", endpoint_url=url, config=CONFIG)
         with pytest.raises(Unavailable):
             Ses(client, "bg@example.com").send(MAIL)
 
