@@ -138,16 +138,18 @@ def _evidence(world: World) -> None:
         print("message:", message["via"], message["text"])
     for mail in world.mailbox():
         print("mail:   ", mail["subject"])
-    print(_errors(world))
+    print(_last_words(world))
 
 
-def _errors(world: World) -> str:
-    """The functions' own words, where they speak of errors."""
+def _last_words(world: World) -> str:
+    """The end of each function's log."""
     logs, found = world.aws("logs"), []
     for group in logs.describe_log_groups(logGroupNamePrefix="/aws/lambda/")["logGroups"]:
-        events = logs.filter_log_events(logGroupName=group["logGroupName"])["events"]
-        found += [each["message"] for each in events if "rror" in each["message"]]
-    return "\n".join(found[-20:])
+        name = group["logGroupName"]
+        events = logs.filter_log_events(logGroupName=name)["events"]
+        lines = [each["message"].rstrip() for each in events]
+        found.append(f"--- {name}\n" + "\n".join("\n".join(lines).splitlines()[-40:]))
+    return "\n".join(found)
 
 
 def _say(seconds: float, what: str) -> None:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any, TypeVar
 
@@ -366,7 +366,7 @@ def _lease(session: Session) -> Row:
         lease_id(session.id),
         kind="lease",
         session_id=session.id,
-        ttl=ceil(session.deadline.timestamp()),
+        ttl=datetime.fromtimestamp(ceil(session.deadline.timestamp()), UTC),
     )
 
 
@@ -376,6 +376,7 @@ def _row(session: Session) -> Row:
         field.name: value
         for field in fields(session)
         if (value := getattr(session, field.name)) not in (None, "", (), timedelta(0))
+        and not (type(value) is int and value == 0)
     }
     values |= {"kind": "session", "state": str(session.state), "version": session.version + 1}
     if session.look_at is not None:
