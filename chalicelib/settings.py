@@ -274,7 +274,7 @@ _MOMENT, _NIGHT, _DAY = timedelta(seconds=1), timedelta(hours=12), timedelta(hou
 
 TOP: Final = (
     Key("report_from", _address, "the address that reports come from, verified in SES"),
-    Key("cloudtrail_log_group", _log_group, "name or ARN of the log group that CloudTrail delivers to"),
+    Key("cloudtrail_log_group", _log_group, "name or ARN of the trail's CloudWatch log group"),
     Key("identity_center_instance", _instance, "the Identity Center instance", "", "found out"),
     Key("identity_store", _identity_store, "the instance's identity store", "", "found out"),
     Key("reconcile", _reconcile, "what to do about an assignment that no session accounts for: "
