@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -552,18 +553,22 @@ def _mark(bar: Bar) -> str:
 
 
 def _render(template: str, view: dict[str, Any]) -> str:
-    # Imported here because no other look at a session needs it, and a cold start has to be short.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    return str(_environment().get_template(template).render(view))
 
-    environment = Environment(
+
+@cache
+def _environment() -> Any:
+    # Imported here because no other look at a session needs it, and a cold start has to be short.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+
+    return Environment(
         loader=FileSystemLoader(TEMPLATES),
-        autoescape=template.endswith(".html"),
+        autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(template).render(view)
 
 
 # Small words -------------------------------------------------------------------------------------

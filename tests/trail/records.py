@@ -280,7 +280,8 @@ def paths(record: Record, depth: int = 4) -> list[str]:
 
 
 def _hex(*parts: Any) -> str:
-    return hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()
+    said = "|".join(map(str, parts))
+    return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _uuid(*parts: Any) -> str:

@@ -1,0 +1,360 @@
+"""The report: whose events, what it says of them, and that nothing in them can do harm."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from chalicelib import evidence, report
+from chalicelib.trail_events import Whose, sift
+from tests.trail import outcomes, score
+from tests.trail.example import FIRST_REPORT, example_records, example_session, late_records
+from tests.trail.records import (
+    ACCOUNT,
+    Record,
+    event,
+    paths,
+    portal,
+    session_of,
+    sso_role,
+    without,
+)
+
+Mail = tuple[str, str, str, tuple[tuple[str, str, bytes], ...]]
+
+
+def mail_of(records: list[Any], **changes: Any) -> Mail:
+    return report.to_mail(report.build(session_of(**changes), records))
+
+
+# Whose events ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_every_labelled_record_is_told_apart_in_any_order(seed: int) -> None:
+    wrong = [each for each in outcomes(seed) if not each.right]
+    assert not wrong
+    assert score(seed) == (1.0, 1.0)
+
+
+def test_what_cannot_be_judged_is_counted_and_said() -> None:
+    unclear = [each.labelled.record for each in outcomes() if each.labelled.label == "unclear"]
+    made = report.build(session_of(), [*unclear, "no record at all", None, 7])
+    assert made.count == 0
+    assert made.sifted.seen == len(unclear) + 3
+    assert "could not be judged" in report.to_mail(made)[1]
+
+
+def test_a_record_that_comes_twice_counts_once() -> None:
+    record = event("ListUsers", "iam", sso_role())
+    made = report.build(session_of(), [record, record])
+    assert (made.count, made.sifted.repeated) == (1, 1)
+
+
+def test_records_are_not_altered() -> None:
+    records = example_records()
+    before = json.dumps(records)
+    report.build(example_session(), records)
+    assert json.dumps(records) == before
+
+
+# What it says ------------------------------------------------------------------------------------
+
+
+def test_the_first_report_reads_well(snapshot: Any) -> None:
+    made = report.build(example_session(), example_records())
+    _, text, html, _ = report.to_mail(made)
+    snapshot("report.txt", text)
+    snapshot("report.html", html)
+    snapshot("report-slack.json", json.dumps(report.to_slack(made), indent=1, ensure_ascii=False))
+
+
+def test_the_final_report_marks_what_is_new(snapshot: Any) -> None:
+    first = report.build(example_session(), example_records())
+    told = example_session(
+        report_events=first.count, report_digest=first.digest, reported_at=FIRST_REPORT
+    )
+    made = report.build(told, [*late_records(), *example_records()], final=True)
+    assert made.adds_something
+    assert made.new_is_exact
+    assert {each.name for each in made.events if each.new} == {"PutBucketPolicy", "ListBuckets"}
+    assert sum(each.new for each in made.events) == 2
+    _, text, html, _ = report.to_mail(made)
+    snapshot("report-final.txt", text)
+    snapshot("report-final.html", html)
+
+
+def test_a_final_report_with_nothing_new_adds_nothing() -> None:
+    first = report.build(example_session(), example_records())
+    told = example_session(
+        report_events=first.count, report_digest=first.digest, reported_at=FIRST_REPORT
+    )
+    made = report.build(told, reversed(example_records()), final=True)
+    assert not made.adds_something
+    assert not any(each.new for each in made.events)
+
+
+def test_a_record_that_came_late_to_the_trail_is_new_whenever_it_happened() -> None:
+    records = [event("ListUsers", "iam", sso_role(), m) | {"@ingestionTime": 0} for m in (5, 9)]
+    for record, minutes in zip(records, (61, 200), strict=True):
+        record["@ingestionTime"] = (FIRST_REPORT + timedelta(minutes=minutes - 90)).isoformat()
+    first = report.build(session_of(), records[:1])
+    told = session_of(
+        report_events=first.count, report_digest=first.digest, reported_at=FIRST_REPORT
+    )
+    made = report.build(told, records, final=True)
+    assert [each.new for each in made.events] == [False, True]
+
+
+def test_what_is_new_is_told_by_time_and_said_to_be_where_the_count_does_not_hold() -> None:
+    told = session_of(report_events=1, report_digest="0" * 32, reported_at=FIRST_REPORT)
+    made = report.build(told, [event("ListUsers", "iam", sso_role())], final=True)
+    assert made.adds_something
+    assert not made.new_is_exact
+    assert "by the time it reached the trail" in report.to_mail(made)[1]
+
+
+def test_the_same_events_make_the_same_words() -> None:
+    forth = report.to_mail(report.build(example_session(), example_records()))
+    back = report.to_mail(report.build(example_session(), reversed(example_records())))
+    assert forth == back
+
+
+def test_subject_and_first_line_carry_the_session() -> None:
+    subject, text, html, _ = mail_of([])
+    for words in (subject, text.splitlines()[0], html):
+        assert session_of().id in words
+    assert session_of().id in report.to_slack(report.build(session_of(), []))["text"]
+
+
+@pytest.mark.parametrize(
+    ("records", "facts", "said"),
+    [
+        ([], {}, "Access was not used"),
+        ([portal("Authenticate")], {}, "Access was not used"),
+        ([], {"granted_at": None}, "Access never came"),
+        ([], {"standing": "yes"}, "had the same access before"),
+        ([], {}, "may live until 2026-11-22 17:00:02 UTC"),
+        ([], {"ended_how": "ended", "ended_by": "bo@example.com"}, "ended by bo@example.com"),
+        ([event("ListUsers", "iam", sso_role(), 5)], {}, "1 call, 0 changes, 0 refused"),
+        ([without(event("ListUsers", "iam", sso_role()), "eventTime")], {}, "without a time"),
+    ],
+)
+def test_it_says_how_things_were(records: list[Record], facts: dict[str, Any], said: str) -> None:
+    _, text, html, _ = mail_of(records, **facts)
+    assert said in text
+    assert said in html
+
+
+def test_silence_and_truncation_are_said_and_never_called_unused() -> None:
+    made = report.build(session_of(), [], silent=True, truncated=True)
+    for words in (*report.to_mail(made)[1:3], json.dumps(report.to_slack(made))):
+        assert "is the trail delivering?" in words
+        assert "some may be missing" in words
+        assert "not used" not in words
+
+
+def test_changes_and_refusals_come_before_reads() -> None:
+    whys = [worth.why for worth in report.build(example_session(), example_records()).worth]
+    assert whys[0] == "new credentials made"
+    assert whys.index("opened to the world") < whys.index("secret read") < whys.index("changed")
+    assert "logging changed (refused)" in whys
+    assert "took on another identity" in whys
+    assert "from an address that did not sign in to the portal" in whys
+    assert not any("decrypted by hand" in why for why in whys)
+
+
+def test_a_dry_run_is_neither_a_change_nor_an_error() -> None:
+    record = event("RunInstances", "ec2", sso_role(), readOnly=False)
+    made = report.build(session_of(), [record | {"errorCode": "Client.DryRunOperation"}])
+    assert "0 refused" in made.summary
+    assert not made.events[0].failed
+
+
+# Hostile text ------------------------------------------------------------------------------------
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "{{ 7 * 7 }}{% raw %}",
+    "<!channel> <@U024BE7LH> <https://evil.example|click>",
+    '=HYPERLINK("https://evil.example","click")',
+    "+1+1",
+    "-2+3",
+    "@SUM(1)",
+    "\t=1+1",
+    "\r=1+1",
+    " =1+1",
+    "＝1+1",
+    "a\u202egnp.exe",
+    "a\u2066b\u2069",
+    "zero\u200bwidth",
+    "\x1b[2J\x07",
+    "a\x00b",
+    "line\nbreak",
+    "\ud800",
+    "x" * 100_000,
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_does_no_harm(text: str) -> None:
+    record = event(
+        "GetSecretValue",
+        "secretsmanager",
+        sso_role(),
+        requestParameters={"secretId": text},
+        userAgent=text,
+        sourceIPAddress=text,
+        awsRegion=text,
+        errorCode=text,
+        errorMessage=text,
+    )
+    name = event(text, text, sso_role(), 11, eventID=text, readOnly=False)
+    made = report.build(session_of(), [record, name])
+    assert made.count == 2
+    subject, plain, html, attachments = report.to_mail(made)
+    slack = json.dumps(report.to_slack(made), ensure_ascii=False)
+    assert "\n" not in subject
+    for words in (subject, plain, html, slack):
+        words.encode()
+        assert not {"\u202e", "\u2066", "\u200b", "\x1b", "\x00", "\ud800"} & set(words)
+        assert "49" not in words or "{{" in words
+    assert "<script" not in html
+    assert "<img" not in html
+    for opening in ("<!", "<@", "<http"):
+        assert opening not in slack
+    assert len(html) < 60_000
+    for row in csv.reader(io.StringIO(attachments[1][2].decode())):
+        assert not any(cell[:1] and cell[0] in "=+-@\t\r＝" for cell in row)
+    assert [json.loads(line)["eventID"] for line in attachments[0][2].splitlines()]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+RECORDS = [
+    event(
+        "AssumeRole",
+        "sts",
+        sso_role(behalf="ana"),
+        responseElements={
+            "credentials": {"accessKeyId": "ASIAX"},
+            "assumedRoleUser": {"arn": "a", "assumedRoleId": "b"},
+        },
+        requestParameters={"roleArn": "x"},
+        resources=[{"ARN": "y"}],
+        sharedEventID="s",
+        additionalEventData={"SwitchFrom": "z"},
+        errorCode="e",
+    ),
+    portal("Federate", serviceEventDetails={"account_id": ACCOUNT, "role_name": "x"}),
+    *(each.labelled.record for each in outcomes()[:90:6]),
+]
+
+
+@st.composite
+def odd_records(draw: st.DrawFn) -> list[Any]:
+    """Records with fields gone, swapped or filled with anything at all."""
+    found: list[Any] = []
+    for record in draw(st.lists(st.sampled_from(RECORDS), min_size=1, max_size=5)):
+        for path in draw(st.lists(st.sampled_from(paths(record)), max_size=4)):
+            record = _with(record, path.split("."), draw(JSON))
+        found.append(record)
+    return found + draw(st.lists(JSON, max_size=2))
+
+
+def _with(record: Any, path: list[str], value: Any) -> Any:
+    if not path:
+        return value
+    if not isinstance(record, dict):
+        return record
+    return record | {path[0]: _with(record.get(path[0]), path[1:], value)}
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(odd_records())
+def test_no_record_however_odd_breaks_a_report(records: list[Any]) -> None:
+    made = report.build(session_of(), records)
+    sifted = made.sifted
+    counted = sifted.repeated + sifted.outside + sifted.others + sifted.unjudged
+    assert made.count + counted == sifted.seen == len(records)
+    for words in report.to_mail(made)[:3]:
+        words.encode()
+    json.dumps(report.to_slack(made)).encode()
+
+
+def test_a_record_as_deep_as_the_sea_is_counted() -> None:
+    deep: Any = {}
+    for _ in range(100_000):
+        deep = {"a": deep}
+    made = report.build(session_of(), [event("X", "iam", sso_role()) | {"requestParameters": deep}])
+    assert made.count == 1
+    report.to_mail(made)
+
+
+# Volume ------------------------------------------------------------------------------------------
+
+
+def test_too_large_attachments_are_cut_with_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
+    records = [event("ListUsers", "iam", sso_role(), n / 60, n=n) for n in range(300)]
+    records.append(event("CreateUser", "iam", sso_role(), 50, readOnly=False))
+    made = report.build(session_of(), records)
+    lines, kept = evidence.json_lines(made.events, limit=100_000)
+    assert 0 < kept < 301
+    assert len(lines) <= 100_000
+    assert b'"CreateUser"' in lines
+    rows, kept = evidence.table(made.events, limit=10_000)
+    assert len(rows) <= 10_000
+    monkeypatch.setattr(evidence, "LIMIT", 100_000)
+    monkeypatch.setattr(evidence.json_lines, "__defaults__", (100_000,))
+    assert "of 301 events" in report.to_mail(made)[1]
+
+
+def test_a_hundred_thousand_events_fit_into_a_worker() -> None:
+    """In a process of its own, which gets no more memory than a worker has."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.trail.volume", "100000"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["events"] == 100_000
+    assert figures["megabytes"] < 512
+    assert figures["seconds"] < 90  # a fifth of that, where nothing else runs
+
+
+def test_role_hops_come_to_an_end_however_many() -> None:
+    hops = []
+    for number in range(400):
+        identity = {
+            "type": "AssumedRole",
+            "accessKeyId": f"ASIA{number}",
+            "principalId": "AROA:x",
+            "arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/R/x",
+        }
+        hops.append(
+            event(
+                "AssumeRole",
+                "sts",
+                identity if number else sso_role() | {"accessKeyId": "ASIA0"},
+                number / 10,
+                responseElements={"credentials": {"accessKeyId": f"ASIA{number + 1}"}},
+            )
+        )
+    sifted = sift(Whose.of(session_of()), reversed(hops))
+    assert len(sifted.events) == 400
