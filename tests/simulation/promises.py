@@ -1,0 +1,79 @@
+"""What must hold at the end of every run, seen from outside: Identity Center, Slack, the mail."""
+
+from collections.abc import Iterator
+
+from chalicelib.machine import State
+from tests.simulation.world import MINUTE, SECOND, SKEW_MS, World, ms_of
+
+CLOSES_WITHIN = 5 * MINUTE  # of the deadline, or of the moment from which all was well
+PROMPT = 15 * SECOND  # where nothing ever went wrong
+WAKE_UPS = 120  # for one session, all in all
+
+
+def broken(world: World) -> Iterator[str]:
+    """Each promise that was not kept, as a sentence."""
+    yield from _access(world)
+    for session in world.rows.sessions.values():
+        if not session.final:
+            yield f"{session.id} is still {session.state}"
+        if session.final and session.owed:
+            yield f"{session.id} still owes {session.owed}"
+        if session.final and session.look_at is not None:
+            yield f"{session.id} is {session.state} and is still looked at"
+        yield from _told(world, session)
+        yield from _receipt(world, session)
+        if world.sent[session.id] > WAKE_UPS:
+            yield f"{session.id} was woken {world.sent[session.id]} times"
+    for key, holder in world.rows.doors.items():
+        yield f"the door {key} is still held by {holder}"
+    for session_id in world.rows.leases:
+        yield f"the lease of {session_id} is still there"
+
+
+def _access(world: World) -> Iterator[str]:
+    for key, owner in world.truth.items():
+        if world.stood.get(key) != owner:
+            yield f"{owner} keeps access"
+    for key in world.stood:
+        if key not in world.truth:
+            yield f"standing access {key} is gone"
+    if world.pending:
+        yield "Identity Center has requests under way"
+    assert world.healed_at is not None
+    calm = not world.faults.any
+    for held in world.held:
+        session = world.rows.sessions[held.session_id]
+        if held.until is None or session.deadline is None:
+            continue
+        over = ms_of(session.over_since or session.deadline)
+        late = held.until - max(over, held.since)
+        if calm and late > PROMPT:
+            yield f"{session.id} kept access {late / 1000:.0f} s although nothing went wrong"
+        late = held.until - max(over, held.since, world.healed_at)
+        if late > CLOSES_WITHIN:
+            yield f"{session.id} kept access for {late / 1000:.0f} s after all was well"
+
+
+def _told(world: World, session) -> Iterator[str]:
+    heard = world.heard[session.id]
+    told = session.id not in world.unheard
+    if session.state is State.DENIED and told:
+        if not any("No access" in text for text in heard):
+            yield f"{session.id} was denied, and nobody said so"
+        if session.id in {held.session_id for held in world.held}:
+            yield f"{session.id} was denied, and had access"
+    had = session.id in world.was_active or any(h.session_id == session.id for h in world.held)
+    mails = [subject for subject in world.mails[session.id] if subject.startswith("report")]
+    if had and not mails:
+        yield f"{session.id} had access, and no report was mailed"
+    if had and told and not any("closed" in text or "stays" in text or "never came" in text for text in heard):
+        yield f"{session.id} was not told that it is over"
+
+
+def _receipt(world: World, session) -> Iterator[str]:
+    if session.gone_at is None or session.standing != "no":
+        return
+    for held in world.held:
+        if held.session_id == session.id and held.until is not None:
+            if ms_of(session.gone_at) + SKEW_MS < held.until:
+                yield f"{session.id} says gone at {session.gone_at}, before it was"

@@ -1,0 +1,1064 @@
+"""A pretend outside on a virtual clock, and workers that it can stop at every call.
+
+Time is in whole milliseconds since START. Everything happens in one thread, in the order of one
+heap, and every choice is drawn from one seed: the same seed is the same story.
+
+A worker is stopped without threads. All that the runner learns from outside comes through a port,
+so each worker keeps a list of what its calls have brought. To stop it, a call raises Stopped; to go
+on, `advance` is called afresh and is given the kept answers until there are no more, by which time
+it stands where it stood.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Any
+
+from chalicelib.machine import OPEN, State
+from chalicelib.ports import (
+    Call,
+    Gone,
+    Mail,
+    Refused,
+    Reported,
+    Stale,
+    TrailAnswer,
+    Trouble,
+    Unavailable,
+    Unknown,
+)
+from chalicelib.runner import NETWORK, SKEW, Glasses, Look, Outside, Runner
+from chalicelib.session import Access, Glass, PermissionSet, Person, Session
+from tests.simulation.faults import Faults
+from tests.simulation.rows import Rows
+
+START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+MS = timedelta(milliseconds=1)
+SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
+SKEW_MS, NETWORK_MS = SKEW // MS, NETWORK // MS
+
+LIVES = {"queue": 30 * SECOND, "sweep": 55 * SECOND, "stream": 60 * SECOND}
+PATIENCE = timedelta(seconds=20)
+SWEEP_LEAVES = timedelta(seconds=10)
+RECEIVES = 5  # then a message goes to the dead-letter queue
+HEALED_REQUEST = 5 * SECOND  # the longest that a request takes once all is well
+FORGETS = 10 * MINUTE  # AWS may then know no more of a request
+
+
+def moment(ms: int) -> datetime:
+    return START + timedelta(milliseconds=ms)
+
+
+def ms_of(time: datetime) -> int:
+    return (time - START) // MS
+
+
+class Wrong(Exception):
+    """Something that must always hold did not."""
+
+
+class Stopped(BaseException):
+    """Takes a worker off its stack until `until`; not an error, so nothing may catch it."""
+
+    def __init__(self, until: int) -> None:
+        self.until = until
+
+
+class Crashed(BaseException):
+    """The worker is no more."""
+
+
+@dataclass(eq=False)
+class Worker:
+    """One invocation, and what its calls have brought since the look began."""
+
+    name: str
+    side: str
+    todo: list[str]
+    dies: int
+    skew: int
+    runner: Runner
+    patience: timedelta = timedelta(0)
+    received: int = 0  # of the message at hand, how often it was tried
+    log: list[tuple[bool, Any]] = field(default_factory=list)
+    at: int = 0  # how much of the log has been given again
+    resumed: bool = False  # it stands before a call and has been stopped there already
+    dead: bool = False
+
+
+@dataclass(eq=False)
+class Request:
+    """An asynchronous request to Identity Center."""
+
+    id: str
+    kind: str  # create | delete
+    access: Access
+    session_id: str
+    accepted: int
+    shown: int  # from then on Describe and the list know it
+    status: str = "IN_PROGRESS"
+    reason: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.status == "IN_PROGRESS"
+
+
+@dataclass(eq=False)
+class Held:
+    """One stretch of truth: a session's access, from its landing to its removal."""
+
+    session_id: str
+    access: Access
+    since: int
+    until: int | None = None
+
+
+ANN, BOB, CLEO, DAVE = (
+    Person(f"p-{name}", name, name.title(), f"{name}@example.com")
+    for name in ("ann", "bob", "cleo", "dave")
+)
+SLACK = {"UANN": ANN, "UBOB": BOB, "UCLEO": CLEO}
+PEOPLE = {person.email: person for person in (ANN, BOB, CLEO, DAVE)}
+ACCOUNT, ARN = "111122223333", "arn:aws:sso:::permissionSet/ssoins-1/ps-1"
+
+
+class World:
+    """One run: its people, its outside, its workers."""
+
+    def __init__(
+        self,
+        seed: int,
+        runner: type[Runner] = Runner,
+        rows: type[Rows] = Rows,
+        told: Callable[[str], None] | None = None,
+    ) -> None:
+        self.seed = seed
+        self.random = random = Random(seed)
+        self.told = told
+        self.runner_class = runner
+        self.now = 0
+        self.heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
+        self.order = 0
+        self.current: Worker | None = None
+        self.workers: set[Worker] = set()
+        self.names: defaultdict[str, int] = defaultdict(int)
+        self.wrong: list[str] = []
+
+        self.duration = random.choice((20 * SECOND, 90 * SECOND, 5 * MINUTE, 20 * MINUTE, HOUR))
+        self.tail = random.choice((0, MINUTE, HOUR))
+        self.report_after = random.choice((0, 30 * SECOND, 15 * MINUTE))
+        self.span = min(self.duration, 10 * MINUTE) + 5 * MINUTE
+        self.faults = Faults.drawn(random, self.span)
+        skewed = random.random() < 0.5
+        self.skews = (-SKEW_MS // 2, 0, SKEW_MS // 2) if skewed else (0,)
+        self.index_lag = random.choice((200, 3 * SECOND))
+        self.listing_lag = random.choice((1, 5, 15)) * SECOND
+        self.ttl_lag: int | None = random.choice((0, 10 * SECOND, 4 * MINUTE, 48 * HOUR, None))
+        self.alarm_limit = 0
+
+        # The table, and its indexes as they lag behind it.
+        self.rows = rows(self._wrote)
+        self.index: dict[str, Session] = {}
+        # Identity Center.
+        self.truth: dict[str, str] = {}  # access key → "standing" or the session that has it
+        self.listing: dict[str, list[tuple[int, bool]]] = {}  # what the listing shows from when on
+        self.requests: dict[str, Request] = {}
+        self.pending: list[Request] = []
+        self.held: list[Held] = []
+        # What people heard, and what they did.
+        self.heard: defaultdict[str, list[str]] = defaultdict(list)
+        self.unheard: set[str] = set()  # Slack refused a message for good
+        self.mails: defaultdict[str, list[str]] = defaultdict(list)
+        self.mail_refused: set[str] = set()
+        self.sent: defaultdict[str, int] = defaultdict(int)
+        self.turns: defaultdict[str, int] = defaultdict(int)
+        self.may_end: dict[str, int] = {}  # session → when somebody who may asked to end it
+        self.lease_gone: dict[str, int] = {}  # session → when its lease was deleted, not by us
+        self.was_active: set[str] = set()
+        self.queries: dict[str, int] = {}
+        self.doors_by_hand = False
+        self.healed_at: int | None = None
+        self.tokens = 0
+
+        self.people_who_may: set[str] = set()
+        self.glasses = self._glasses(first=True)
+        self.runner = self._runner()
+        self._standing()
+        self._people()
+
+    # ---- the heap
+
+    def at(self, when: int, what: Callable[..., None], *args: Any) -> None:
+        self.order += 1
+        heapq.heappush(self.heap, (when, self.order, what, args))
+
+    def after(self, wait: int, what: Callable[..., None], *args: Any) -> None:
+        self.at(self.now + wait, what, *args)
+
+    def say(self, who: str, what: str) -> None:
+        if self.told is not None:
+            seconds, ms = divmod(self.now, SECOND)
+            self.told(f"{seconds // 60:4}:{seconds % 60:02}.{ms:03}  {who:<11} {what}")
+
+    def fail(self, what: str) -> None:
+        self.say("WRONG", what)
+        self.wrong.append(what)
+
+    # ---- what the run is about
+
+    def _glasses(self, first: bool = False) -> dict[str, Glass]:
+        """Two glasses for one access, and a third; a redeploy changes them."""
+        random = self.random
+
+        def glass(name: str, arn: str) -> Glass:
+            may = random.choice((("everyone",), (ANN.email, BOB.email), (ANN.email,)))
+            may = may if first else random.choice((may, (BOB.email,)))
+            self.people_who_may |= (
+                {p.email for p in (ANN, BOB, CLEO)} if may == ("everyone",) else set(may)
+            )
+            return Glass(
+                name=name,
+                account_id=ACCOUNT,
+                permission_set=arn,
+                duration=timedelta(milliseconds=self.duration),
+                may=may,
+                report_to=("list@example.com",),
+                channel=random.choice(("C1", "")),
+                report_after=timedelta(milliseconds=self.report_after),
+                extend=random.choice((None, timedelta(milliseconds=self.duration))),
+            )
+
+        made = {name: glass(name, ARN) for name in ("prod", "again")}
+        made["data"] = glass("data", ARN + "data")
+        if not first and random.random() < 0.3:
+            del made[random.choice(("prod", "again", "data"))]
+        return made
+
+    def _runner(self) -> Runner:
+        ports = Ports(self)
+        outside = Outside(
+            store=Store(self),
+            identity_center=Centre(self),
+            directory=Directory(self),
+            chat=Chat(self),
+            trail=Trail(self),
+            post=Post(self),
+            wakeups=WakeUps(self),
+            clock=Clock(self),
+            journal=ports.journal,
+            token=ports.token,
+            reports=Reports(),
+        )
+        slack = {user: person.email for user, person in SLACK.items() if user != "UBOB"}
+        return self.runner_class(outside, Glasses(dict(self.glasses), slack))
+
+    def _standing(self) -> None:
+        """Access that was there before, and must be there afterwards."""
+        for person in (ANN, BOB, CLEO, DAVE):
+            for arn in (ARN, ARN + "data"):
+                if person is DAVE or self.random.random() < 0.15:
+                    key = Access(ACCOUNT, arn, person.principal_id).key
+                    self.truth[key] = "standing"
+                    self.listing[key] = [(0, True)]
+        self.stood = dict(self.truth)
+
+    def _people(self) -> None:
+        random = self.random
+        presses = random.choice((1, 1, 2, 2, 3, 5))
+        users = random.choice((("UANN",), ("UANN", "UBOB"), ("UANN", "UBOB", "UCLEO", "UNOBODY")))
+        names = random.choice((("prod",), ("prod", "again"), ("prod", "again", "data")))
+        window = random.choice((2 * SECOND, 20 * SECOND, self.span))
+        for n in range(presses):
+            when = random.randrange(window)
+            user, name = random.choice(users), random.choice(names)
+            session_id = f"s{n + 1}"
+            self.at(when, self.press, session_id, user, name)
+            if random.random() < 0.2:
+                self.at(when + random.randrange(2 * SECOND), self.press, session_id, user, name)
+            for kind, chance in (("end", 0.3), ("extend", 0.4)):
+                while random.random() < chance:
+                    asked = when + random.randrange(max(self.span, self.duration + MINUTE))
+                    self.at(asked, self.wish, session_id, kind, random.choice((*users, "UBOB")))
+            if random.random() < 0.1:
+                self.at(when + random.randrange(self.span), self.delete_lease, session_id, "hand")
+        if random.random() < 0.05:
+            self.at(random.randrange(self.span), self.delete_door)
+        while random.random() < 0.15:
+            self.at(random.randrange(self.span), self.redeploy)
+        self.at(random.randrange(MINUTE), self.sweep)
+        self.at(random.choice((self.span // 2, self.span, self.duration + 5 * MINUTE)), self.heal)
+
+    # ---- what people do
+
+    def press(self, session_id: str, user: str, glass: str) -> None:
+        """The route, as chalicelib.front does it."""
+        now = moment(self.now + self.random.choice(self.skews))
+        found = self.glasses.get(glass)
+        session = Session(
+            id=session_id,
+            glass=glass,
+            asked_at=now,
+            wait_until=now + timedelta(minutes=5),
+            look_at=now,
+            person=user,
+            slack_user=user,
+            shape="block_actions",
+            response_url=f"https://slack.example/{session_id}",
+            response_uses=1,
+            account_id=found.account_id if found else "",
+            permission_set=found.permission_set if found else "",
+        )
+        if self.faults.strikes("table down") or self.faults.out("table", self.now):
+            self.say(user, f"presses {glass}: not recorded")
+            return
+        new = self.rows.record(session)
+        again = "" if new else ", again"
+        self.say(user, f"presses “{glass}”: session {session_id}{again}")
+
+    def wish(self, session_id: str, kind: str, user: str) -> None:
+        if self.faults.strikes("table down"):
+            return
+        now = moment(self.now + self.random.choice(self.skews))
+        row = self.rows.sessions.get(session_id)
+        if self.rows.wish(session_id, kind, user, now):
+            assert row is not None
+            self.say(user, f"wishes to {kind} {session_id}")
+            person = SLACK.get(user)
+            may = person is not None and person.email in self.people_who_may
+            if kind == "end" and (may or user == row.slack_user):
+                self.may_end.setdefault(session_id, self.now)
+
+    def delete_lease(self, session_id: str, why: str) -> None:
+        if session_id in self.rows.leases:
+            del self.rows.leases[session_id]
+            self.lease_gone[session_id] = self.now
+            self.say("operator" if why == "hand" else "TTL", f"deletes the lease of {session_id}")
+            self._stream(session_id, alone=True)
+
+    def delete_door(self) -> None:
+        for key, holder in list(self.rows.doors.items()):
+            row = self.index.get(holder)
+            if row is not None and row.live:  # the index knows of it: see World.index
+                del self.rows.doors[key]
+                self.doors_by_hand = True
+                self.say("operator", f"deletes the door that {holder} holds")
+
+    def redeploy(self) -> None:
+        """New code, new glasses. What is running is cut off, or runs on with what it had."""
+        self.glasses = self._glasses()
+        self.runner = self._runner()
+        cut = self.random.random() < 0.6
+        self.say("redeploy", "workers are cut off" if cut else "workers run on")
+        for worker in sorted(self.workers, key=lambda w: w.name):
+            if cut:
+                self._die(worker, "cut off")
+
+    def heal(self) -> None:
+        """From here on the outside does what it should."""
+        self.faults.heal()
+        self.healed_at = self.now
+        self.say("heal", "all is well outside from here on")
+        for request in self.pending:
+            self.after(self.random.randrange(1, HEALED_REQUEST), self._land, request)
+
+    # ---- those who look
+
+    def sweep(self) -> None:
+        self.after(MINUTE, self.sweep)
+        faults = self.faults
+        if faults.strikes("sweep missing"):
+            return
+        skew = self.random.choice(self.skews)
+        if faults.strikes("table down") or faults.out("table", self.now):
+            return
+        due = self.due(moment(self.now + skew))
+        if due:
+            self._start("sweep", due, skew=skew)
+
+    def due(self, now: datetime) -> list[str]:
+        found = [
+            (row.look_at, row.id)
+            for row in self.index.values()
+            if row.look_at is not None and row.look_at <= now
+        ]
+        return [session_id for _, session_id in sorted(found)]
+
+    def _stream(self, session_id: str, alone: bool) -> None:
+        if self.faults.strikes("stream lost"):
+            return
+        wait = self.random.randrange(100, 1_000)
+        if self.faults.strikes("stream late"):
+            wait += self.random.randrange(5 * MINUTE)
+        self.after(wait, self._streamed, session_id, alone)
+
+    def _streamed(self, session_id: str, alone: bool) -> None:
+        if alone:
+            self._start("stream", [session_id], patience=PATIENCE)
+        elif self.faults.strikes("queue down") or self.faults.out("queue", self.now):
+            self._start("stream", [session_id])
+        else:
+            self.enqueue(session_id, 0)
+
+    def enqueue(self, session_id: str, after: int) -> None:
+        self.sent[session_id] += 1
+        if self.faults.strikes("wake-up lost"):
+            return
+        for _ in range(2 if self.faults.strikes("wake-up doubled") else 1):
+            wait = after + self.random.randrange(10, 200)
+            if self.faults.strikes("wake-up late"):
+                wait += self.random.randrange(2 * MINUTE)
+            self.after(wait, self._receive, session_id, 1)
+
+    def _receive(self, session_id: str, received: int) -> None:
+        self._start("queue", [session_id], received=received)
+
+    def _start(
+        self,
+        side: str,
+        todo: list[str],
+        patience: timedelta = timedelta(0),
+        received: int = 0,
+        skew: int | None = None,
+    ) -> None:
+        self.names[side] += 1
+        worker = Worker(
+            f"{side}#{self.names[side]}",
+            side,
+            todo,
+            self.now + LIVES[side],
+            self.random.choice(self.skews) if skew is None else skew,
+            self.runner,
+            patience,
+            received,
+        )
+        self.workers.add(worker)
+        self._run(worker)
+
+    def _run(self, worker: Worker) -> None:
+        """Lets the worker go on until it is stopped, dies or has nothing left to do."""
+        if worker.dead:
+            return
+        if self.now >= worker.dies:
+            self._die(worker, "ran out of time")
+            return
+        self.current = worker
+        remaining = Remaining(self)
+        try:
+            while worker.todo:
+                worker.at = 0
+                try:
+                    if worker.side == "sweep" and remaining() < SWEEP_LEAVES:
+                        break
+                    look = Look(worker.side, remaining, worker.patience)
+                    worker.runner.advance(worker.todo[0], look)
+                except Trouble as trouble:
+                    self.say(worker.name, f"a look at {worker.todo[0]} failed: {trouble}")
+                    if worker.side == "queue":
+                        self._again(worker)
+                worker.todo.pop(0)
+                worker.log.clear()
+                worker.resumed = False
+            self.workers.discard(worker)
+        except Stopped as stopped:
+            worker.resumed = True
+            self.at(min(stopped.until, worker.dies), self._run, worker)
+        except Crashed:
+            self._die(worker, "crashes")
+        except Exception as error:
+            self.workers.discard(worker)
+            self.fail(f"{worker.name} raised {type(error).__name__}: {error}")
+            raise
+        finally:
+            self.current = None
+
+    def _die(self, worker: Worker, how: str) -> None:
+        worker.dead = True
+        self.workers.discard(worker)
+        self.say(worker.name, f"{how}, looking at {worker.todo[0]}")
+        if worker.side == "queue":
+            self._again(worker)
+
+    def _again(self, worker: Worker) -> None:
+        if worker.received < RECEIVES:
+            self.after(60 * SECOND, self._receive, worker.todo[0], worker.received + 1)
+
+    # ---- a call from a worker
+
+    def call(self, name: str, do: Callable[..., Any], *args: Any) -> Any:
+        """What a port's call brings: the kept answer, or a fresh one with all that may go wrong."""
+        worker = self.current
+        assert worker is not None
+        log = worker.log
+        if worker.at < len(log):
+            good, value = log[worker.at]
+            worker.at += 1
+            if good:
+                return value
+            raise value.with_traceback(None)
+        faults = self.faults
+        if worker.resumed:
+            worker.resumed = False
+        elif not faults.healed:
+            if faults.strikes("crash before"):
+                raise Crashed
+            if faults.strikes("pause"):
+                raise Stopped(self.now + self.random.randrange(1, 1_000))
+            if faults.strikes("long pause"):
+                raise Stopped(self.now + self.random.randrange(1_000, 40_000))
+        try:
+            value = do(*args)
+        except Trouble as trouble:
+            self.say(worker.name, f"{name}: {type(trouble).__name__}: {trouble}")
+            self._keep(worker, False, trouble)
+            raise
+        if faults.strikes("crash after"):
+            raise Crashed
+        self._keep(worker, True, value)
+        return value
+
+    def _keep(self, worker: Worker, good: bool, value: Any) -> None:
+        worker.log.append((good, value))
+        worker.at += 1
+
+    def brings(self, value: Any) -> Any:
+        """As `call`, for what cannot fail and takes no time."""
+        worker = self.current
+        assert worker is not None
+        self._keep(worker, True, value)
+        return value
+
+    @property
+    def replaying(self) -> bool:
+        worker = self.current
+        assert worker is not None
+        return worker.at < len(worker.log)
+
+    def again(self) -> Any:
+        worker = self.current
+        assert worker is not None
+        value = worker.log[worker.at][1]
+        worker.at += 1
+        return value
+
+    # ---- Identity Center's own affairs
+
+    def accept(
+        self, kind: str, access: Access, session_id: str, claim_ends: int, worker: str
+    ) -> Request:
+        """A request is taken, and will succeed or fail by itself."""
+        request = Request(
+            f"{kind[0]}{len(self.requests) + 1}", kind, access, session_id, self.now, self.now
+        )
+        if self.faults.strikes("describe late"):
+            request.shown = min(self.now + self.random.randrange(5 * SECOND), claim_ends)
+        self.requests[request.id] = request
+        self.pending.append(request)
+        takes = self.random.randrange(200, 3 * SECOND)
+        if self.faults.strikes("slow"):
+            takes += self.random.randrange(20 * SECOND, 8 * MINUTE)
+        fails = self.faults.strikes("fails")
+        self.after(takes, self._fall if fails else self._land, request)
+        self.say("center", f"{request.id}: accepts to {kind} for {session_id} ({worker})")
+        row = self.rows.sessions.get(session_id)
+        if row is None or not row.live:
+            self.fail(f"{kind} for {session_id}, which is {row.state if row else 'no session'}")
+        return request
+
+    def accept_late(self, kind: str, access: Access, session_id: str, ends: int) -> None:
+        if kind == "create" or access.key in self.truth:
+            self.accept(kind, access, session_id, ends, "late")
+
+    def _fall(self, request: Request) -> None:
+        if request.open:
+            request.status, request.reason = "FAILED", "internal failure"
+            self.pending.remove(request)
+            self.say("center", f"{request.id}: FAILED")
+
+    def _land(self, request: Request) -> None:
+        if not request.open:
+            return
+        request.status = "SUCCEEDED"
+        self.pending.remove(request)
+        self.say("center", f"{request.id}: done")
+        key, session_id = request.access.key, request.session_id
+        owner = self.truth.get(key)
+        row = self.rows.sessions[session_id]
+        if request.kind == "create":
+            if owner is None:
+                self.truth[key] = session_id
+                self.held.append(Held(session_id, request.access, self.now))
+                self._listed(key, True)
+                if not row.live:
+                    self.fail(f"{session_id} is {row.state}, and its access lands now")
+            return
+        if owner is None:
+            return
+        del self.truth[key]
+        self._listed(key, False)
+        if owner == "standing":
+            self.fail(f"{session_id} took away access that stood before it")
+            return
+        other = self.rows.sessions[owner]
+        if owner != session_id and other.state in OPEN:
+            self.fail(f"{session_id} took away the access of {owner}, which is {other.state}")
+        if owner == session_id and other.state is State.ACTIVE:
+            self.fail(f"{session_id} lost its access while ACTIVE")
+        for held in self.held:
+            if held.session_id == owner and held.until is None:
+                held.until = self.now
+
+    def _listed(self, key: str, there: bool) -> None:
+        shown = self.listing.setdefault(key, [(0, False)])
+        lag = self.random.randrange(self.listing_lag) if self.faults.strikes("listing late") else 0
+        shown.append((max(shown[-1][0], self.now + lag), there))
+
+    def lists(self, access: Access) -> bool:
+        shown = self.listing.get(access.key, [(0, False)])
+        return next(there for since, there in reversed(shown) if since <= self.now)
+
+    # ---- the table's own affairs
+
+    def _wrote(self, old: Session | None, new: Session) -> None:
+        """After each write of a session's row: indexes, stream, TTL; and what must hold."""
+        if self.faults.strikes("index late"):
+            self.after(self.random.randrange(self.index_lag), self._indexed, new)
+        else:
+            self._indexed(new)
+        if old is None or _wished(old, new):
+            self._stream(new.id, alone=False)
+        if old is not None and old.state is not new.state:
+            who = self.current.name if self.current else "route"
+            self.say(who, f"{new.id}: {new.state} ({new.steps[-1].split(' ', 2)[2]})")
+            self._entered(old, new)
+        if new.deadline is not None and (old is None or old.deadline != new.deadline):
+            self._ttl(new.id)
+
+    def _indexed(self, row: Session) -> None:
+        known = self.index.get(row.id)
+        if known is None or known.version < row.version:
+            self.index[row.id] = row
+
+    def _ttl(self, session_id: str) -> None:
+        if self.ttl_lag is not None:
+            ttl = self.rows.leases[session_id] * 1_000 - int(START.timestamp() * 1_000)
+            self.at(ttl + self.random.randrange(self.ttl_lag + 1), self._ttl_deletes, session_id)
+
+    def _ttl_deletes(self, session_id: str) -> None:
+        ttl = self.rows.leases.get(session_id)
+        if ttl is not None and ttl <= moment(self.now).timestamp():
+            self.delete_lease(session_id, "TTL")
+
+    def _entered(self, old: Session, new: Session) -> None:
+        key, truth = new.access.key, self.truth.get(new.access.key)
+        if new.state is State.ACTIVE and old.state is not State.ACTIVE:
+            self.was_active.add(new.id)
+            if truth is None:
+                self.fail(f"{new.id} is ACTIVE, and there is no access")
+            for other in self.rows.sessions.values():
+                if other.id != new.id and other.state is State.ACTIVE and other.access == new.access:
+                    self.fail(f"{new.id} and {other.id} have one access at once")
+        if old.state in OPEN and new.state is State.REVOKING:
+            self._ended(old, new)
+        if new.state is State.SETTLING:
+            if truth == new.id:
+                self.fail(f"{new.id} is said to be revoked, and its access is there")
+            if truth is not None and new.standing == "no" and truth in self.rows.sessions:
+                holder = self.rows.sessions[truth]
+                if not holder.live:
+                    self.fail(f"{new.id} is said to be revoked, and {truth}'s access is there")
+            if self.stood.get(key) is None and any(
+                r.kind == "create" and r.session_id == new.id for r in self.pending
+            ):
+                self.fail(f"{new.id} is said to be revoked, and its grant is still under way")
+
+    def _ended(self, old: Session, new: Session) -> None:
+        """Nobody's session ends before its deadline without a reason."""
+        assert old.deadline is not None
+        if self.now + SKEW_MS >= ms_of(old.deadline):
+            return
+        if new.ended_how == "ended" and new.id in self.may_end:
+            return
+        if new.ended_how == "lease gone" and new.id in self.lease_gone:
+            return
+        if new.ended_how == "grant failed" and new.id not in self.was_active:
+            return
+        self.fail(f"{new.id} was ended before its deadline ({new.ended_how})")
+
+    # ---- the run
+
+    def run(self) -> list[str]:
+        """Until everything is over; what went wrong, if anything did."""
+        try:
+            while self.heap and not self.wrong:
+                when, _, what, args = heapq.heappop(self.heap)
+                self.now = max(self.now, when)
+                what(*args)
+                if self.healed_at is not None and what == self.sweep and self._over():
+                    break
+        except Wrong as wrong:
+            self.fail(str(wrong))
+        except Exception:
+            if not self.wrong:
+                raise
+        if not self.wrong:
+            from tests.simulation.promises import broken
+
+            for what in broken(self):
+                self.fail(what)
+        return self.wrong
+
+    def _over(self) -> bool:
+        assert self.healed_at is not None
+        rows = self.rows.sessions.values()
+        if not self.workers and not self.pending:
+            if all(row.final and not row.owed for row in rows):
+                return True
+        ends = [ms_of(row.deadline) for row in rows if row.deadline is not None]
+        last = max([self.healed_at, *ends]) + self.tail + 2 * self.report_after + 2 * HOUR
+        return self.now > last
+
+
+def _wished(old: Session, new: Session) -> bool:
+    return (new.end_asked_at is not None and new.end_asked_at != old.end_asked_at) or (
+        new.extend_asked_at is not None and new.extend_asked_at != old.extend_asked_at
+    )
+
+
+# ---- the ports -----------------------------------------------------------------------------------
+
+
+class Ports:
+    """What every port shares: the world, and which session the worker at hand looks at."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.faults = world.faults
+
+    @property
+    def session_id(self) -> str:
+        worker = self.world.current
+        assert worker is not None
+        return worker.todo[0]
+
+    def journal(self, level: str, what: str, /, **facts: Any) -> None:
+        world = self.world
+        if world.replaying:
+            world.again()
+            return
+        world.brings(None)
+        if what == "a session moves in a circle":
+            world.fail(f"{facts['session']} moves in a circle")
+
+    def token(self) -> str:
+        world = self.world
+        if world.replaying:
+            return str(world.again())
+        world.tokens += 1
+        return str(world.brings(f"t{world.tokens}"))
+
+    def down(self, thing: str, fault: str | None = None) -> None:
+        if self.faults.strikes(fault or f"{thing} down") or self.faults.out(thing, self.world.now):
+            raise Unavailable(f"{thing} is down")
+
+
+class Remaining:
+    """How long the worker at hand may still live."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def __call__(self) -> timedelta:
+        world = self.world
+        if world.replaying:
+            value: timedelta = world.again()
+            return value
+        assert world.current is not None
+        return world.brings(timedelta(milliseconds=world.current.dies - world.now))
+
+
+class Clock(Ports):
+    """Each worker's own clock; no two are further apart than the skew that is allowed for."""
+
+    def now(self) -> datetime:
+        world = self.world
+        if world.replaying:
+            value: datetime = world.again()
+            return value
+        worker = world.current
+        assert worker is not None
+        if worker.resumed:
+            worker.resumed = False
+        elif self.faults.strikes("pause"):
+            raise Stopped(world.now + world.random.randrange(1, 1_000))
+        return world.brings(moment(world.now + worker.skew))
+
+    def sleep(self, duration: timedelta) -> None:
+        world = self.world
+        if world.replaying:
+            world.again()
+            return
+        world.brings(None)
+        raise Stopped(world.now + duration // MS)
+
+
+class Store(Ports):
+    """ports.Store over the rows in memory."""
+
+    def _reads(self, name: str, do: Callable[..., Any], *args: Any) -> Any:
+        def read() -> Any:
+            self.down("table")
+            return do(*args)
+
+        return self.world.call(name, read)
+
+    def _writes(self, name: str, do: Callable[..., None], *args: Any) -> None:
+        def write() -> None:
+            self.down("table")
+            do(*args)
+            if self.faults.strikes("table: answer lost"):
+                raise Unavailable("no answer")
+            if self.faults.strikes("table: repeated"):
+                raise Stale("its own repeat")
+
+        self.world.call(name, write)
+
+    def read(self, session_id: str) -> tuple[Session | None, bool]:
+        self.world.turns[session_id] += not self.world.replaying
+        found: tuple[Session | None, bool] = self._reads("read", self.world.rows.read, session_id)
+        return found
+
+    def write(self, session: Session) -> None:
+        self._writes("write", self.world.rows.write, session)
+
+    def outcome(self, session_id: str, token: str, changes: dict[str, Any]) -> None:
+        self._writes("outcome", self.world.rows.outcome, session_id, token, changes)
+
+    def allow(self, session: Session) -> None:
+        self._writes("allow", self.world.rows.allow, session)
+
+    def extend(self, session: Session) -> None:
+        self._writes("extend", self.world.rows.extend, session)
+
+    def release(self, session: Session) -> None:
+        self._writes("release", self.world.rows.release, session)
+
+    def holder(self, access: Access) -> str | None:
+        found: str | None = self._reads("holder", self.world.rows.holder, access)
+        return found
+
+    def free(self, access: Access, holder: str) -> None:
+        self._writes("free", self.world.rows.free, access, holder)
+
+    def living(self, access: Access) -> list[str]:
+        def find() -> list[str]:
+            rows = self.world.index.values()
+            return sorted(row.id for row in rows if row.live and row.access == access)
+
+        found: list[str] = self._reads("living", find)
+        return found
+
+    def due(self, now: datetime, limit: int) -> list[str]:
+        raise NotImplementedError  # the sweep asks the world itself
+
+
+class Centre(Ports):
+    """ports.IdentityCenter."""
+
+    def create(self, access: Access) -> str:
+        request_id: str = self.world.call("create", self._ask, "create", access)
+        return request_id
+
+    def delete(self, access: Access) -> str:
+        request_id: str = self.world.call("delete", self._ask, "delete", access)
+        return request_id
+
+    def _ask(self, kind: str, access: Access) -> str:
+        world, faults = self.world, self.faults
+        worker = world.current
+        assert worker is not None
+        if faults.out("identity center", world.now):
+            if world.random.random() < 0.5:
+                raise Refused("no connection")
+            raise Unknown("no answer")
+        if faults.strikes("denied"):
+            raise Refused("AccessDeniedException", lasting=kind == "create")
+        if faults.strikes("throttled"):
+            raise Refused("ThrottlingException")
+        if any(r.access == access for r in world.pending) and faults.strikes("conflict"):
+            raise Refused("ConflictException")
+        ends = worker.dies + NETWORK_MS  # what was sent has arrived by then
+        if faults.strikes("never sent"):
+            raise Unknown("read timeout")
+        if faults.strikes("late"):
+            arrives = world.random.randrange(world.now, ends)
+            world.at(arrives, world.accept_late, kind, access, self.session_id, ends)
+            raise Unknown("read timeout")
+        if kind == "delete" and access.key not in world.truth:
+            raise Gone("ResourceNotFoundException")
+        request = world.accept(kind, access, self.session_id, ends, worker.name)
+        if faults.strikes("answer lost"):
+            raise Unknown("the answer was lost")
+        return request.id
+
+    def creation(self, request_id: str) -> Call:
+        call: Call = self.world.call("creation", self._status, request_id)
+        return call
+
+    def deletion(self, request_id: str) -> Call:
+        call: Call = self.world.call("deletion", self._status, request_id)
+        return call
+
+    def _status(self, request_id: str) -> Call:
+        self._reading()
+        request = self.world.requests[request_id]
+        age = self.world.now - request.accepted
+        if self.world.now < request.shown or (age > FORGETS and not request.open):
+            return Call("UNKNOWN")
+        return Call(request.status, request.reason)
+
+    def creating(self, access: Access, since: datetime) -> bool:
+        found: bool = self.world.call("creating", self._under_way, "create", access, since)
+        return found
+
+    def deleting(self, access: Access, since: datetime) -> bool:
+        found: bool = self.world.call("deleting", self._under_way, "delete", access, since)
+        return found
+
+    def _under_way(self, kind: str, access: Access, since: datetime) -> bool:
+        self._reading()
+        now, from_ms = self.world.now, ms_of(since)
+        return any(
+            r.kind == kind and r.access == access and r.shown <= now and r.accepted >= from_ms
+            for r in self.world.pending
+        )
+
+    def assigned(self, access: Access) -> bool:
+        def look() -> bool:
+            self._reading()
+            return self.world.lists(access)
+
+        found: bool = self.world.call("assigned", look)
+        return found
+
+    def permission_set(self, name_or_arn: str) -> PermissionSet | None:
+        def find() -> PermissionSet:
+            self._reading()
+            tail = timedelta(milliseconds=self.world.tail)
+            return PermissionSet(name_or_arn, "Admin", tail)
+
+        found: PermissionSet | None = self.world.call("permission_set", find)
+        return found
+
+    def _reading(self) -> None:
+        self.down("identity center", "reads fail")
+
+
+class Directory(Ports):
+    """ports.Directory."""
+
+    def person(self, email: str) -> Person | None:
+        def find() -> Person | None:
+            self.down("directory")
+            return PEOPLE.get(email)
+
+        found: Person | None = self.world.call("person", find)
+        return found
+
+    def groups_of(self, principal_id: str, groups: Iterator[str]) -> frozenset[str]:
+        raise NotImplementedError  # no glass here names a group
+
+
+class Chat(Ports):
+    """ports.Chat."""
+
+    def _says(self, to: str, message: dict[str, Any]) -> str:
+        self.down("slack")
+        if self.faults.strikes("slack refuses"):
+            self.world.unheard.add(self.session_id)
+            raise Refused("no_longer_there")
+        self.world.heard[self.session_id].append(f"{to}: {message['text']}")
+        self.world.say("slack", f"to {to}: {message['text'][:70]}")
+        return f"ts{self.world.now}"
+
+    def email(self, user: str) -> str | None:
+        def find() -> str | None:
+            self.down("slack")
+            person = SLACK.get(user)
+            return person.email if person else None
+
+        found: str | None = self.world.call("email", find)
+        return found
+
+    def respond(self, url: str, message: dict[str, Any]) -> None:
+        self.world.call("respond", self._says, "person", message)
+
+    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> str:
+        to = "channel" if channel.startswith("C") else "person"
+        ts: str = self.world.call("post", self._says, to, message)
+        return ts
+
+    def update(self, channel: str, ts: str, message: dict[str, Any]) -> None:
+        self.world.call("update", self._says, "channel", message)
+
+
+class Trail(Ports):
+    """ports.Trail: a query takes some seconds, and now and then for ever."""
+
+    def ask(self, session: Session, until: datetime) -> str:
+        def start() -> str:
+            self.down("trail")
+            token = f"q{len(self.world.queries) + 1}"
+            ready = self.world.now + self.world.random.randrange(100, 8_000)
+            self.world.queries[token] = (
+                1 << 60 if self.faults.strikes("trail silent") else ready
+            )
+            return token
+
+        token: str = self.world.call("ask", start)
+        return token
+
+    def answer(self, token: str) -> TrailAnswer | None:
+        def look() -> TrailAnswer | None:
+            self.down("trail")
+            return TrailAnswer(()) if self.world.now >= self.world.queries[token] else None
+
+        found: TrailAnswer | None = self.world.call("answer", look)
+        return found
+
+
+class Post(Ports):
+    """ports.Post."""
+
+    def send(self, mail: Mail) -> None:
+        def take() -> None:
+            self.down("mail")
+            self.world.mails[self.session_id].append(mail.subject)
+            self.world.say("mail", mail.subject[:80])
+
+        self.world.call("mail", take)
+
+
+class WakeUps(Ports):
+    """ports.WakeUps."""
+
+    def send(self, session_id: str, after: timedelta) -> None:
+        def take() -> None:
+            if self.faults.strikes("queue down") or self.faults.out("queue", self.world.now):
+                raise Unavailable("queue is down")
+            self.world.enqueue(session_id, after // MS)
+
+        self.world.call("wake", take)
+
+
+class Reports:
+    """ports.Reports: one mail each, and a second one only for every other session."""
+
+    def make(self, session: Session, answer: TrailAnswer, now: datetime) -> Reported:
+        first = session.state is State.REPORTING
+        mail = Mail(session.report_to, f"report of {session.id}", "", "")
+        wanted = first or session.id[-1] in "13579"
+        return Reported(mail if wanted else None, ("nothing was done",), 0, "")
