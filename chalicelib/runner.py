@@ -42,6 +42,7 @@ from chalicelib.session import (
     escalates_at,
     next_look,
     scheduled,
+    whole,
     wished,
 )
 
@@ -58,6 +59,7 @@ QUERY_TAKES = timedelta(minutes=2)  # then the trail is asked anew
 REPORTS_FOR = timedelta(seconds=60)  # how long sending a report keeps others from sending it too
 TELLS_FOR = 100  # tries, about a day
 EXTENSIONS = 1
+FORGETS = timedelta(minutes=10)  # what AWS cannot describe by then it has forgotten, not delayed
 POLL = timedelta(seconds=1)
 SLOW = 3  # tries, after which the person hears that it takes long
 NO_CALL = Call("NONE")
@@ -450,7 +452,10 @@ class Runner:
             in_progress = aws.deleting if deletion else aws.creating
             return None if in_progress(session.access, since) else NO_CALL
         status = aws.deletion(call) if deletion else aws.creation(call)
-        return None if status.in_progress else status
+        young = not _reached(_after(asked_at, FORGETS), self.clock.now())
+        if status.in_progress or (status.unknown and young):
+            return None
+        return status
 
     def _claim(self, session: Session, now: datetime, look: Look, **changes: Any) -> Session | None:
         """A4: nobody else acts on the session until we can no longer be acting. None: no time."""
@@ -667,7 +672,8 @@ class Runner:
     def _poll(self, session: Session, now: datetime, since: datetime | None) -> "Rest | None":
         """What we wait for is in progress: soon at first, then less often."""
         waited = now - since if since else timedelta(0)
-        return self._write(session.with_(retry_at=now + min(max(POLL, waited / 2), 5 * POLL)), now)
+        retry_at = whole(now + min(max(POLL, waited / 2), 5 * POLL))
+        return self._write(session.with_(retry_at=retry_at), now)
 
     def _leave(self, session: Session, now: datetime) -> "Rest | None":
         """Nothing to do for now: sees to the next look, with a write only where that takes one."""
