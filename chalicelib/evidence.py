@@ -46,7 +46,7 @@ def cell(text: str) -> str:
 
 def json_lines(events: Sequence[Event], limit: int = LIMIT) -> tuple[bytes, int]:
     """The records as CloudTrail gave them, one a line, and how many of them fit."""
-    return _fitting(events, lambda event: event.to_json().encode() + b"\n", limit)
+    return _fitting(events, _json_line, limit)
 
 
 def table(events: Sequence[Event], limit: int = LIMIT) -> tuple[bytes, int]:
@@ -64,6 +64,8 @@ def _fitting(
     size = 0
     for index in sorted(range(len(events)), key=lambda i: _dispensable(events[i])):
         said = line(events[index])
+        if not said:
+            continue
         if size + len(said) > limit:
             if size > limit * 0.99:
                 break
@@ -71,6 +73,10 @@ def _fitting(
         lines[index] = said
         size += len(said)
     return b"".join(lines[index] for index in sorted(lines)), len(lines)
+
+
+def _json_line(event: Event) -> bytes:
+    return event.to_json().encode() + b"\n" if event.record else b""
 
 
 def _dispensable(event: Event) -> int:

@@ -325,6 +325,11 @@ def _cautions(report: Report, notes: Sequence[str]) -> list[str]:
             )
         else:
             said.append(f"Credentials of the session lived until {_clock(until)} at the latest.")
+    if any(line.via for line in report.account):
+        said.append(
+            "Roles and access keys that were taken on live on by their own rules, and what is "
+            "done with them after the credentials' end is not in this report."
+        )
     said.append(
         "CloudTrail delivers within minutes as a rule, without a promise. Reading and writing data "
         "(S3 objects, table items, messages) is recorded only where the trail is set to."

@@ -9,7 +9,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, Literal, Self
@@ -23,6 +23,7 @@ PORTAL = frozenset({"sso.amazonaws.com", "sso-oauth.amazonaws.com", "signin.amaz
 # An Identity Center user id: a UUID, with the directory's prefix in older directories.
 USER_ID = re.compile(r"([0-9a-f]{10}-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
+KEPT = 16_000_000  # bytes of plain reads that are kept whole, for the evidence that goes along
 SAME_MOMENT = timedelta(seconds=2)  # CloudTrail's times are whole seconds, of two machines
 HANDS_OUT = ("Assume", "Get", "Create", "BatchGet", "Switch")
 READS = re.compile(
@@ -96,7 +97,8 @@ def _reserved(permission_set: str) -> re.Pattern[str]:
 class Event:
     """One CloudTrail record of the session, as much of it as a report speaks of.
 
-    All text is as CloudTrail gave it. `record` is the whole of it, as compressed JSON.
+    All text is as CloudTrail gave it. `record` is the whole of it, as compressed JSON; empty where
+    there were more plain reads than anybody could be sent.
     """
 
     id: str
@@ -116,7 +118,7 @@ class Event:
     detail: str
     via: str  # how the credentials were come by, where not straight from the portal
     by_service: str  # the service that called on the person's behalf
-    record: bytes = field(repr=False)
+    record: bytes = field(default=b"", repr=False)
     new: bool = False  # an earlier report did not have it
 
     @property
@@ -138,7 +140,7 @@ class Event:
 
     def to_json(self) -> str:
         """The record as one line of JSON, as CloudTrail gave it; "@ingestionTime" is the log's."""
-        return zlib.decompress(self.record).decode()
+        return zlib.decompress(self.record).decode() if self.record else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +193,7 @@ class _Sieve:
         self.taken_by_others: dict[str, dict[int, datetime | None]] = {}
         self.shared: dict[str, str] = {}  # calls that two accounts record
         self.followed: dict[str, None] = {}
+        self.kept = 0
 
     def run(self, records: Iterable[Any]) -> Sifted:
         for record in records:
@@ -251,7 +254,12 @@ class _Sieve:
     def adopt(
         self, record: Json, time: datetime | None, place: Literal["portal", "account"], via: str
     ) -> None:
-        self.events.append(_event(record, time, place, via))
+        event = _event(record, time, place, via)
+        if event.change or event.failed or place == "portal" or self.kept < KEPT or not event.id:
+            packed, size = _packed(record)
+            self.kept += size
+            event = replace(event, record=packed)
+        self.events.append(event)
         if shared := _text(record.get("sharedEventID")):
             self.shared[shared] = via
         if place == "portal":
@@ -278,7 +286,7 @@ class _Sieve:
                 shared=_text(record.get("sharedEventID")),
                 hands=(*keys, principal) if principal else keys,
                 obscure=obscure,
-                record=_packed(record),
+                record=_packed(record)[0],
             )
         )
 
@@ -511,7 +519,6 @@ def _event(
         detail=_detail(record, name),
         via=sys.intern(via),
         by_service=_by_service(record, identity),
-        record=_packed(record),
     )
 
 
@@ -561,20 +568,20 @@ def _by_service(record: Json, identity: Json) -> str:
 
 
 # What a call was about, best first: the parameter that a person would name.
-ABOUT = (
+ABOUT = {name: rank for rank, name in enumerate((
     "secretId", "roleArn", "roleName", "userName", "groupName", "policyArn", "bucketName",
     "functionName", "tableName", "dBInstanceIdentifier", "dBClusterIdentifier", "keyId",
     "trailName", "instanceId", "groupId", "stackName", "topicArn", "queueUrl", "queueName",
     "logGroupName", "repositoryName", "clusterName", "cluster", "stateMachineArn", "detectorId",
     "documentName", "parameterName", "policyName", "resourceArn", "arn", "name", "names", "id",
-)  # fmt: skip
+))}  # fmt: skip
 
 
 def _resource(record: Json) -> str:
     """What the call was about: a parameter where one names it, else the first resource's ARN."""
     asked = _table(record.get("requestParameters"))
-    for parameter in ABOUT:
-        value = asked.get(parameter)
+    for parameter in sorted(ABOUT.keys() & asked.keys(), key=ABOUT.__getitem__):
+        value = asked[parameter]
         if isinstance(value, str) and value:
             key = _text(asked.get("key")) if parameter == "bucketName" else ""
             return f"{value}/{key}" if key else value
@@ -636,13 +643,13 @@ def _time_of(record: Json) -> datetime | None:
     return moment(record.get("eventTime")) or moment(record.get("@timestamp"))
 
 
-def _packed(record: Json) -> bytes:
-    """The record as compressed JSON."""
+def _packed(record: Json) -> tuple[bytes, int]:
+    """The record as compressed JSON, and the size of the JSON."""
     try:
         said = json.dumps(record, separators=(",", ":"), default=str)
     except (TypeError, ValueError, RecursionError):
         said = json.dumps({"eventID": _text(record.get("eventID")), "unreadable": True})
-    return zlib.compress(said.encode(), 1)
+    return zlib.compress(said.encode(), 1), len(said)
 
 
 def _table(value: Any) -> Json:
