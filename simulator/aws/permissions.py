@@ -1,6 +1,8 @@
 """Gap: under AUTH=true MiniStack lets some things pass that AWS asks permission for.
 
 - SendEmail of SES v2 is checked on "*"; AWS checks the sender's identity.
+- StartQuery is checked on "*" where the log group stands in logGroupNames or logGroupIdentifiers;
+  AWS checks the log group.
 - Lambda itself reads queues and streams with the function's role: AWS refuses the event source
   mapping of a role that may not, MiniStack polls all the same.
 - A function writes its log with its role; without the permission there is no log.
@@ -8,6 +10,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -26,12 +29,14 @@ _READS = {
 }
 _LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
+_resource_arn = iam_actions.extract_resource_arn
 _ses_arn = iam_actions._ses_v2_resource_arn
 _create_mapping = lambda_svc._create_esm
 _write_log = lambda_svc._emit_lambda_logs
 
 
 def patch() -> None:
+    iam_actions.extract_resource_arn = _log_group_or_other_arn
     iam_actions._ses_v2_resource_arn = _sender_arn
     if app.AUTH:
         lambda_svc._create_esm = _create_allowed_mapping
@@ -46,6 +51,21 @@ def _sender_arn(method: str, path: str, body: bytes, region: str, account_id: st
         name = address if known else address.rpartition("@")[2]
         return f"arn:aws:ses:{region}:{account_id}:identity/{name}"
     return str(_ses_arn(method, path, body, region, account_id))
+
+
+def _log_group_or_other_arn(service: str, *request: Any) -> str:
+    """The groups of one query are checked by the first: the app asks one at a time."""
+    arn = str(_resource_arn(service, *request))
+    _, _, headers, body, _, region, account_id = request
+    if service != "logs" or arn != "*" or "StartQuery" not in headers.get("x-amz-target", ""):
+        return arn
+    ask = json.loads(body)
+    groups = [*ask.get("logGroupIdentifiers", []), *ask.get("logGroupNames", [])]
+    if not groups:
+        return arn
+    if groups[0].startswith("arn:"):
+        return str(groups[0])
+    return f"arn:aws:logs:{region}:{account_id}:log-group:{groups[0]}"
 
 
 def _create_allowed_mapping(data: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
