@@ -27,7 +27,7 @@ QUERIES = 40  # of one search; beyond that the report says that there is more
 ROUNDS = 6  # of following credentials
 TERMS = 120  # in one query, which may be 10,000 characters long
 SLACK = timedelta(minutes=5)  # a log event's own time may differ from the call's
-SHORT = 4  # a user name shorter than that is in every second record
+TELLING = 4  # a part of a name shorter than that is in every second record
 
 RUNNING = ("Scheduled", "Running")
 SAFE = re.compile(r"[A-Za-z0-9+=,.@:_-]+")
@@ -144,14 +144,14 @@ class CloudTrail:
             return replace(search, queries=tuple(queries), read=len(search.queries), cut=cut)
         found = sift(search.whose, self._records(search.queries)).followed
         asked = {term for terms in search.terms for term in terms}
-        new = tuple(term for term in found if term not in asked and SAFE.fullmatch(term))
+        new = tuple(term for each in found if (term := f'"{each}"') not in asked and _safe(each))
         if not new:
             return replace(search, cut=cut)
         if len(search.terms) > ROUNDS or len(queries) >= QUERIES:
             return replace(search, cut=True)
         if len(new) > TERMS:  # by role then, which brings others' events of that role along
-            new = tuple(dict.fromkeys(term.partition(":")[0] for term in new if ":" in term))
-            new, cut = new[:TERMS], cut or len(new) > TERMS
+            roles = dict.fromkeys(f'{term.partition(":")[0]}"' for term in new if ":" in term)
+            new, cut = tuple(roles)[:TERMS], cut or len(roles) > TERMS
         number = len(search.terms)
         queries.append(self._start(new, search.start, search.end, number))
         return replace(
@@ -191,7 +191,7 @@ class CloudTrail:
     # Calls ---------------------------------------------------------------------------------------
 
     def _start(self, terms: tuple[str, ...], start: int, end: int, number: int) -> _Query:
-        likes = " or ".join(f'@message like "{term}"' for term in terms)
+        likes = " or ".join(f"@message like {term}" for term in terms)
         text = f"{FIELDS} | filter {likes} | sort @timestamp asc"
         return _Query(self._query(text, start, end, ROWS), start, end, number)
 
@@ -244,15 +244,22 @@ class CloudTrail:
 
 
 def _terms_of(whose: Whose) -> tuple[str, ...]:
-    """What the person's records have in them: the user's id, and the name or, if short, the role.
+    """What the person's records have in them, as Insights' `like` takes it: the id and the name.
 
-    Only signs that need no escaping in a query are used, and of a name with others its longest
-    part without them. That finds too much rather than too little.
+    The name ends a text in all of them: an ARN, a principal id, or by itself. Only signs that need
+    no escaping go into a query; of a name with others its longest part without them, or if that
+    says too little, the role that everybody's session has.
     """
-    name = max(SAFE.findall(whose.user_name), key=len, default="")
-    if len(name) < SHORT:
-        name = f"AWSReservedSSO_{_safe(whose.permission_set)}_"
-    return tuple(dict.fromkeys(term for term in (_safe(whose.principal_id), name) if term))
+    if SAFE.fullmatch(whose.user_name):
+        name = whose.user_name.replace(".", "\\.").replace("+", "\\+")
+        terms = [f'/[\\/:"]{name}"/']
+    else:
+        part = max(SAFE.findall(whose.user_name), key=len, default="")
+        role = f"AWSReservedSSO_{_safe(whose.permission_set)}_"
+        terms = [f'"{part if len(part) >= TELLING else role}"']
+    if _safe(whose.principal_id):
+        terms.append(f'"{whose.principal_id}"')
+    return tuple(terms)
 
 
 def _safe(text: str) -> str:

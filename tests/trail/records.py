@@ -26,7 +26,7 @@ def user_id(name: str) -> str:
 
 
 def session_of(user_name: str = "ana", **changes: Any) -> Session:
-    return Session(
+    first = Session(
         id="bg-20261122-7f3a",
         glass="abc-prod",
         asked_at=START - timedelta(seconds=3),
@@ -52,7 +52,8 @@ def session_of(user_name: str = "ana", **changes: Any) -> Session:
         lag_asked=0.6,
         lag_gone=2.1,
         standing="no",
-    ).with_(**changes)
+    )
+    return first.with_(**changes)
 
 
 def at(minutes: float) -> str:
