@@ -53,7 +53,7 @@ DONE = "done"
 CALL_TAKES = timedelta(seconds=8)  # the longest that a create or delete takes, all in all
 NETWORK = timedelta(seconds=3)  # what was sent before a worker died may still arrive
 SKEW = timedelta(seconds=2)  # between any two workers' clocks
-HASTE = timedelta(seconds=1)  # so close to a deadline a worker waits for it instead of leaving
+HASTE = SKEW + timedelta(seconds=1)  # so close to a deadline a worker waits for it in place
 LISTING_LAG = timedelta(seconds=20)  # how long a listing may hide what has succeeded
 QUERY_TAKES = timedelta(minutes=2)  # then the trail is asked anew
 REPORTS_FOR = timedelta(seconds=60)  # how long sending a report keeps others from sending it too

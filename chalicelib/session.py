@@ -12,7 +12,7 @@ from chalicelib.machine import DUTIES, FINAL, LIVE, OPEN, TIMEOUTS, Duty, Event,
 DECIDE_WITHIN = timedelta(minutes=5)  # a press that was not decided by then is denied, never late
 LOOK_EVERY = timedelta(minutes=5)  # the sweep's own look, so that a lost lease record is noticed
 LONGEST_HOP = timedelta(minutes=15)  # the longest DelaySeconds that SQS takes
-JITTER = timedelta(milliseconds=250)  # a message may come this much before our clock says so
+EARLY = timedelta(milliseconds=1250)  # a deadline's message comes up to a second before it
 RESPONSE_URL_LIVES = timedelta(minutes=30)  # Slack's bound; it also takes five posts at the most
 RESPONSE_URL_USES = 5
 ESCALATE = tuple(timedelta(minutes=m) for m in (2, 5, 15))  # then every 15 minutes, for ever
@@ -287,7 +287,9 @@ def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
     look_at = session.look_at
     if look_at is None or not now < look_at <= want:
         look_at = min(want, now + LOOK_EVERY)
-    if session.wake_at is not None and now + JITTER < session.wake_at <= want:
+    if session.wake_at is not None and (
+        session.wake_at == want or now + EARLY < session.wake_at < want  # else it may be this one
+    ):
         return replace(session, look_at=look_at), False
     return replace(session, look_at=look_at, wake_at=min(want, now + LONGEST_HOP)), True
 
