@@ -174,7 +174,7 @@ class World:
         self.unheard: set[str] = set()  # Slack refused a message for good
         self.mails: defaultdict[str, list[str]] = defaultdict(list)
         self.mail_refused: set[str] = set()
-        self.sent: defaultdict[str, int] = defaultdict(int)
+        self.sent: defaultdict[str, list[int]] = defaultdict(list)
         self.turns: defaultdict[str, int] = defaultdict(int)
         self.may_end: dict[str, int] = {}  # session → when somebody who may asked to end it
         self.lease_gone: dict[str, int] = {}  # session → when its lease was deleted, not by us
@@ -404,7 +404,7 @@ class World:
             self.enqueue(session_id, 0)
 
     def enqueue(self, session_id: str, after: int) -> None:
-        self.sent[session_id] += 1
+        self.sent[session_id].append(self.now)
         if self.faults.strikes("wake-up lost"):
             return
         for _ in range(2 if self.faults.strikes("wake-up doubled") else 1):
@@ -802,6 +802,8 @@ class Clock(Ports):
             world.again()
             return
         world.brings(None)
+        if duration % MS:
+            world.fail(f"{self.session_id}: a time that is not in whole milliseconds")
         raise Stopped(world.now + duration // MS)
 
 
