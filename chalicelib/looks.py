@@ -34,6 +34,9 @@ def work(body: str, remaining: Remaining) -> None:
     except Unreadable as unreadable:
         journal("error", "a row that cannot be read", session=session_id, error=str(unreadable))
         wiring.queue().bury(body)
+    except Exception as error:
+        journal("error", "a look failed", session=session_id, error=type(error).__name__)
+        raise
 
 
 def follow(records: Iterable[Mapping[str, Any]], remaining: Remaining, patience: timedelta) -> None:

@@ -49,7 +49,7 @@ class DoorTaken(Trouble):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What became of an asynchronous request: IN_PROGRESS, SUCCEEDED or FAILED."""
+    """What became of an asynchronous request: IN_PROGRESS, SUCCEEDED, FAILED, or UNKNOWN."""
 
     status: str
     reason: str = ""
@@ -57,6 +57,11 @@ class Call:
     @property
     def in_progress(self) -> bool:
         return self.status == "IN_PROGRESS"
+
+    @property
+    def unknown(self) -> bool:
+        """AWS describes no such request: it does not yet, or no longer."""
+        return self.status == "UNKNOWN"
 
     @property
     def succeeded(self) -> bool:

@@ -39,6 +39,7 @@ from chalicelib.session import (
     PermissionSet,
     Session,
     asks,
+    busy,
     escalates_at,
     next_look,
     scheduled,
@@ -139,7 +140,7 @@ class Runner:
                 if look.remaining() < CALL_TAKES:
                     return  # look_at has come already, so the sweep goes on from here
                 continue
-            if (wait <= HASTE and rest.exact) or wait <= patience:
+            if (wait <= HASTE and rest.exact) or (wait <= patience and rest.urgent):
                 self.clock.sleep(wait)
                 patience -= wait
                 continue
@@ -158,6 +159,8 @@ class Runner:
                 return self._happened(session, ask, now, look)
             if wished(session) and not _resting(session, now):
                 return self._decide_wish(session, now, look)
+            if busy(session, now):  # A3: whoever holds it says what came of it
+                return _rest(session, now)
             if ask is not None:
                 return self._duties[ask](session, now, look)
             if _reached(escalates_at(session), now):
@@ -706,15 +709,18 @@ class Runner:
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """When to look again; `exact`: it is a deadline, so to be met rather than followed."""
+    """When to look again. `exact`: it is a deadline, to be met. `urgent`: access may be open."""
 
     until: datetime
     exact: bool = False
+    urgent: bool = False
 
 
 def _rest(session: Session, now: datetime) -> Rest | None:
     until = next_look(session, now)
-    return Rest(until, until == session.times_out_at) if until is not None else None
+    if until is None:
+        return None
+    return Rest(until, exact=until == session.times_out_at, urgent=session.live)
 
 
 def _backoff(tries: int, most: timedelta = timedelta(seconds=30)) -> timedelta:

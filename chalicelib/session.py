@@ -296,17 +296,20 @@ def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
 
 def next_look(session: Session, now: datetime) -> datetime | None:
     """The next moment at which the session can ask for something; None: never again."""
-    times: list[datetime | None] = []
+    free = session.busy_until if session.busy_until and busy(session, now) else now
+    times: list[datetime] = []
     if session.owed:
-        times.append(session.tell_at or now)
+        times.append(max(session.tell_at or now, free))
     if not session.final:
-        times.append(session.times_out_at)
-        times.append(escalates_at(session))
-        if session.state in DUTIES or wished(session):
-            held = [t for t in (session.busy_until, session.retry_at) if t is not None and t > now]
-            times.append(max(held, default=now))
-    known = [t for t in times if t is not None]
-    return max(min(known), now) if known else None
+        if session.times_out_at:  # an event may be written under another's claim
+            times.append(session.times_out_at)
+        if escalates := escalates_at(session):
+            times.append(max(escalates, free))
+        if wished(session):
+            times.append(session.retry_at or now)
+        if session.state in DUTIES:
+            times.append(max(session.retry_at or now, free))
+    return max(min(times), now) if times else None
 
 
 def wished(session: Session) -> bool:
