@@ -155,7 +155,7 @@ def judge(event: Event) -> tuple[int, str]:
 
 
 def worth_a_look(events: Iterable[Event]) -> tuple[Worth, ...]:
-    """The heaviest first; of equal weight, the earlier first."""
+    """What is new first, then the heaviest; of equal weight, the earlier first."""
     verdicts: dict[tuple[str | bool, ...], tuple[int, str]] = {}
     groups: dict[tuple[str | int, ...], list[Event]] = {}
     addresses: dict[str, list[Event]] = {}
@@ -183,8 +183,12 @@ def worth_a_look(events: Iterable[Event]) -> tuple[Worth, ...]:
             found.append(_whence(group, ELSEWHERE_WEIGHT, ELSEWHERE, address))
     if strange:
         found.append(_whence(strange, STRANGE_WEIGHT, STRANGE_CLIENT, strange[0].agent))
-    found.sort(key=lambda w: (-w.weight, w.first.timestamp() if w.first else 0, w.what))
+    found.sort(key=_rank)
     return tuple(found)
+
+
+def _rank(worth: Worth) -> tuple[object, ...]:
+    return not worth.new, -worth.weight, worth.first.timestamp() if worth.first else 0, worth.what
 
 
 def _traits(event: Event) -> tuple[str | bool, ...]:
