@@ -383,8 +383,10 @@ def _judge_portal(whose: Whose, record: Json, identity: Json, by_id: bool) -> Ve
         return "portal" if here else "other"
     # As records were until July 2025: the user's id as principalId, beside the user's name.
     principal = _text(identity.get("principalId")).rpartition("//")[2]
+    if principal and principal == whose.principal_id:
+        return "portal"
     if USER_ID.fullmatch(principal):
-        return "portal" if principal == whose.principal_id else "other"
+        return "other"
     name = _text(identity.get("userName"))
     if not name or name == "HIDDEN_DUE_TO_SECURITY_REASONS":
         return "obscure"

@@ -30,6 +30,7 @@ SLACK = timedelta(minutes=5)  # a log event's own time may differ from the call'
 TELLING = 4  # a part of a name shorter than that is in every second record
 
 RUNNING = ("Scheduled", "Running")
+HANDS_OUT = re.compile(r'redential|"accessKey"|SwitchRole')  # see trail_events
 SAFE = re.compile(r"[A-Za-z0-9+=,.@:_-]+")
 FIELDS = "fields @timestamp, @ingestionTime, @message"
 
@@ -129,22 +130,22 @@ class CloudTrail:
 
     def _further(self, search: _Search) -> _Search:
         """The search with the queries that have to follow, started."""
+        reached: list[int | None] = []
+        followed = sift(search.whose, self._survey(search, reached)).followed
         queries, cut = list(search.queries), search.cut
-        for query in search.queries[search.read :]:
-            rest = self._rest_of(query)
-            if rest is None:
+        for query, last in list(zip(search.queries, reached, strict=True))[search.read :]:
+            if last is None:
                 continue
-            if rest.start > rest.end or len(queries) >= QUERIES:
+            start = max(last, query.start + 1)
+            cut = cut or last <= query.start  # more in one second than a query gives
+            if start > query.end or len(queries) >= QUERIES:
                 cut = True
                 continue
-            terms = search.terms[query.round]
-            queries.append(self._start(terms, rest.start, rest.end, query.round))
-            cut = cut or (rest.start > query.start and rest.id == "skipped")
+            queries.append(self._start(search.terms[query.round], start, query.end, query.round))
         if len(queries) > len(search.queries):
             return replace(search, queries=tuple(queries), read=len(search.queries), cut=cut)
-        found = sift(search.whose, self._records(search.queries)).followed
         asked = {term for terms in search.terms for term in terms}
-        new = tuple(term for each in found if (term := f'"{each}"') not in asked and _safe(each))
+        new = tuple(t for each in followed if (t := f'"{each}"') not in asked and _safe(each))
         if not new:
             return replace(search, cut=cut)
         if len(search.terms) > ROUNDS or len(queries) >= QUERIES:
@@ -152,8 +153,7 @@ class CloudTrail:
         if len(new) > TERMS:  # by role then, which brings others' events of that role along
             roles = dict.fromkeys(f'{term.partition(":")[0]}"' for term in new if ":" in term)
             new, cut = tuple(roles)[:TERMS], cut or len(roles) > TERMS
-        number = len(search.terms)
-        queries.append(self._start(new, search.start, search.end, number))
+        queries.append(self._start(new, search.start, search.end, len(search.terms)))
         return replace(
             search,
             queries=tuple(queries),
@@ -162,21 +162,24 @@ class CloudTrail:
             cut=cut,
         )
 
-    def _rest_of(self, query: _Query) -> _Query | None:
-        """From where to ask again, because the query matched more than it gave."""
-        rows = matched = 0
-        last = ""
-        for page in self._pages(query.id):
-            matched = int(page.get("statistics", {}).get("recordsMatched", 0))
-            rows += len(page["results"])
-            if page["results"]:
-                last = _fields(page["results"][-1]).get("@timestamp", last)
-        if matched <= rows or not rows:
-            return None
-        reached = _epoch(last)
-        if reached is None or reached <= query.start:  # a whole query full within a second
-            return replace(query, id="skipped", start=query.start + 1)
-        return replace(query, start=reached)
+    def _survey(self, search: _Search, reached: list[int | None]) -> Iterator[dict[str, Any]]:
+        """The records by which credentials may have been handed out.
+
+        Adds to `reached`, for each query, the time of the last record that it gave, where it
+        matched more.
+        """
+        for query in search.queries:
+            rows = matched = 0
+            last = ""
+            for page in self._pages(query.id):
+                matched = int(page.get("statistics", {}).get("recordsMatched", 0))
+                rows += len(page["results"])
+                for fields in map(_fields, page["results"]):
+                    last = fields.get("@timestamp", last)
+                    if HANDS_OUT.search(fields.get("@message", "")):
+                        yield _record(fields)
+            full = rows and matched > rows
+            reached.append((_epoch(last) or query.start) if full else None)
 
     def _records(self, queries: tuple[_Query, ...]) -> Iterator[dict[str, Any]]:
         """The records, with the log's own times beside CloudTrail's fields; some may come twice."""
