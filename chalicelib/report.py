@@ -450,7 +450,7 @@ def _view(report: Report, notes: Sequence[str]) -> dict[str, Any]:
     session = report.session
     new = sum(event.new for event in report.events)
     title = "Final report" if report.final else "Report"
-    subject = f"[Break Glass] {title}: {_person(session)} on {_account(session)} ({session.id})"
+    subject = f"[Break Glass] {title} {session.id}: {_person(session)} on {_account(session)}"
     worth = [
         {
             "why": line.why,
