@@ -1,0 +1,32 @@
+"""What the documents say is what the code does."""
+
+from tools.__main__ import main, summaries
+from tools.docs import PARTS, documents, renewed
+
+
+def test_the_documents_say_what_the_code_does() -> None:
+    stale = [path.name for path in documents() if path.read_text() != renewed(path)]
+    assert not stale, "`make docs` makes them again"
+
+
+def test_a_document_that_lags_behind_is_made_again(tmp_path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("Before.\n<!-- generated: diagram -->\nold\n<!-- end -->\nAfter.\n")
+    made = renewed(page)
+    assert "old" not in made
+    assert "stateDiagram-v2" in made
+    assert made.startswith("Before.\n")
+    assert made.endswith("<!-- end -->\nAfter.\n")
+
+
+def test_every_part_can_be_made() -> None:
+    assert all(make() for make in PARTS.values())
+
+
+def test_each_command_is_listed_with_what_it_does(capsys) -> None:
+    assert main([]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert summaries()
+    for name, summary in summaries().items():
+        assert name in shown
+        assert " ".join(summary.split()) in shown

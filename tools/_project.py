@@ -1,0 +1,134 @@
+"""What the commands know of the project: its settings, and what chalice has deployed of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from chalicelib.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+DEFAULT_STAGE = "dev"
+
+
+class Problem(Exception):
+    """The command cannot go on. The text says why, and what to do about it."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What `chalice deploy` has recorded of a stage."""
+
+    stage: str
+    slack_url: str  # the address that Slack calls
+    rest_api_id: str
+    functions: dict[str, str]  # the name in app.py → the name in AWS
+
+
+def project() -> Path:
+    """Where app.py is; another place than this one's where BREAK_GLASS_PROJECT says so."""
+    return Path(os.environ.get("BREAK_GLASS_PROJECT", ROOT))
+
+
+def use_local_world() -> None:
+    """Has everything that follows go to the world that `make demo` has up."""
+    file = ROOT / ".local" / "world.json"
+    try:
+        facts = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise Problem(f"no world is up: `make demo` boots one ({file} is not there)") from None
+    os.environ |= {
+        "AWS_ENDPOINT_URL": facts["endpoint"],
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "SLACK_API_URL": f"{facts['slack_api']}/api/",
+        "BREAK_GLASS_PROJECT": facts.get("project", str(ROOT)),
+    }
+    os.environ.pop("AWS_PROFILE", None)
+
+
+def config() -> dict[str, Any]:
+    """.chalice/config.json, as it is."""
+    found: dict[str, Any] = json.loads((project() / ".chalice" / "config.json").read_text())
+    return found
+
+
+def stage_name(asked: str | None) -> str:
+    """The stage asked for; else the only one that is deployed, else chalice's own default."""
+    if asked:
+        return asked
+    deployed = sorted((project() / ".chalice" / "deployed").glob("*.json"))
+    return deployed[0].stem if len(deployed) == 1 else DEFAULT_STAGE
+
+
+def settings(stage: str) -> Settings:
+    """The settings that the stage is deployed with. Raises Problem, with every mistake."""
+    from chalicelib import settings as module
+
+    try:
+        return module.load(environment(stage), project() / "chalicelib" / "glasses.toml")
+    except module.Wrong as wrong:
+        mistakes = "\n".join(f"  - {mistake}" for mistake in wrong.mistakes)
+        raise Problem(f"the settings cannot be used:\n{mistakes}") from None
+
+
+def environment(stage: str) -> dict[str, str]:
+    """What the functions of the stage have in their environment, under what we have in ours."""
+    whole = config()
+    own = whole.get("stages", {}).get(stage, {})
+    return (
+        whole.get("environment_variables", {})
+        | own.get("environment_variables", {})
+        | dict(os.environ)
+    )
+
+
+def deployed(stage: str) -> Deployed:
+    """What is deployed of the stage. Raises Problem where nothing is."""
+    file = project() / ".chalice" / "deployed" / f"{stage}.json"
+    try:
+        resources = json.loads(file.read_text())["resources"]
+    except FileNotFoundError:
+        raise Problem(
+            f"nothing is deployed as “{stage}” from here: run `chalice deploy --stage {stage}`"
+        ) from None
+    functions: dict[str, str] = {}
+    api = url = ""
+    for resource in resources:
+        if resource["resource_type"] == "lambda_function":
+            functions[resource["name"]] = resource["lambda_arn"].rpartition(":")[2]
+        elif resource["resource_type"] == "rest_api":
+            api, url = resource["rest_api_id"], resource["rest_api_url"]
+    return Deployed(stage, _reachable(url, api) + "slack", api, functions)
+
+
+def _reachable(url: str, api: str) -> str:
+    """The API's address; on an AWS of one's own (AWS_ENDPOINT_URL) it is found there."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        stage = urlsplit(url).path.strip("/")
+        return f"{endpoint.rstrip('/')}/restapis/{api}/{stage}/_user_request_/"
+    return url if url.endswith("/") else f"{url}/"
+
+
+def add_stage(parser: Any) -> None:
+    parser.add_argument(
+        "--stage", help=f"chalice's stage (the one that is deployed, else {DEFAULT_STAGE})"
+    )
+
+
+def client(service: str, **options: Any) -> Any:
+    """A boto3 client with whatever credentials this shell has; Problem where it has none."""
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    try:
+        return boto3.client(service, **options)
+    except BotoCoreError as error:
+        raise Problem(f"AWS cannot be asked: {error}") from None

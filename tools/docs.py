@@ -1,0 +1,83 @@
+"""Makes again what of the documents is made from the code, between markers such as these:
+
+    <!-- generated: settings -->
+    <!-- end -->
+
+With --check nothing is written; it fails where a document no longer says what the code does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from tools._project import ROOT, Problem
+
+SUMMARY = "makes again what of the documents is made from the code; --check only looks"
+MARKED = re.compile(
+    r"(?P<begin><!-- generated: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check", action="store_true", help="only say what is out of date")
+
+
+def run(args: argparse.Namespace) -> int:
+    stale = [path for path in documents() if path.read_text() != renewed(path)]
+    names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
+    if not stale:
+        print("the documents say what the code does")
+        return 0
+    if args.check:
+        print(f"out of date: {names}; `make docs` makes them again")
+        return 1
+    for path in stale:
+        path.write_text(renewed(path))
+    print(f"made again: {names}")
+    return 0
+
+
+def documents() -> list[Path]:
+    """Every document of the project that may have a generated part."""
+    return [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def renewed(path: Path) -> str:
+    """What the document should say. Raises Problem at a marker that nothing is known for."""
+
+    def fill(found: re.Match[str]) -> str:
+        name = found["name"]
+        if name not in PARTS:
+            raise Problem(f"{path.name}: nothing makes “{name}”; known are {', '.join(PARTS)}")
+        return f"{found['begin']}{PARTS[name]()}{found['end']}"
+
+    return MARKED.sub(fill, path.read_text())
+
+
+def _diagram() -> str:
+    from chalicelib.machine import diagram
+
+    return f"```mermaid\n{diagram()}```\n"
+
+
+def _settings() -> str:
+    from chalicelib.settings import table
+
+    return f"\n{table()}\n"
+
+
+def _commands() -> str:
+    from tools.__main__ import summaries
+
+    rows = [f"| `python -m tools {name}` | {summary} |" for name, summary in summaries().items()]
+    return "\n".join(["", "| command | what it does |", "|---|---|", *rows, "", ""])
+
+
+PARTS: dict[str, Callable[[], str]] = {
+    "diagram": _diagram,
+    "settings": _settings,
+    "commands": _commands,
+}
