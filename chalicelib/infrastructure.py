@@ -7,7 +7,7 @@ from typing import Any, Final
 
 DAY: Final = 24 * 3600
 QUEUE: Final = {
-    "VisibilityTimeout": "180",  # six times what the worker may take, as Lambda asks
+    "VisibilityTimeout": "360",  # six times what the worker may take, as Lambda asks
     "MessageRetentionPeriod": str(4 * DAY),
 }
 # A message that failed five times is kept to be looked at; its session goes on by the sweep.

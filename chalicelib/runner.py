@@ -57,7 +57,6 @@ SKEW = timedelta(seconds=2)  # between any two workers' clocks
 HASTE = SKEW + timedelta(seconds=1)  # so close to a deadline a worker waits for it in place
 LISTING_LAG = timedelta(seconds=20)  # how long a listing may hide what has succeeded
 QUERY_TAKES = timedelta(minutes=2)  # then the trail is asked anew
-REPORTS_FOR = timedelta(seconds=60)  # how long sending a report keeps others from sending it too
 TELLS_FOR = 100  # tries, about a day
 EXTENSIONS = 1
 FORGETS = timedelta(minutes=10)  # what AWS cannot describe by then it has forgotten, not delayed
@@ -505,9 +504,13 @@ class Runner:
             answer = self.trail.answer(session.trail_query)
             if answer is None:
                 return self._poll(session, now, session.trail_query_at)
-            claimed = session.with_(busy_until=now + REPORTS_FOR, busy_token=self.token())
-            self.store.write(claimed.with_(look_at=claimed.busy_until))
-            session = claimed.with_(version=session.version + 1, busy_until=None, busy_token="")
+            if answer.rest:  # the search goes on: role hops, or more than one query gives
+                asked = session.with_(trail_query=answer.rest, trail_query_at=now)
+                return self._write(asked.with_(retry_at=now + POLL), now)
+            claimed = self._claim(session, now, look)  # or two workers would send the mail
+            if claimed is None:
+                return self._leave(session, now)
+            session = claimed.with_(busy_until=None, busy_token="")
             report = self.reports.make(session, answer, now)
             if report.mail is not None:
                 self.post.send(report.mail)

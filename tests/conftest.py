@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +36,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def snapshot(request: pytest.FixtureRequest) -> Iterator[Any]:
-    """Compares a text with the one kept in tests/snapshots; UPDATE_SNAPSHOTS=1 keeps the new one."""
+def snapshot() -> Any:
+    """Compares a text with the one kept in tests/snapshots; UPDATE_SNAPSHOTS=1 keeps a new one."""
 
     def same(name: str, text: str) -> None:
         kept = SNAPSHOTS / name
@@ -48,4 +47,4 @@ def snapshot(request: pytest.FixtureRequest) -> Iterator[Any]:
         assert kept.exists(), f"{name} is new: look at it, then UPDATE_SNAPSHOTS=1 keeps it"
         assert text == kept.read_text()
 
-    yield same
+    return same

@@ -55,7 +55,7 @@ class Sqs:
 def test_the_queue_and_its_dead_letters_are_made_and_usable():
     sqs = Sqs()
     assert ensure_queue(sqs, "bg", sqs.sleep) == "bg"
-    assert sqs.queues["bg"]["VisibilityTimeout"] == "180"
+    assert sqs.queues["bg"]["VisibilityTimeout"] == "360"
     assert sqs.queues["bg"]["MessageRetentionPeriod"] == "345600"
     assert json.loads(sqs.queues["bg"]["RedrivePolicy"]) == {
         "deadLetterTargetArn": "arn:aws:sqs:eu-west-1:111122223333:bg-dlq",

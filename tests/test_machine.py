@@ -1,4 +1,4 @@
-"""The tables: every state can be reached, none is a trap, and the documents show them as they are."""
+"""The tables: every state can be reached, none is a trap, and the diagram shows them all."""
 
 import pytest
 
