@@ -1,29 +1,47 @@
-"""The structured log: one JSON object a line, ids and states only; and the figures in it."""
+"""The structured log: one JSON object a line, ids and states only.
+
+A line may carry figures: CloudWatch makes metrics of them by itself (the embedded metric format),
+so that a figure costs no call, no permission and no time.
+"""
 
 import json
 import sys
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 NAMESPACE: Final = "BreakGlass"
+DIMENSIONS: Final = (
+    "glass",
+)  # each metric counts altogether, and by these where the line has them
 
 
-def journal(level: str, what: str, /, **facts: Any) -> None:
-    """Writes one line. Facts are ids, states, counts, times and our own error texts."""
-    _print({"level": level.upper(), "message": what} | facts)
+def journal(
+    level: str, what: str, /, *, metrics: Mapping[str, float] | None = None, **facts: Any
+) -> None:
+    """Writes one line. Facts are ids, states, counts, times and our own error texts.
 
-
-def metric(name: str, value: float, unit: str = "Count", /, **facts: Any) -> None:
-    """Writes one figure, in CloudWatch's embedded metric format: a line that is a metric too.
-
-    `unit` is CloudWatch's (Count, Seconds). Facts stand beside it in the log and are no dimensions,
-    for each value of a dimension would be a metric of its own.
+    `metrics` are figures by name; a name that ends in “Seconds” is a length of time, any other a
+    count. Each is a metric in the namespace “BreakGlass”, altogether and by glass.
     """
-    metrics = [{"Name": name, "Unit": unit}]
-    directive = {"Namespace": NAMESPACE, "Dimensions": [[]], "Metrics": metrics}
-    head = {"Timestamp": round(time.time() * 1000), "CloudWatchMetrics": [directive]}
-    _print({"_aws": head, "level": "METRIC"} | facts | {name: value})
-
-
-def _print(line: dict[str, Any]) -> None:
+    line = {"level": level.upper(), "message": what} | facts
+    if metrics:
+        line |= embedded(metrics, facts, time.time())
     print(json.dumps(line, default=str, ensure_ascii=False), file=sys.stdout, flush=True)
+
+
+def metric(name: str, value: float = 1, /, **facts: Any) -> None:
+    """One figure, where there is nothing else to say."""
+    journal("info", name, metrics={name: value}, **facts)
+
+
+def embedded(metrics: Mapping[str, float], facts: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """What makes metrics of a line: the figures, and CloudWatch's directive. `now` in seconds."""
+    named = [name for name in DIMENSIONS if facts.get(name)]
+    units = [
+        {"Name": name, "Unit": "Seconds" if name.endswith("Seconds") else "Count"}
+        for name in metrics
+    ]
+    directive = {"Namespace": NAMESPACE, "Dimensions": [[], *([name] for name in named)]}
+    aws = {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive | {"Metrics": units}]}
+    return {**metrics, "_aws": aws}

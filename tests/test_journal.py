@@ -1,31 +1,38 @@
-"""What is logged is one JSON object a line, and a figure is one that CloudWatch can read."""
+"""A line of the log is one JSON object; figures in it are metrics to CloudWatch."""
 
 import json
-import time
-from typing import Any
 
-from chalicelib.journal import journal, metric
+import pytest
+
+from chalicelib.journal import embedded, journal, metric
 
 
-def test_a_line_is_one_json_object_with_its_session(capsys: Any) -> None:
-    journal("warning", "try later", session="bg-1", error="two\nlines “quoted”")
+def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
+    journal("warning", "two\nlines", session="bg-1")
     out = capsys.readouterr().out
     assert out.count("\n") == 1
-    assert json.loads(out) == {
-        "level": "WARNING",
-        "message": "try later",
-        "session": "bg-1",
-        "error": "two\nlines “quoted”",
-    }
+    assert json.loads(out) == {"level": "WARNING", "message": "two\nlines", "session": "bg-1"}
 
 
-def test_a_figure_is_in_the_embedded_metric_format(capsys: Any) -> None:
-    metric("RevocationLag", 1.25, "Seconds", session="bg-1")
+def test_figures_are_metrics_altogether_and_by_glass(capsys: pytest.CaptureFixture[str]) -> None:
+    journal("error", "late", metrics={"OverdueSeconds": 120.5, "Alarms": 1}, glass="prod", id="1")
     line = json.loads(capsys.readouterr().out)
-    assert line["RevocationLag"] == 1.25
-    assert line["session"] == "bg-1"
+    assert (line["OverdueSeconds"], line["Alarms"], line["glass"]) == (120.5, 1, "prod")
     (directive,) = line["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "BreakGlass"
-    assert directive["Metrics"] == [{"Name": "RevocationLag", "Unit": "Seconds"}]
-    assert directive["Dimensions"] == [[]], "a session's id as a dimension would cost a metric each"
-    assert abs(line["_aws"]["Timestamp"] / 1000 - time.time()) < 60
+    assert directive["Dimensions"] == [[], ["glass"]]
+    assert directive["Metrics"] == [
+        {"Name": "OverdueSeconds", "Unit": "Seconds"},
+        {"Name": "Alarms", "Unit": "Count"},
+    ]
+
+
+def test_a_figure_without_a_glass_has_no_dimension(capsys: pytest.CaptureFixture[str]) -> None:
+    metric("SweepBacklog", 7)
+    line = json.loads(capsys.readouterr().out)
+    assert line["SweepBacklog"] == 7
+    assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [[]]
+
+
+def test_the_time_of_a_metric_is_in_milliseconds() -> None:
+    assert embedded({"A": 1}, {}, 1763812800.5)["_aws"]["Timestamp"] == 1763812800500
