@@ -23,7 +23,7 @@ check: $(READY) ## format, lint, types, imports, docs
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(PY) -m mypy
-	$(VENV)/bin/lint-imports
+	$(VENV)/bin/lint-imports --no-logo
 	$(PY) -m tools docs --check
 
 simulate: $(READY) ## SEEDS=n: that many random lives of the protocol; SEED=n: tells one

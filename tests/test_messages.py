@@ -1,0 +1,120 @@
+"""What we say, word for word: tests/snapshots/messages.txt is there to be read."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib import messages
+from chalicelib.machine import State
+from chalicelib.session import Session
+from tests.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
+
+HOSTILE = "<!channel> *x* & </script>"
+REFUSED = "alice@example.com is not among those who may break “prod”"
+WORTH = ("42 calls, 6 changes, 3 refused.", "IAM changed: iam:CreateUser, 12:10:00")
+
+
+def everything() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every message in a state in which it is said."""
+    denied = requested(state=State.DENIED, reason=REFUSED)
+    stuck = revoking(tries=7, last_error="ConflictException: an earlier write has not settled")
+    yield "incoming", messages.ephemeral(messages.INCOMING)
+    yield "not recorded", messages.ephemeral(messages.NOT_RECORDED)
+    yield "not ours", messages.ephemeral(messages.NOT_OURS)
+    yield "granted", messages.granted(active())
+    yield "granted, and it stood before", messages.granted(active(standing="yes"))
+    yield "denied", messages.denied(denied)
+    yield "slow", messages.slow(granting(last_error="ThrottlingException: slow down", tries=3))
+    yield "failed", messages.failed(settling(granted_at=None, reason="AccessDenied: no"))
+    yield "over", messages.over(settling())
+    yield "over, and it stood before", messages.over(settling(standing="yes"))
+    yield "extended", messages.extended(active(extended=1, deadline=NOON + 2 * HOUR))
+    yield "refused wish", messages.refused_wish(active())
+    yield "card while open", messages.card(active())
+    yield "card while revoking", messages.card(stuck)
+    yield "card when closed", messages.card(settling())
+    yield "report", messages.report(settling(summary=WORTH))
+    yield "alarm", messages.alarm(stuck)
+    yield "alarm about a report", messages.alarm(settling(state=State.REPORTING, tries=4))
+
+
+def words(message: dict[str, Any]) -> str:
+    lines = [f"text: {message['text']}"]
+    for block in message.get("blocks", []):
+        if "elements" in block:
+            buttons = (
+                each["text"]["text"] if isinstance(each["text"], dict) else each["text"]
+                for each in block["elements"]
+            )
+            lines.append(f"{block['type']}: {' | '.join(buttons)}")
+        else:
+            lines.append(f"{block['type']}: {block['text']['text']}")
+    return "\n".join(lines)
+
+
+def test_every_message_reads_as_it_is_kept(snapshot: Any) -> None:
+    said = "\n\n".join(f"== {name}\n{words(message)}" for name, message in everything())
+    subject, text, _ = messages.alarm_mail(revoking(tries=7, last_error="Conflict"))
+    snapshot("messages.txt", f"{said}\n\n== alarm mail\n{subject}\n\n{text}")
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        active(account_name=HOSTILE, permission_set=HOSTILE, email=HOSTILE, glass=HOSTILE),
+        settling(reason=HOSTILE, last_error=HOSTILE, granted_at=None, summary=(HOSTILE,)),
+    ],
+)
+def test_no_name_can_mention_or_link(session: Session) -> None:
+    for make in (*messages.TO_PERSON.values(), *messages.TO_THREAD.values(), messages.card):
+        message = make(session)
+        assert "<!channel>" not in str(message)
+        assert "</script>" not in str(message)
+    assert "</script>" not in messages.alarm_mail(session)[2]
+
+
+@pytest.mark.parametrize(("name", "message"), list(everything()))
+def test_every_message_has_a_text_for_notifications(name: str, message: dict[str, Any]) -> None:
+    assert message["text"]
+    assert len(str(message["text"])) < 3000
+
+
+def test_an_open_session_can_be_ended_from_the_message_and_from_the_card() -> None:
+    for message in (messages.granted(active()), messages.card(active())):
+        buttons = [e for b in message["blocks"] if b["type"] == "actions" for e in b["elements"]]
+        assert [(b["action_id"], b["value"]) for b in buttons] == [
+            ("end_now", active().id),
+            ("extend", active().id),
+        ]
+    closed = messages.card(settling())
+    assert not [block for block in closed["blocks"] if block["type"] == "actions"]
+
+
+def test_extend_is_offered_only_where_the_glass_allows_it_and_only_once() -> None:
+    for session in (active(extend=timedelta(0)), active(extended=1)):
+        (buttons,) = [b for b in messages.granted(session)["blocks"] if b["type"] == "actions"]
+        assert [button["action_id"] for button in buttons["elements"]] == ["end_now"]
+
+
+def test_an_alarm_carries_the_command_that_a_human_can_run() -> None:
+    command = messages.delete_command(revoking())
+    assert command == (
+        "aws sso-admin delete-account-assignment"
+        " --instance-arn arn:aws:sso:::instance/ssoins-1111111111111111"
+        " --permission-set-arn arn:aws:sso:::permissionSet/ssoins-1111111111111111"
+        "/ps-2222222222222222"
+        " --target-type AWS_ACCOUNT --target-id 111122223333"
+        " --principal-type USER --principal-id 94482488-3041-7026-b6f4-1234567890ab"
+    )
+    assert command in messages.alarm_mail(revoking())[1]
+
+
+def test_reasons_say_what_is_missing() -> None:
+    assert "prod" in messages.no_such_glass(requested())
+    assert "111122223333" in messages.no_such_glass(requested(glass=""))
+    assert "until 13:00 UTC" in messages.already_open(active())
+    assert "alice@example.com" in messages.no_person(granting())
+    assert "BreakGlassAdmin" in messages.no_permission_set(glass())
+    assert messages.no_email(requested())
