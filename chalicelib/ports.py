@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from chalicelib.session import Access, PermissionSet, Person, Session
+from chalicelib.session import Access, Noted, PermissionSet, Person, Session
 
 
 class Trouble(Exception):
@@ -29,6 +29,14 @@ class Refused(Trouble):
     def __init__(self, text: str, *, lasting: bool = False) -> None:
         super().__init__(text)
         self.lasting = lasting
+
+
+class Rejected(Trouble):
+    """AWS refused, and says why by a name. `repeated`: an earlier try may have been heard."""
+
+    def __init__(self, code: str, *, repeated: bool = False) -> None:
+        super().__init__(f"AWS says {code}")
+        self.code, self.repeated = code, repeated
 
 
 class Gone(Trouble):
@@ -106,6 +114,40 @@ class Store(Protocol):
         """Ids of the sessions to look at, the longest due first; from an index."""
 
 
+class Books(Store, Protocol):
+    """What reconciliation needs of the table besides. Lists are from indexes, so perhaps late."""
+
+    def doors(self) -> Sequence[tuple[str, Access | None]]:
+        """Each door's row id and what it is the door of; None where the id says nothing."""
+
+    def leases(self) -> Sequence[str]:
+        """The session's id of each lease."""
+
+    def alive(self) -> Sequence[str]:
+        """Ids of the sessions that hold, or should hold, a door; also of one without a next look."""
+
+    def hang(self, session: Session) -> None:
+        """Puts the missing door of a live session; Stale where row or door changed meanwhile."""
+
+    def drop(self, session_id: str) -> None:
+        """Deletes a lease."""
+
+    def noted(self, access: Access) -> Noted | None: ...
+
+    def notes(self) -> Sequence[Access]:
+        """What is noted of the assignments that were there when last looked."""
+
+    def note(self, noted: Noted) -> None:
+        """Writes it, raising its version by one; Stale unless `noted.version` is the row's."""
+
+    def stood(self, access: Access) -> str | None:
+        """A session that saw the assignment standing before it began. Costs a long query."""
+
+    def take_over(self, session: Session) -> None:
+        """In one transaction: a new session, its door, its lease; not where the assignment has
+        been accepted as standing by now. Stale or DoorTaken."""
+
+
 class IdentityCenter(Protocol):
     """Account assignments. Reads raise Unavailable; create and delete say how they failed."""
 
@@ -128,6 +170,22 @@ class IdentityCenter(Protocol):
         """Whether the listing shows the assignment."""
 
     def permission_set(self, name_or_arn: str) -> PermissionSet | None: ...
+
+
+class Assignments(Protocol):
+    """Who is assigned. Raises Unavailable."""
+
+    def assignees(self, account_id: str, permission_set_arn: str) -> frozenset[str]:
+        """Ids of the users to whom the permission set is assigned on the account."""
+
+    def permission_set(self, name_or_arn: str) -> PermissionSet | None: ...
+
+
+class People(Protocol):
+    """The directory by id. Raises Unavailable."""
+
+    def user(self, principal_id: str) -> Person | None:
+        """Who that is, disabled or not; None for one who was deleted."""
 
 
 class Directory(Protocol):

@@ -15,6 +15,7 @@ LONGEST_HOP = timedelta(minutes=15)  # the longest DelaySeconds that SQS takes
 EARLY = timedelta(milliseconds=1250)  # a deadline's message comes up to a second before it
 RESPONSE_URL_LIVES = timedelta(minutes=30)  # Slack's bound; it also takes five posts at the most
 RESPONSE_URL_USES = 5
+FOUND = "found"  # the shape of a session that nobody pressed for; see reconcile.py
 ESCALATE = tuple(timedelta(minutes=m) for m in (2, 5, 15))  # then every 15 minutes, for ever
 
 
@@ -96,7 +97,7 @@ class Session:
     slack_team: str = ""
     slack_channel: str = ""
     slack_message: str = ""  # the message's ts
-    shape: str = ""  # block_actions | interactive_message
+    shape: str = ""  # block_actions | interactive_message | found
     response_url: str = ""
     response_uses: int = 0
 
@@ -194,6 +195,11 @@ class Session:
         return self.state in LIVE
 
     @property
+    def found(self) -> bool:
+        """Whether it only takes back what stood without a session, and never grants."""
+        return self.shape == FOUND
+
+    @property
     def had_access(self) -> bool:
         """Whether access was asked for: from then on we must assume that it was there."""
         return self.standing != ""
@@ -236,6 +242,32 @@ class Session:
             "retry_at": None,
         }
         return replace(self, **(fresh | changes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """An assignment that no session accounts for, as reconciliation remembers it.
+
+    `standing`: it is to stay, because a person accepted it by name or because a session saw it
+    standing before it began. Everything else was found, and is said until nothing is owed.
+    """
+
+    access: Access
+    found_at: datetime
+    glass: str
+    email: str = ""
+    name: str = ""
+    account_name: str = ""
+    permission_set: str = ""
+    standing: bool = False
+    accepted_by: str = ""
+    session_id: str = ""  # the session that saw it standing
+    gone_at: datetime | None = None  # it is not there any more; should it come back, it is new
+    owed: tuple[str, ...] = ()  # whom it is still to be said to: channel | mail
+    version: int = 0
+
+    def with_(self, **changes: Any) -> Self:
+        return replace(self, **changes)
 
 
 def asks(session: Session, leased: bool, now: datetime) -> Event | Duty | None:

@@ -162,6 +162,13 @@ class IdentityCenter:
         """
         return _reading(self._assigned)(access)
 
+    def assignees(self, account_id: str, permission_set_arn: str) -> frozenset[str]:
+        """Ids of the users to whom the permission set is assigned on the account; no groups.
+
+        Nobody, where account or permission set no longer exist.
+        """
+        return _reading(self._assignees)(account_id, permission_set_arn)
+
     def permission_set(self, name_or_arn: str) -> PermissionSet | None:
         """The permission set of that name or ARN; None where there is none."""
         return _reading(self._permission_set)(name_or_arn)
@@ -242,23 +249,27 @@ class IdentityCenter:
         return status
 
     def _assigned(self, access: Access) -> bool:
+        return access.principal_id in self._assignees(access.account_id, access.permission_set_arn)
+
+    def _assignees(self, account_id: str, permission_set_arn: str) -> frozenset[str]:
         try:
-            return any(
-                each["PrincipalType"] == "USER" and each["PrincipalId"] == access.principal_id
+            return frozenset(
+                each["PrincipalId"]
                 for each in _pages(
                     self._reads,
                     "list_account_assignments",
                     "AccountAssignments",
                     InstanceArn=self._instance_arn,
-                    AccountId=access.account_id,
-                    PermissionSetArn=access.permission_set_arn,
+                    AccountId=account_id,
+                    PermissionSetArn=permission_set_arn,
                 )
+                if each["PrincipalType"] == "USER"
             )
         except ClientError as error:
             if _code(error) != NOT_FOUND:
                 raise
             if self._instance_arn in _instances(self._reads):
-                return False
+                return frozenset()
             raise
 
     def _permission_set(self, name_or_arn: str) -> PermissionSet | None:
@@ -317,6 +328,10 @@ class Directory:
         """
         return _reading(self._person)(email)
 
+    def user(self, principal_id: str) -> Person | None:
+        """The user of that id, disabled or not; None for one who was deleted."""
+        return _reading(self._user)(principal_id)
+
     def groups_of(self, principal_id: str, groups: Iterable[str]) -> frozenset[str]:
         """Those of the named groups that the user is in; a group that does not exist has nobody."""
         return _reading(self._groups_of)(principal_id, tuple(groups))
@@ -340,6 +355,21 @@ class Directory:
             user_name=user["UserName"],
             name=_name(user) or user["UserName"],
             email=email,
+        )
+
+    def _user(self, principal_id: str) -> Person | None:
+        try:
+            user = self._client.describe_user(IdentityStoreId=self._store, UserId=principal_id)
+        except ClientError as error:
+            if _code(error) == NOT_FOUND:
+                return None
+            raise
+        emails = sorted(user.get("Emails") or [], key=lambda each: not each.get("Primary"))
+        return Person(
+            principal_id=user["UserId"],
+            user_name=user["UserName"],
+            name=_name(user) or user["UserName"],
+            email=emails[0].get("Value", "") if emails else "",
         )
 
     def _user_id(self, attribute: str, value: str) -> str | None:
