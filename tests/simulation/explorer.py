@@ -1,0 +1,891 @@
+"""Every interleaving of the bounded case, to the end: one access, two sessions, two workers.
+
+It is the real runner and the real machine that are explored, call by call: a worker may be
+overtaken, or die, before any call. Faults are counted out, and wake-ups need none, because any
+idle worker may look at any session at any time: so they are lost, late, doubled and reordered.
+
+Time is in ticks. A row keeps how many ticks are left until each of its times, never less than
+none, so that the graph is finite and there is no bound on depth. What the runner does depends only
+on what its calls have brought, so a worker is that list, and what comes next is remembered for
+each list: the runner runs once for each, and the rest is looking up.
+
+What is left out of the state, and why that is honest:
+- what comes after the door is free (reports, messages): it touches neither door nor access;
+- when to look again (`look_at`, `retry_at`, `wake_at`): anybody may look at any time anyway;
+- receipts, texts and counts of tries: no decision about access reads them;
+- in REVOKING deadline, lease and wishes: nothing reads them any more;
+- writes that change nothing of what is left (a poll's): done at once, with what they do to others;
+- two workers are alike, so their order does not count.
+States are kept as 64-bit hashes: with ten million of them, the chance that two share one is
+below one in three hundred thousand.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from chalicelib.machine import FINAL, OPEN, State
+from chalicelib.ports import Call, DoorTaken, Gone, Refused, Stale, Trouble, Unknown
+from chalicelib.session import Access, Glass, PermissionSet, Person, Session
+from tests.simulation.planted import load
+from tests.simulation.rows import Rows
+
+T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
+TICK = timedelta(seconds=10)
+ZERO = timedelta(0)
+ACCESS = Access("111122223333", "arn:aws:sso:::permissionSet/ssoins-1/ps-1", "p-ann")
+ANN = Person("p-ann", "ann", "Ann", "ann@example.com")
+SET = PermissionSet(ACCESS.permission_set_arn, "Admin", ZERO)
+STANDING, NOBODY = 9, -1
+IDS = ("s0", "s1")
+DONE_STATES = FINAL | {State.SETTLING, State.REPORTING, State.TAILING, State.CONCLUDING}
+FRESH = 100  # the version of its row that a worker reads
+FAR = 4  # a worker writes less often than this in one turn, so further behind is the same
+READS = {"read", "holder", "living", "assigned", "creation", "deletion", "creating", "deleting"}
+CONDITIONAL = {"write", "allow", "extend", "release"}  # on the row's version
+ACTS = {"create", "delete", "outcome"}
+# One of each, so that what they bring is the same thing each time.
+LOST, TAKEN, GONE = Stale("lost"), DoorTaken("taken"), Gone("gone")
+CONFLICT, THROTTLED = Refused("conflict"), Refused("throttled")
+DENIED, TIMED_OUT = Refused("denied", lasting=True), Unknown("timed out")
+CALLS = {"P": Call("IN_PROGRESS"), "S": Call("SUCCEEDED"), "F": Call("FAILED")}
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What the explored world can do."""
+
+    faults: int = 1
+    duration: int = 2  # ticks
+    waits: int = 2  # ticks until a press is denied
+    lives: int = 1  # ticks that a worker lives
+    standing: bool = False
+    end: bool = True
+    extend: bool = True
+    press: bool = True  # a second one, at any time
+    crash: bool = True
+    refuses: bool = True  # Identity Center throttles, denies, fails; each is a fault
+    conflicts: bool = True  # it conflicts while a request is under way; that is none
+    unknown: bool = False  # a call times out and may land later; a fault
+    lags: bool = False  # the listing is behind
+    skew: int = 0  # ticks between two workers' clocks
+    hand_lease: bool = True
+    hand_door: bool = False
+
+
+class Wrong(Exception):
+    """An outcome that must not be."""
+
+
+class Irreducible(Exception):
+    """This variant acts before it writes, so a reduction that counts on the reverse is wrong."""
+
+
+class Pending(BaseException):
+    """The runner's next call, which nobody has answered yet."""
+
+    def __init__(self, name: str, args: tuple[Any, ...]) -> None:
+        self.name, self.args = name, args
+
+
+@dataclass
+class Found:
+    """What an exploration came to."""
+
+    bounds: Bounds
+    states: int
+    transitions: int
+    seconds: float
+    wrong: str = ""
+    story: list[str] = field(default_factory=list)
+    complete: bool = True
+
+    def __str__(self) -> str:
+        verdict = self.wrong or ("holds" if self.complete else "nothing wrong so far")
+        return (
+            f"{verdict}: {self.states:,} states, {self.transitions:,} transitions, "
+            f"{self.seconds:.0f} s"
+        )
+
+
+# A state is a tuple:
+# (row 0, row 1, door, lease 0, lease 1, truth, shown, requests, late, worker, worker, faults)
+# row: an index into Explorer.rows; lease: ticks, or None; requests: ((id, status), …);
+# late: ((kind, session, ticks), …); worker: (session, age, drift, local, skew) or None.
+State_ = tuple[Any, ...]
+
+
+class Explorer:
+    """Explores one variant of the runner and the table within some bounds."""
+
+    def __init__(
+        self,
+        bounds: Bounds,
+        names: Mapping[str, Any] | None = None,
+        rows: type[Rows] = Rows,
+        patches: Any = (),
+        reduced: bool = True,
+    ) -> None:
+        self.bounds = bounds
+        self.reduced = reduced
+        self.names = names or load(patches)
+        constants = {"CALL_TAKES": ZERO, "NETWORK": TICK, "LISTING_LAG": ZERO}
+        constants["SKEW"] = TICK * bounds.skew
+        self.names.update(constants)  # type: ignore[attr-defined]
+        self.rows_class = rows
+        self.rows: list[Session | None] = [None]
+        self.row_numbers: dict[Any, int] = {}
+        self.locals: list[tuple[int, tuple[Any, ...], str | None, tuple[Any, ...]]] = []
+        self.local_numbers: dict[Any, int] = {}
+        self.named_in_local: list[frozenset[str]] = []
+        self.proceeded: dict[Any, int] = {}
+        self.stored: dict[Any, Any] = {}
+        self.shifted: dict[int, int] = {}
+        self.read_as: dict[Any, Session] = {}
+        self.feed = Feed()
+        names_ = self.names
+        glass = Glass(
+            name="prod",
+            account_id=ACCESS.account_id,
+            permission_set=SET.name,
+            duration=TICK * bounds.duration,
+            may=("everyone",),
+            report_to=("list@example.com",),
+            extend=TICK if bounds.extend else None,
+        )
+        feed = self.feed
+        outside = names_["Outside"](*([feed] * 11))
+        outside = replace(
+            outside,
+            wakeups=Mute(),
+            journal=lambda *args, **facts: None,
+            token=lambda: "mine",
+            directory=Known(),
+        )
+        self.runner = names_["Runner"](
+            outside, names_["Glasses"]({"prod": glass}, {"U1": ANN.email})
+        )
+        self.look = names_["Look"]("queue", feed.remaining)
+
+    # ---- rows
+
+    def row(self, session: Session, age: int, slot: int) -> int:
+        """The number of a row that a worker (or the route) writes, whose clock started `age` ago."""
+        past = TICK * age
+        now = T0 + past
+
+        def left(time: datetime | None) -> int | None:
+            return None if time is None else max(0, -((now - time) // TICK))
+
+        token = {"mine": str(slot), "other": str(1 - slot), "dead": "x"}.get(
+            session.busy_token, session.busy_token
+        )
+        busy = left(session.busy_until) or None
+        return self._row(
+            session.id,
+            session.state,
+            session.standing,
+            busy,
+            token,
+            session.grant_call,
+            session.revoke_call,
+            left(session.deadline),
+            left(session.wait_until),
+            bool(session.end_asked_at),
+            bool(session.extend_asked_at),
+            session.extended,
+        )
+
+    def _row(
+        self, session_id, state, standing, busy, token, grant, revoke, deadline, wait, end, more,
+        extended,
+    ) -> int:  # fmt: skip
+        if state in DONE_STATES:
+            state = state if state is State.DENIED else State.SETTLING
+            standing, busy, token, grant, revoke = "", None, "", "", ""
+            deadline = wait = None
+            end = more = False
+            extended = 0
+        elif state is State.REVOKING:
+            deadline, end, more, extended, wait = 0, False, False, 0, None
+        elif state is not State.REQUESTED:
+            wait = None
+        if not busy:
+            busy = None
+        key = (
+            session_id, state, standing, busy, token, grant, revoke, deadline, wait, end, more,
+            extended,
+        )  # fmt: skip
+        number = self.row_numbers.get(key)
+        if number is None:
+            number = self.row_numbers[key] = len(self.rows)
+            given = state is not State.REQUESTED
+            self.rows.append(
+                Session(
+                    id=session_id,
+                    glass="prod",
+                    asked_at=T0,
+                    state=state,
+                    slack_user="U1",
+                    principal_id=ACCESS.principal_id if given else "",
+                    account_id=ACCESS.account_id,
+                    permission_set_arn=ACCESS.permission_set_arn if given else "",
+                    duration=TICK * self.bounds.duration if given else ZERO,
+                    extend=TICK if given and self.bounds.extend else ZERO,
+                    standing=standing,
+                    busy_until=None if busy is None else T0 + TICK * busy,
+                    busy_token=token,
+                    grant_call=grant,
+                    revoke_call=revoke,
+                    grant_asked_at=T0,
+                    revoke_asked_at=T0,
+                    deadline=None if deadline is None else T0 + TICK * deadline,
+                    wait_until=None if wait is None else T0 + TICK * wait,
+                    end_asked_at=T0 if end else None,
+                    end_asked_by="U1" if end else "",
+                    extend_asked_at=T0 if more else None,
+                    extend_asked_by="U1" if more else "",
+                    extended=extended,
+                )
+            )
+        return number
+
+    def ticked(self, number: int) -> int:
+        """The row one tick later."""
+        found = self.shifted.get(number)
+        if found is None:
+            session = self.rows[number]
+            found = self.shifted[number] = self.row(session, 1, 0) if session else 0
+        return found
+
+    def retokened(self, number: int, names: Mapping[str, str]) -> int:
+        session = self.rows[number]
+        if session is None or session.busy_token not in names:
+            return number
+        return self.row(replace(session, busy_token=names[session.busy_token]), 0, 0)
+
+    def reading(self, number: int, age: int, slot: int, version: int) -> Session | None:
+        """The row as a worker reads it whose clock started `age` ticks ago."""
+        key = (number, age, slot, version)
+        found = self.read_as.get(key)
+        if found is None:
+            row = self.rows[number]
+            if row is None:
+                return None
+            past = TICK * age
+            token = {str(slot): "mine", str(1 - slot): "other", "x": "dead"}.get(row.busy_token, "")
+            found = self.read_as[key] = replace(
+                row,
+                version=version,
+                busy_token=token,
+                busy_until=row.busy_until and row.busy_until + past,
+                deadline=row.deadline and row.deadline + past,
+                wait_until=row.wait_until and row.wait_until + past,
+            )
+        return found
+
+    # ---- workers
+
+    def proceed(self, local: int | None, sid: int, brought: Any, age: int, skew: int) -> int:
+        """The worker after a call that brought this."""
+        key = (local, sid, brought, age, skew)
+        found = self.proceeded.get(key)
+        if found is None:
+            log = () if local is None else self.locals[local][1]
+            found = self.proceeded[key] = self._proceed(sid, (*log, brought), age, skew)
+        return found
+
+    def _proceed(self, sid: int, log: tuple[Any, ...], age: int, skew: int) -> int:
+        feed = self.feed
+        feed.start(log, T0 + TICK * (age + skew), TICK * max(0, self.bounds.lives - age))
+        name: str | None = None
+        args: tuple[Any, ...] = ()
+        key: Any = (sid, None)
+        try:
+            self.runner.step(IDS[sid], self.look)
+        except Pending as pending:
+            name, args = pending.name, pending.args
+            key = (sid, name, _standing_at(pending.__traceback__))
+            if self.reduced and name in ACTS and None not in feed.log:
+                raise Irreducible(f"{name} before any write") from None
+        except Trouble:  # the table's: the look is over
+            pass
+        number = self.local_numbers.get(key)
+        if number is None:
+            number = self.local_numbers[key] = len(self.locals)
+            self.locals.append((sid, tuple(feed.log) if name else (), name, args))
+            self.named_in_local.append(_ids_in(feed.log) if name else frozenset())
+        return number
+
+    # ---- the graph
+
+    def first(self) -> State_:
+        row = self._pressed("s0")
+        truth = STANDING if self.bounds.standing else NOBODY
+        shown = truth != NOBODY
+        return (row, 0, NOBODY, None, None, truth, shown, (), (), None, None, self.bounds.faults)
+
+    def _pressed(self, session_id: str) -> int:
+        return self._row(
+            session_id, State.REQUESTED, "", None, "", "", "", None, self.bounds.waits, False,
+            False, 0,
+        )  # fmt: skip
+
+    def state_of(self, number: int) -> State | None:
+        row = self.rows[number]
+        return row.state if row else None
+
+    def check(self, s: State_) -> None:
+        first, second, truth = self.state_of(s[0]), self.state_of(s[1]), s[5]
+        if first is State.ACTIVE and second is State.ACTIVE:
+            raise Wrong("two sessions have one access at once")
+        for sid, state in ((0, first), (1, second)):
+            if state is State.ACTIVE and truth == NOBODY:
+                raise Wrong("a session is ACTIVE without access")
+            if state in (State.SETTLING, State.DENIED):
+                if truth == sid:
+                    raise Wrong(f"a session is {state} and has access")
+                if any(i[:2] == f"c{sid}" and status == "P" for i, status in s[7]):
+                    raise Wrong(f"a session is {state} and its grant is still under way")
+        if self.bounds.standing and truth != STANDING:
+            raise Wrong("a standing assignment is gone")
+
+    def successors(self, s: State_) -> Iterator[tuple[Callable[[], str] | str, State_]]:
+        b, faults = self.bounds, s[11]
+        idle = None
+        for slot in (0, 1):
+            worker = s[9 + slot]
+            if worker is None:
+                idle = slot if idle is None else idle
+                continue
+            yield from self.call(s, slot, worker)
+            if faults and b.crash:
+                what = self.locals[worker[3]][2]
+                dead = self.without(s, slot)
+                yield f"w{slot} dies before {what} for {IDS[worker[0]]}", _less(dead)
+                if b.unknown and what in ("create", "delete"):
+                    late = (what, worker[0], max(0, b.lives - worker[1]))
+                    dead = (*dead[:8], tuple(sorted((*dead[8], late))), *dead[9:])
+                    yield f"w{slot} dies in {what} for {IDS[worker[0]]}", _less(dead)
+        if idle is not None:
+            for sid in (0, 1):
+                state = self.state_of(s[sid])
+                if state is not None and state not in DONE_STATES:
+                    for skew in range(b.skew + 1):
+                        yield f"w{idle} looks at {IDS[sid]} ({state})", self.start(
+                            s, idle, sid, skew
+                        )
+        yield from self.centre(s)
+        yield from self.people(s)
+        if all(w is None or w[1] < b.lives for w in s[9:11]):
+            later = self.tick(s)
+            if later != s:
+                yield "a tick", later
+
+    def start(self, s: State_, slot: int, sid: int, skew: int) -> State_:
+        session = self.reading(s[sid], 0, slot, FRESH)
+        brought = ("row", session, s[3 + sid] is not None)
+        local = self.proceed(None, sid, brought, 0, skew)
+        return self.put(s, slot, (sid, 0, 0, local, skew))
+
+    def put(self, s: State_, slot: int, worker: tuple[int, int, int, int, int]) -> State_:
+        """The state with the worker where its next call stands; polls' writes are done at once."""
+        while True:
+            sid, age, drift, local, skew = worker
+            name, args = self.locals[local][2:]
+            if name is None:
+                return self.without(s, slot)
+            s = (*s[: 9 + slot], worker, *s[10 + slot :])
+            if self.reduced and drift and self.lost(s, sid, drift, local, name, args):
+                local = self.proceed(local, sid, LOST, age, skew)
+                worker = (sid, age, drift, local, skew)
+                continue
+            if name != "write" or args[0].version != FRESH + drift:
+                return s
+            if self.row(args[0], age, slot) != s[sid]:
+                return s
+            s = self.bumped(s, sid)
+            worker = (
+                sid, age, min(drift + 1, FAR), self.proceed(local, sid, None, age, skew), skew
+            )  # fmt: skip
+
+    def lost(self, s: State_, sid: int, drift: int, local: int, name: str, args: Any) -> bool:
+        """Whether the worker's next write must fail, whatever happens before it gets there.
+
+        Then it may as well fail now: what it reads until then is of no consequence.
+        """
+        if name in CONDITIONAL:
+            return bool(args[0].version != FRESH + drift)
+        if name in READS and self.state_of(s[sid]) is not State.REQUESTED:
+            return None not in self.locals[local][1]
+        return False
+
+    def bumped(self, s: State_, sid: int) -> State_:
+        """Somebody has written the row: everybody else's reading of it is older by one."""
+        workers = [
+            w if w is None or w[0] != sid else (w[0], w[1], min(w[2] + 1, FAR), w[3], w[4])
+            for w in s[9:11]
+        ]
+        return (*s[:9], *workers, s[11])
+
+    def without(self, s: State_, slot: int) -> State_:
+        """The worker is done, or dead: its claim is nobody's."""
+        names = {str(slot): "dead"}
+        rows = [self.retokened(number, names) for number in s[:2]]
+        return (*rows, *s[2 : 9 + slot], None, *s[10 + slot :])
+
+    def brings(self, s: State_, slot: int, brought: Any) -> State_:
+        sid, age, drift, local, skew = s[9 + slot]
+        return self.put(
+            s, slot, (sid, age, drift, self.proceed(local, sid, brought, age, skew), skew)
+        )
+
+    # ---- calls
+
+    def call(
+        self, s: State_, slot: int, worker: tuple[int, int, int, int, int]
+    ) -> Iterator[tuple[str, State_]]:
+        sid, age, drift, local, _skew = worker
+        name, args = self.locals[local][2:]
+        assert name is not None
+        who = f"w{slot}/{IDS[sid]} {name}"
+        if name in ("create", "delete"):
+            yield from self.ask(s, slot, sid, age, name, who)
+        elif name in ("creation", "deletion"):
+            call = CALLS[dict(s[7])[args[0]]]
+            yield f"{who}: {call.status}", self.brings(s, slot, call)
+        elif name in ("creating", "deleting"):
+            found = any(i[0] == name[0] and status == "P" for i, status in s[7])
+            yield f"{who}: {found}", self.brings(s, slot, found)
+        elif name == "assigned":
+            yield f"{who}: {s[6]}", self.brings(s, slot, s[6])
+        elif name == "living":
+            live = [self.rows[n].id for n in s[:2] if n and self.rows[n].live]
+            yield f"{who}: {live}", self.brings(s, slot, tuple(live))
+        elif name == "holder":
+            holder = None if s[2] == NOBODY else IDS[s[2]]
+            yield f"{who}: {holder}", self.brings(s, slot, holder)
+        elif name == "read":
+            other = IDS.index(args[0])
+            row = self.reading(s[other], age, slot, 0)
+            brought = ("row", row, s[3 + other] is not None)
+            yield f"{who} {args[0]}: {row.state}", self.brings(s, slot, brought)
+        else:
+            brought, after, said = self.store(s, slot, sid, age, drift, local, name, args)
+            yield f"{who}: {said}", self.brings(after, slot, brought)
+
+    def store(self, s, slot, sid, age, drift, local, name, args):
+        """A write: by the very conditions of the table in memory."""
+        key = (slot, sid, age, drift, local, *s[:5])
+        found = self.stored.get(key)
+        if found is None:
+            found = self.stored[key] = self._store(s, slot, sid, age, drift, name, args)
+        brought, changed, written, said = found
+        if changed is None:
+            return brought, s, said
+        after = (*changed, *s[5:])
+        if written:
+            after = self.bumped(after, sid)
+        return brought, after, said
+
+    def _store(self, s, slot, sid, age, drift, name, args):
+        rows = self.rows_class()
+        for n in (0, 1):
+            row = self.reading(s[n], age, slot, FRESH + drift if n == sid else 0)
+            if row is not None:
+                rows.sessions[IDS[n]] = row
+            if s[3 + n] is not None:
+                rows.leases[IDS[n]] = int((T0 + TICK * (age + s[3 + n])).timestamp())
+        if s[2] != NOBODY:
+            rows.doors[ACCESS.key] = IDS[s[2]]
+        try:
+            getattr(rows, name)(*args)
+        except (Stale, DoorTaken) as error:
+            lost = TAKEN if isinstance(error, DoorTaken) else LOST
+            return lost, None, False, type(error).__name__
+        numbers = list(s[:2])
+        mine = rows.sessions[IDS[sid]]
+        written = mine.version != FRESH + drift or name != "free"
+        if written:
+            numbers[sid] = self.row(mine, age, slot)
+        holder = rows.doors.get(ACCESS.key)
+        door = NOBODY if holder is None else IDS.index(holder)
+        now = (T0 + TICK * age).timestamp()
+        leases = [
+            max(0, int(-((now - rows.leases[i]) // TICK.total_seconds())))
+            if i in rows.leases
+            else None
+            for i in IDS
+        ]
+        for n in (0, 1):
+            if self.state_of(numbers[n]) in (State.REVOKING, *DONE_STATES):
+                leases[n] = None
+        was, is_ = self.rows[s[sid]], self.rows[numbers[sid]]
+        assert was is not None
+        assert is_ is not None
+        self._ended_early(was, is_, s[3 + sid])
+        said = is_.state if is_.state is not was.state else "ok"
+        return None, (*numbers, door, *leases), written, str(said)
+
+    def _ended_early(self, was: Session, is_: Session, lease: int | None) -> None:
+        if was.state is State.ACTIVE and is_.state is State.REVOKING:
+            assert was.deadline is not None
+            early = was.deadline > T0 + TICK * self.bounds.skew
+            if early and lease is not None and not was.end_asked_at:
+                raise Wrong("a session was ended before its deadline")
+
+    def ask(self, s, slot, sid, age, kind, who) -> Iterator[tuple[str, State_]]:
+        b, faults = self.bounds, s[11]
+        if kind == "delete" and s[5] == NOBODY:
+            yield f"{who}: not found", self.brings(s, slot, GONE)
+        else:
+            accepted, request_id = self.accept(s, kind, sid)
+            if accepted is not None:
+                yield f"{who}: accepted", self.brings(accepted, slot, request_id)
+        under_way = any(status == "P" for _, status in s[7])
+        if under_way and b.conflicts:
+            yield f"{who}: conflict", self.brings(s, slot, CONFLICT)
+        if faults and b.refuses:
+            if not (under_way and b.conflicts):
+                yield f"{who}: throttled", _less(self.brings(s, slot, THROTTLED))
+            if kind == "create":
+                yield f"{who}: denied", _less(self.brings(s, slot, DENIED))
+        if faults and b.unknown:
+            late = tuple(sorted((*s[8], (kind, sid, max(0, b.lives - age)))))
+            after = self.brings((*s[:8], late, *s[9:]), slot, TIMED_OUT)
+            yield f"{who}: timed out", _less(after)
+
+    def accept(self, s: State_, kind: str, sid: int) -> tuple[State_ | None, str]:
+        prefix = f"{kind[0]}{sid}"
+        if sum(1 for i, status in s[7] if i[:2] == prefix and status == "P") >= 2:
+            return None, ""
+        used = {i for i, _ in s[7]}
+        for number in s[:2]:
+            row = self.rows[number]
+            if row is not None:
+                used |= {row.grant_call, row.revoke_call}
+        for worker in s[9:11]:
+            if worker is not None:
+                used |= self.named_in_local[worker[3]]
+        letter = next(x for x in "abcdefgh" if prefix + x not in used)
+        request_id = prefix + letter
+        requests = tuple(sorted((*s[7], (request_id, "P"))))
+        return (*s[:7], requests, *s[8:]), request_id
+
+    # ---- the world
+
+    def centre(self, s: State_) -> Iterator[tuple[str, State_]]:
+        faults = s[11]
+        for request_id, status in s[7]:
+            if status != "P":
+                continue
+            yield f"{request_id} lands", self.land(s, request_id)
+            if faults and self.bounds.refuses:
+                yield f"{request_id} fails", _less(_status(s, request_id, "F"))
+        for late in sorted(set(s[8])):
+            kind, sid, _ = late
+            rest = list(s[8])
+            rest.remove(late)
+            before = (*s[:8], tuple(rest), *s[9:])
+            if kind == "delete" and s[5] == NOBODY:
+                yield "a late delete finds nothing", before
+                continue
+            accepted, _ = self.accept(before, kind, sid)
+            if accepted is not None:
+                yield f"a late {kind} of {IDS[sid]} is accepted", accepted
+        if self.bounds.lags and s[6] != (s[5] != NOBODY):
+            yield "the listing catches up", (*s[:6], s[5] != NOBODY, *s[7:])
+
+    def land(self, s: State_, request_id: str) -> State_:
+        sid, truth = int(request_id[1]), s[5]
+        if request_id[0] == "c":
+            truth = sid if truth == NOBODY else truth
+        else:
+            if truth == STANDING:
+                raise Wrong(f"a delete of {IDS[sid]} took away what stood before")
+            other = 1 - sid
+            if truth == other and self.state_of(s[other]) in OPEN:
+                raise Wrong(f"a delete of {IDS[sid]} took away the access of {IDS[other]}")
+            truth = NOBODY
+        shown = s[6] if self.bounds.lags else truth != NOBODY
+        return _status((*s[:5], truth, shown, *s[7:]), request_id, "S")
+
+    def people(self, s: State_) -> Iterator[tuple[str, State_]]:
+        b, faults = self.bounds, s[11]
+        if b.press and not s[1]:
+            yield "a second press", (s[0], self._pressed("s1"), *s[2:])
+        for sid in (0, 1):
+            row = self.rows[s[sid]]
+            if row is None or row.state not in OPEN:
+                continue
+            if b.end and not row.end_asked_at:
+                yield f"End now, {IDS[sid]}", self._wish(s, sid, "end")
+            if b.extend and not row.extend_asked_at and not row.extended:
+                if row.state is State.ACTIVE:
+                    yield f"Extend, {IDS[sid]}", self._wish(s, sid, "extend")
+            lease = s[3 + sid]
+            gone = (*s[: 3 + sid], None, *s[4 + sid :])
+            if lease == 0:
+                if row.deadline > T0 + TICK * b.skew and row.state is State.ACTIVE:
+                    raise Wrong("the TTL ends a session before its extended deadline")
+                yield f"the TTL deletes the lease of {IDS[sid]}", gone
+            elif lease is not None and faults and b.hand_lease:
+                yield f"somebody deletes the lease of {IDS[sid]}", _less(gone)
+        if s[2] != NOBODY and faults and b.hand_door:
+            yield "somebody deletes the door", _less((*s[:2], NOBODY, *s[3:]))
+
+    def _wish(self, s: State_, sid: int, kind: str) -> State_:
+        rows = self.rows_class()
+        row = self.rows[s[sid]]
+        assert row is not None
+        rows.sessions[row.id] = row
+        rows.wish(row.id, kind, "U1", T0)
+        number = self.row(rows.sessions[row.id], 0, 0)
+        return self.bumped((*s[:sid], number, *s[sid + 1 :]), sid)
+
+    def tick(self, s: State_) -> State_:
+        leases = [lease and lease - 1 for lease in s[3:5]]
+        late = tuple(sorted((k, sid, left - 1) for k, sid, left in s[8] if left > 0))
+        workers = [w and (w[0], w[1] + 1, *w[2:]) for w in s[9:11]]
+        rows = [self.ticked(number) for number in s[:2]]
+        return (*rows, s[2], *leases, *s[5:8], late, *workers, s[11])
+
+    def normal(self, s: State_) -> State_:
+        """Alike states as one: requests that nobody names any more, workers in one order."""
+        if s[7]:
+            named: set[str] = set()
+            for number in s[:2]:
+                row = self.rows[number]
+                if row is not None:
+                    named |= {row.grant_call, row.revoke_call}
+            for worker in s[9:11]:
+                if worker is not None:
+                    named |= self.named_in_local[worker[3]]
+            kept = tuple(r for r in s[7] if r[1] == "P" or r[0] in named)
+            if kept != s[7]:
+                s = (*s[:7], kept, *s[8:])
+        first, second = s[9], s[10]
+        if first is None and second is not None or (first and second and second < first):
+            swap = {"0": "1", "1": "0"}
+            rows = [self.retokened(number, swap) for number in s[:2]]
+            s = (*rows, *s[2:9], second, first, s[11])
+        return s
+
+    # ---- the end of every road: no more faults, time goes on, somebody looks
+
+    def heal(self, s: State_, healed: set[State_]) -> None:
+        path: list[State_] = []
+        for _ in range(80):
+            s = self.normal(s)
+            if s in healed:
+                break
+            path.append(s)
+            for request_id, status in s[7]:
+                if status == "P":
+                    s = self.land(s, request_id)
+            s = (*s[:6], s[5] != NOBODY, s[7], (), *s[9:])
+            self.check(s)
+            s = self.tick(s)
+            for sid in (0, 1):
+                state = self.state_of(s[sid])
+                if state is None or state in DONE_STATES:
+                    continue
+                s = self.start(s, 0, sid, 0)
+                while s[9] is not None:
+                    s = next(self.call(s, 0, s[9]))[1]
+                    self.check(s)
+            states = [self.state_of(n) for n in s[:2] if n]
+            if all(state in DONE_STATES for state in states):
+                if not any(status == "P" for _, status in s[7]):
+                    self._at_the_end(s)
+                    break
+        else:
+            raise Wrong(f"a session is stuck: {', '.join(str(self.state_of(n)) for n in s[:2])}")
+        healed.update(path)
+
+    def _at_the_end(self, s: State_) -> None:
+        if self.bounds.standing and s[5] != STANDING:
+            raise Wrong("a standing assignment is gone")
+        if not self.bounds.standing and s[5] != NOBODY:
+            raise Wrong("somebody keeps access")
+        if s[2] != NOBODY:
+            raise Wrong("the door is never freed")
+
+    # ---- the search
+
+    def explore(
+        self,
+        seconds: float = 1e9,
+        states: int = 1 << 60,
+        progress: Callable[[int], None] | None = None,
+    ) -> Found:
+        began = time.monotonic()
+        first = self.normal(self.first())
+        came_from: dict[int, int] = {hash(first): 0}
+        queue = deque([first])
+        healed: set[State_] = set()
+        transitions = 0
+        wrong, at, last = "", 0, ""
+        complete = True
+        while queue and not wrong:
+            s = queue.popleft()
+            here = hash(s)
+            try:
+                if s[9] is None and s[10] is None:
+                    self.heal(s, healed)
+            except Wrong as error:
+                wrong, at, last = str(error), here, "(from here on all is well)"
+                break
+            try:
+                for label, after in self.successors(s):
+                    transitions += 1
+                    after = self.normal(after)
+                    there = hash(after)
+                    if there in came_from:
+                        continue
+                    came_from[there] = here
+                    last = str(label)
+                    self.check(after)
+                    queue.append(after)
+            except Wrong as error:
+                wrong, at = str(error), here
+            if transitions & 1023 < 8:
+                if time.monotonic() - began > seconds or len(came_from) > states:
+                    complete = False
+                    break
+                if progress is not None:
+                    progress(len(came_from))
+        story = self._story(first, came_from, at, last) if wrong else []
+        return Found(
+            self.bounds,
+            len(came_from),
+            transitions,
+            time.monotonic() - began,
+            wrong,
+            story,
+            complete and not wrong,
+        )
+
+    def _story(self, s: State_, came_from: dict[int, int], at: int, last: str) -> list[str]:
+        path = [at]
+        while came_from[path[-1]]:
+            path.append(came_from[path[-1]])
+        path.reverse()
+        told = []
+        for there in path[1:]:
+            for label, after in self.successors(s):
+                after = self.normal(after)
+                if hash(after) == there:
+                    told.append(str(label))
+                    s = after
+                    break
+        return [*told, last]
+
+
+class Feed:
+    """The ports of one worker: gives what is in the log, and stops at the first call that is not.
+
+    Clock and remaining time are part of the log, read at the moment that the call before ended.
+    """
+
+    def __init__(self) -> None:
+        self.log: list[Any] = []
+        self.at = 0
+        self.time, self.left = T0, ZERO
+
+    def start(self, log: tuple[Any, ...], time: datetime, left: timedelta) -> None:
+        self.log, self.at, self.time, self.left = list(log), 0, time, left
+
+    def _kept(self, fresh: Any) -> Any:
+        if self.at == len(self.log):
+            self.log.append(fresh)
+        self.at += 1
+        return self.log[self.at - 1]
+
+    def now(self) -> datetime:
+        time: datetime = self._kept(self.time)
+        return time
+
+    def remaining(self) -> timedelta:
+        left: timedelta = self._kept(self.left)
+        return left
+
+    def permission_set(self, name_or_arn: str) -> PermissionSet:
+        return SET
+
+    def read(self, session_id: str) -> Any:
+        _, session, leased = self._brought("read", session_id)
+        return session, leased
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            return self._brought(name, *args)
+
+        return call
+
+    def _brought(self, name: str, *args: Any) -> Any:
+        if self.at == len(self.log):
+            raise Pending(name, args)
+        brought = self.log[self.at]
+        self.at += 1
+        if isinstance(brought, Trouble):
+            raise brought.with_traceback(None)
+        return brought
+
+
+def _standing_at(trace: Any) -> tuple[Any, ...]:
+    """Where the runner stands, and all that it remembers: its frames, from the outermost in.
+
+    Two ways to the same frames go on alike, so they need not be told apart.
+    """
+    frames = []
+    while trace is not None:
+        frame = trace.tb_frame
+        if frame.f_code.co_filename.startswith("chalicelib"):
+            values = tuple(
+                (name, _plain(value)) for name, value in frame.f_locals.items() if name != "self"
+            )
+            frames.append((frame.f_code.co_name, frame.f_lasti, values))
+        trace = trace.tb_next
+    return tuple(frames)
+
+
+def _plain(value: Any) -> Any:
+    try:
+        hash(value)
+    except TypeError:
+        return repr(value)
+    return value
+
+
+class Mute:
+    def send(self, session_id: str, after: timedelta) -> None:
+        pass
+
+
+class Known:
+    def person(self, email: str) -> Person:
+        return ANN
+
+
+def _less(s: State_) -> State_:
+    """One fault fewer left."""
+    return (*s[:11], s[11] - 1)
+
+
+def _status(s: State_, request_id: str, status: str) -> State_:
+    requests = tuple((i, status if i == request_id else was) for i, was in s[7])
+    return (*s[:7], requests, *s[8:])
+
+
+def _ids_in(log: list[Any]) -> frozenset[str]:
+    found: set[str] = set()
+    for brought in log:
+        if isinstance(brought, str):
+            found.add(brought)
+        elif isinstance(brought, tuple) and brought and brought[0] == "row" and brought[1]:
+            found |= {brought[1].grant_call, brought[1].revoke_call}
+    return frozenset(found)
