@@ -191,6 +191,7 @@ class World:
         api = self._deployed("rest_api")["rest_api_id"]
         base = f"{self.facts['endpoint']}/restapis/{api}/{STAGE_NAME}/_user_request_"
         self.facts["slack_url"] = f"{base}/slack"
+        self.facts["project"] = str(self.staged)
         return time.monotonic() - began
 
     def function_name(self, handler: str) -> str:

@@ -82,11 +82,8 @@ def environment(stage: str) -> dict[str, str]:
     """What the functions of the stage have in their environment, under what we have in ours."""
     whole = config()
     own = whole.get("stages", {}).get(stage, {})
-    return (
-        whole.get("environment_variables", {})
-        | own.get("environment_variables", {})
-        | dict(os.environ)
-    )
+    deployed_with: dict[str, str] = whole.get("environment_variables", {})
+    return {**deployed_with, **own.get("environment_variables", {}), **os.environ}
 
 
 def deployed(stage: str) -> Deployed:

@@ -1,0 +1,67 @@
+"""Posts an alert with the two buttons, *Retry* and *Break Glass*, as your pipeline would.
+
+The second button carries the glass's name and nothing else. The first is your pipeline's own: Break
+Glass tells whoever presses it, kindly, that it is not meant.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from tools import _project, _slack
+from tools._project import Problem
+
+SUMMARY = "alert demo: posts a failed deployment's message, with Retry and Break Glass"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    _project.add_stage(parser)
+    parser.add_argument("which", choices=["demo"])
+    parser.add_argument("--glass", help="the glass that the button breaks (the first one)")
+    parser.add_argument("--channel", help="the id of the channel (the glass's own)")
+
+
+def run(args: argparse.Namespace) -> int:
+    settings = _project.settings(_project.stage_name(args.stage))
+    name = args.glass or next(iter(settings.glasses))
+    glass = settings.glass(name)
+    if glass is None:
+        raise Problem(f"there is no glass “{name}”; there are {', '.join(settings.glasses)}")
+    channel = args.channel or glass.channel
+    if not channel:
+        raise Problem(f"“{name}” has no channel of its own: give one with --channel")
+    token = _slack.secret(settings.secrets, _slack.BOT_TOKEN)
+    try:
+        said = _slack.call(
+            token, settings.slack_api_url, "chat.postMessage", channel=channel, **message(name)
+        )
+    except Problem as problem:
+        hint = "; invite the app to the channel" if "channel" in str(problem) else ""
+        raise Problem(f"nothing was posted to {channel}. {problem}{hint}") from None
+    print(f"posted to {said.get('channel', channel)}; its second button breaks “{name}”")
+    print(f"Next: press it, then look at it: python -m tools log --glass {name}")
+    return 0
+
+
+def message(glass: str) -> dict[str, Any]:
+    """What any pipeline may post: `action_id` break_glass, and the glass's name as value."""
+    label = f"Break Glass {glass.replace('-', ' ').title()}"
+    retry = {"type": "button", "action_id": "retry", "value": "retry"}
+    broken = {"type": "button", "action_id": "break_glass", "value": glass, "style": "danger"}
+    return {
+        "text": "Deployment of ABC failed",
+        "blocks": [
+            {
+                "type": "section",
+                "text": {"type": "mrkdwn", "text": ":x: *Deployment of ABC failed*"},
+            },
+            {
+                "type": "actions",
+                "elements": [
+                    retry | {"text": {"type": "plain_text", "text": "Retry"}},
+                    broken | {"text": {"type": "plain_text", "text": label}},
+                ],
+            },
+        ],
+    }
