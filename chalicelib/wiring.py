@@ -16,7 +16,11 @@ from chalicelib.session import whole
 from chalicelib.settings import Settings, load
 
 if TYPE_CHECKING:
+    from ssl import SSLContext
+
+    from chalicelib.adapters.aws_json import AwsJson
     from chalicelib.adapters.dynamodb import Table
+    from chalicelib.adapters.presses import Presses
     from chalicelib.adapters.secrets import Secrets
     from chalicelib.adapters.sqs import Queue
     from chalicelib.runner import Runner
@@ -45,7 +49,14 @@ def settings() -> Settings:
 def secrets() -> "Secrets":
     from chalicelib.adapters.secrets import Secrets
 
-    return Secrets(_boto3, os.environ.get("BREAK_GLASS_SECRETS", "/break-glass"))
+    return Secrets(_aws_json("ssm").call, os.environ.get("BREAK_GLASS_SECRETS", "/break-glass"))
+
+
+@cache
+def presses() -> "Presses":
+    from chalicelib.adapters.presses import Presses
+
+    return Presses(_aws_json("dynamodb").call, os.environ.get("BREAK_GLASS_TABLE", "break-glass"))
 
 
 @cache
@@ -76,12 +87,12 @@ def front() -> Front:
         )
 
     def respond(url: str, message: dict[str, Any]) -> None:
-        response_url.respond(url, message, slack_api_url())
+        response_url.respond(url, message, slack_api_url(), _tls)
 
     return Front(
         secret=lambda *, refresh: secrets().signing_secret(refresh=refresh),
         genuine=genuine,
-        table=table,
+        table=presses,
         glasses=lambda: settings().glasses,
         respond=respond,
         clock=CLOCK,
@@ -131,6 +142,20 @@ def runner() -> "Runner":
 
 def slack_api_url() -> str:
     return os.environ.get("SLACK_API_URL", "https://slack.com/api/")
+
+
+@cache
+def _tls() -> "SSLContext":
+    """One for all: to read the authorities that it trusts takes 30 ms of CPU."""
+    from ssl import create_default_context
+
+    return create_default_context(cafile=os.environ.get("AWS_CA_BUNDLE"))
+
+
+def _aws_json(service: str) -> "AwsJson":
+    from chalicelib.adapters.aws_json import DYNAMODB, SSM, AwsJson
+
+    return AwsJson({"dynamodb": DYNAMODB, "ssm": SSM}[service], os.environ, _tls)
 
 
 def _boto3() -> Any:

@@ -28,13 +28,13 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjec
 from pynamodb.models import Model
 from pynamodb.transactions import TransactGet, TransactWrite
 
+from chalicelib import rows
 from chalicelib.machine import State
 from chalicelib.ports import DoorTaken, Stale, Unavailable, Unreadable
 from chalicelib.session import Access, Session, from_iso, iso
 
 CONNECT_TIMEOUT, READ_TIMEOUT, RETRIES = 0.5, 1.0, 1  # seconds; the route has three in all
 LOST_RACES = {"ConditionalCheckFailedException", "TransactionConflictException"}
-OPEN = "yes"
 
 T = TypeVar("T")
 
@@ -223,45 +223,6 @@ class Table:
             max_retry_attempts=RETRIES,
         )
 
-    def record(self, session: Session) -> bool:
-        """Writes a press; False where it was written before. Raises Unavailable.
-
-        The row's id is the press's own, so a repeat changes nothing.
-        """
-        with translated():
-            try:
-                _row(session).save(condition=Row.id.does_not_exist())
-            except PynamoDBException as error:
-                if error.cause_response_code != "ConditionalCheckFailedException":
-                    raise
-                return False
-            return True
-
-    def wish(self, session_id: str, kind: str, slack_user: str, now: datetime) -> bool:
-        """Notes who asks to `end` or to `extend`; False where the session is no longer open."""
-        by, at = (
-            (Row.end_asked_by, Row.end_asked_at)
-            if kind == "end"
-            else (Row.extend_asked_by, Row.extend_asked_at)
-        )
-        with translated():
-            try:
-                Row(session_id).update(
-                    actions=[
-                        by.set(slack_user),
-                        at.set(now),
-                        Row.look_at.set(now),
-                        Row.version.add(1),
-                    ],
-                    condition=Row.state.is_in(State.GRANTING, State.ACTIVE)
-                    & (Row.kind == "session"),
-                )
-            except PynamoDBException as error:
-                if error.cause_response_code != "ConditionalCheckFailedException":
-                    raise
-                return False
-            return True
-
     def read(self, session_id: str) -> tuple[Session | None, bool]:
         with translated():
             with TransactGet(connection=self._connection) as transaction:
@@ -341,7 +302,9 @@ class Table:
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:
         with translated():
-            found = Row.due.query(OPEN, Row.look_at <= now, limit=limit, scan_index_forward=True)
+            found = Row.due.query(
+                rows.OPEN, Row.look_at <= now, limit=limit, scan_index_forward=True
+            )
             return [row.id for row in found]
 
 
@@ -371,22 +334,7 @@ def _lease(session: Session) -> Row:
 
 
 def _row(session: Session) -> Row:
-    """The session as its next row: the version raised, empty values left out."""
-    values = {
-        field.name: value
-        for field in fields(session)
-        if (value := getattr(session, field.name)) not in (None, "", (), timedelta(0))
-        and not (type(value) is int and value == 0)
-    }
-    values |= {"kind": "session", "state": str(session.state), "version": session.version + 1}
-    if session.look_at is not None:
-        values["open"] = OPEN
-    if session.live:
-        values["live_access"] = session.access.key
-    for name, value in values.items():
-        if isinstance(value, tuple):
-            values[name] = list(value)
-    return Row(**values)
+    return Row(**rows.values(session))
 
 
 def _session(row: Row) -> Session:

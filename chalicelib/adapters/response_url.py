@@ -5,7 +5,9 @@ Apart from the rest of Slack, so that the route need not import slack_sdk.
 
 import json
 import time
+from collections.abc import Callable
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from ssl import SSLContext, create_default_context
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -18,7 +20,12 @@ TIMEOUT: Final = 1.0  # seconds in all; Slack gives us three for everything
 SPENT: Final = frozenset({"used_url", "expired_url"})
 
 
-def respond(url: str, message: dict[str, Any], slack_api_url: str = SLACK_API) -> None:
+def respond(
+    url: str,
+    message: dict[str, Any],
+    slack_api_url: str = SLACK_API,
+    tls: Callable[[], SSLContext] = create_default_context,
+) -> None:
     """Posts the message, within a second.
 
     Raises Refused (lasting) where the address is not Slack's, or takes no more posts (five in
@@ -30,8 +37,11 @@ def respond(url: str, message: dict[str, Any], slack_api_url: str = SLACK_API) -
         raise Refused("the response_url is not Slack's", lasting=True)
     until = time.monotonic() + TIMEOUT
     body = json.dumps(message).encode()
-    kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT)
+    connection = (
+        HTTPSConnection(parts.hostname or "", parts.port, timeout=TIMEOUT, context=tls())
+        if parts.scheme == "https"
+        else HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
+    )
     try:
         connection.connect()
         connection.sock.settimeout(max(until - time.monotonic(), 0.05))

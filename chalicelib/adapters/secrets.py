@@ -5,25 +5,20 @@ under a key of the operator's making, the roles need kms:Decrypt on that key as 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
-
-from chalicelib.ports import Unavailable
+from chalicelib.ports import Rejected, Unavailable
 
 KEEP: Final = 300.0  # seconds that a secret serves before it is read anew
 REFRESH: Final = 60.0  # seconds between two readings, however often a signature fails
 REST: Final = 1.0  # seconds after a failed reading while there is no older value to serve
 
-CONFIG: Final = Config(  # Slack waits, three seconds in all
-    connect_timeout=0.5,
-    read_timeout=0.7,
-    retries={"total_max_attempts": 2, "mode": "standard"},
-)
+
+class Call(Protocol):
+    def __call__(self, operation: str, asked: Mapping[str, Any], /) -> dict[str, Any]:
+        """SSM's answer. Raises Rejected with the error's name, or Unavailable."""
 
 
 @dataclass(slots=True)
@@ -36,18 +31,14 @@ class _Kept:
 class Secrets:
     """The two secrets under `prefix`: `signing-secret` and `bot-token`.
 
-    `session` gives boto3, or one of its sessions, on first need. Both readers raise Unavailable
-    only while there is nothing older to serve. Wall time, for a frozen Lambda's other clock may
-    stand still.
+    `call` calls SSM. Both readers raise Unavailable only while there is nothing older to serve.
+    Wall time, for a frozen Lambda's other clock may stand still.
     """
 
-    def __init__(
-        self, session: Callable[[], Any], prefix: str, seconds: Callable[[], float] = time.time
-    ) -> None:
-        self._session = session
+    def __init__(self, call: Call, prefix: str, seconds: Callable[[], float] = time.time) -> None:
+        self._call = call
         self._prefix = prefix
         self._seconds = seconds
-        self._client: Any = None
         self._kept: dict[str, _Kept] = {}
 
     def signing_secret(self, *, refresh: bool = False) -> str:
@@ -78,15 +69,12 @@ class Secrets:
     def _read(self, name: str) -> str:
         path = f"{self._prefix}/{name}"
         try:
-            if self._client is None:
-                self._client = self._session().client("ssm", config=CONFIG)
-            answer = self._client.get_parameter(Name=path, WithDecryption=True)
+            answer = self._call("GetParameter", {"Name": path, "WithDecryption": True})
             value = str(answer["Parameter"]["Value"]).strip()  # pasted with its line end
-        except ClientError as error:
-            code = error.response.get("Error", {}).get("Code", "")
-            hint = "; see README, “Configure”" if code == "ParameterNotFound" else ""
-            raise Unavailable(f"SSM does not give {path}: {code}{hint}") from error
-        except (BotoCoreError, ResponseParserError, KeyError, TypeError) as error:
+        except Rejected as error:
+            hint = "; see README, “Configure”" if error.code == "ParameterNotFound" else ""
+            raise Unavailable(f"SSM does not give {path}: {error.code}{hint}") from error
+        except (KeyError, TypeError) as error:
             # Not the error's text: it might quote the answer.
             raise Unavailable(f"SSM does not give {path}: {type(error).__name__}") from error
         if not value:

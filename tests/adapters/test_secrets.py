@@ -1,43 +1,39 @@
 """The secrets: rotation works, an outage of SSM is outlived, and nobody can make us hammer it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ReadTimeoutError
 
 from chalicelib.adapters.secrets import Secrets
-from chalicelib.ports import Unavailable
+from chalicelib.ports import Rejected, Unavailable
 
 
 class Ssm:
-    """A boto3 session and the client it makes, in one."""
+    """SSM as adapters.aws_json calls it."""
 
     def __init__(self) -> None:
         self.values: dict[str, str] = {"/bg/signing-secret": "first", "/bg/bot-token": "xoxb-1"}
         self.down: Exception | None = None
         self.asked: list[str] = []
-        self.configs: list[Any] = []
 
-    def client(self, service: str, config: Any) -> "Ssm":
-        assert service == "ssm"
-        self.configs.append(config)
-        return self
-
-    def get_parameter(self, Name: str, WithDecryption: bool) -> dict[str, Any]:  # noqa: N803
-        assert WithDecryption
-        self.asked.append(Name)
+    def call(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        assert operation == "GetParameter"
+        assert asked["WithDecryption"] is True
+        name = asked["Name"]
+        self.asked.append(name)
         if self.down:
             raise self.down
-        if Name not in self.values:
-            raise ClientError({"Error": {"Code": "ParameterNotFound"}}, "GetParameter")
-        return {"Parameter": {"Value": self.values[Name]}}
+        if name not in self.values:
+            raise Rejected("ParameterNotFound")
+        return {"Parameter": {"Value": self.values[name]}}
 
 
 class Stage:
     def __init__(self) -> None:
         self.ssm = Ssm()
         self.seconds = 1e9
-        self.secrets = Secrets(lambda: self.ssm, "/bg", lambda: self.seconds)
+        self.secrets = Secrets(self.ssm.call, "/bg", lambda: self.seconds)
 
 
 @pytest.fixture
@@ -46,11 +42,16 @@ def stage() -> Stage:
 
 
 def test_nothing_is_asked_before_it_is_needed(stage: Stage):
-    assert stage.ssm.configs == []
+    assert stage.ssm.asked == []
     stage.secrets.signing_secret()
-    assert len(stage.ssm.configs) == 1
-    config = stage.ssm.configs[0]
-    assert config.connect_timeout + config.read_timeout < 1.5
+    assert stage.ssm.asked == ["/bg/signing-secret"]
+
+
+def test_an_answer_of_another_shape_is_unavailable_and_not_quoted(stage: Stage):
+    stage.secrets._call = lambda *_: {"Parameter": "first"}
+    with pytest.raises(Unavailable) as caught:
+        stage.secrets.signing_secret()
+    assert "first" not in str(caught.value)
 
 
 def test_a_secret_is_read_once_in_five_minutes(stage: Stage):
@@ -84,7 +85,7 @@ def test_however_many_signatures_fail_ssm_is_asked_once_a_minute(stage: Stage):
 def test_an_older_secret_serves_while_ssm_is_down(stage: Stage):
     stage.secrets.signing_secret()
     stage.seconds += 3600
-    stage.ssm.down = ReadTimeoutError(endpoint_url="https://ssm")
+    stage.ssm.down = Unavailable("ssm: TimeoutError")
     for _ in range(120):
         assert stage.secrets.signing_secret() == "first"
         stage.seconds += 1
@@ -96,7 +97,7 @@ def test_an_older_secret_serves_while_ssm_is_down(stage: Stage):
 
 
 def test_with_nothing_to_serve_it_is_unavailable_and_tried_again_in_a_second(stage: Stage):
-    stage.ssm.down = ReadTimeoutError(endpoint_url="https://ssm")
+    stage.ssm.down = Unavailable("ssm: TimeoutError")
     for _ in range(10):
         with pytest.raises(Unavailable):
             stage.secrets.signing_secret()
