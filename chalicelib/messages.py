@@ -4,12 +4,12 @@ A message is what Slack's API takes: `text` (for notifications and screen reader
 Names come from outside and are escaped.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.machine import OPEN, State
-from chalicelib.session import Glass, Session
+from chalicelib.session import Access, Glass, Noted, Session
 
 Message = dict[str, Any]
 
@@ -22,6 +22,8 @@ NOT_OURS = "This button is not for Break Glass, so nothing was done here."
 WISHED = {"end": "Ending it now…", "extend": "Extending it…"}
 OVER_ALREADY = "This session is not open any more, so there is nothing to change."
 WISH_NOT_RECORDED = "That could not be recorded, so nothing was changed. Press again in a moment."
+ALREADY_OPEN = "It is already open until "
+SHOWN = 5  # lines of a kind in one Slack message; the mail has all of them
 UNREADABLE = "This is not a Slack payload that Break Glass understands."
 
 
@@ -53,7 +55,7 @@ def no_permission_set(glass: Glass) -> str:
 
 
 def already_open(holder: Session) -> str:
-    return f"It is already open until {clock(holder.deadline)}."
+    return f"{ALREADY_OPEN}{clock(holder.deadline)}."
 
 
 # To the person ------------------------------------------------------------------------------------
@@ -72,7 +74,8 @@ def granted(session: Session) -> Message:
 
 
 def denied(session: Session) -> Message:
-    text = f"No access to {name(session)}: {escape(session.reason)}"
+    added = " was added" if session.reason.startswith(ALREADY_OPEN) else ""
+    text = f"No access{added} to {name(session)}: {escape(session.reason)}"
     return ephemeral(plain(text), [section(text)])
 
 
@@ -84,21 +87,37 @@ def slow(session: Session) -> Message:
     return ephemeral(plain(text), [section(text)])
 
 
+NEVER_CAME = {
+    "expired": "AWS did not give it in time",
+    "ended": "it was ended before it came",
+    "lease gone": "it was called off before it came",
+}
+
+
 def failed(session: Session) -> Message:
-    why = session.reason or session.last_error or session.ended_how
-    text = f"Access to {name(session)} never came: {escape(why)}. Nothing stays open."
+    why = [NEVER_CAME.get(session.ended_how, ""), session.reason.rstrip(".")]
+    said = " – ".join(escape(each) for each in why if each) or "it could not be given"
+    text = f"Access to {name(session)} never came: {said}. Nothing stays open."
     return ephemeral(plain(text), [section(text)])
 
 
 def over(session: Session) -> Message:
     if session.standing == "yes":
-        text = f"Your session on {name(session)} is over. The access you had before stays."
+        text = f"Your session on {name(session)} is over{_by(session)}. "
+        text += "The access you had before stays."
     else:
         text = (
-            f"Your access to {name(session)} is closed. Credentials that you already hold may "
+            f"Your access to {name(session)} is closed{_by(session)}. "
+            "Credentials that you already hold may "
             f"work until {date(session.credentials_until)}."
         )
     return ephemeral(plain(text), [section(text)])
+
+
+def _by(session: Session) -> str:
+    """Who ended it, where it was not the one who held it."""
+    ended_by = session.ended_by if session.ended_by != session.email else ""
+    return f"; {escape(ended_by)} ended it" if ended_by else ""
 
 
 def extended(session: Session) -> Message:
@@ -110,6 +129,14 @@ def refused_wish(session: Session) -> Message:
     text = (
         f"Nothing was changed: you are not among those who may break {name(session)}, "
         "so you can neither end nor extend it."
+    )
+    return {"text": plain(text), "blocks": [section(text)]}
+
+
+def not_extended(session: Session) -> Message:
+    text = (
+        f"{name(session)} was not extended: that works once, while it is open. "
+        f"It lasts until {date(session.deadline)}."
     )
     return {"text": plain(text), "blocks": [section(text)]}
 
@@ -127,7 +154,7 @@ def card(session: Session) -> Message:
     elif session.state is State.REVOKING:
         text = f":hourglass: {what} is being taken back from {who}."
     else:
-        text = f":lock: {who} had {what} until {date(session.gone_at)}. It is closed."
+        text = f":lock: {who} had {what} until {date(session.gone_at)}. It is closed{_by(session)}."
     foot = f"session `{session.id}`"
     blocks = [section(text), {"type": "context", "elements": [mrkdwn(foot)]}]
     if session.state in OPEN:
@@ -143,8 +170,28 @@ def report(session: Session) -> Message:
 
 
 def alarm(session: Session) -> Message:
-    what, cure = trouble(session)
-    text = f":fire: {escape(what)}\n{escape(cure)}"
+    """In the card's thread and in the channel too; from the second one on, people are called."""
+    what, cure, command = trouble(session)
+    call = LOUDER[min(session.alarms, len(LOUDER)) - 1] if session.alarms else ""
+    text = f":fire: {call}{escape(what)}\n{escape(cure)}"
+    if command:
+        text += f"\n```{escape(command)}```"
+    message = {"text": plain(text), "blocks": [section(text)]}
+    return message | ({"reply_broadcast": True} if session.card_ts else {})
+
+
+LOUDER = ("", "<!here> ", "<!channel> ")
+
+
+def resolved(session: Session) -> Message:
+    """After an alarm: nobody need run anything any more."""
+    text = f":white_check_mark: {escape(_resolved(session))}"
+    message = {"text": plain(text), "blocks": [section(text)]}
+    return message | ({"reply_broadcast": True} if session.card_ts else {})
+
+
+def taken_back(session: Session) -> Message:
+    text = f":broom: {escape(_taken_back(session))} session `{session.id}`"
     return {"text": plain(text), "blocks": [section(text)]}
 
 
@@ -156,14 +203,35 @@ TO_PERSON: dict[str, Callable[[Session], Message]] = {
     "over": over,
     "extended": extended,
 }
-TO_THREAD: dict[str, Callable[[Session], Message]] = {"report": report, "alarm": alarm}
+TO_THREAD: dict[str, Callable[[Session], Message]] = {
+    "report": report,
+    "alarm": alarm,
+    "resolved": resolved,
+    "taken_back": taken_back,
+}
 
 
 def news_of_the_end(session: Session) -> tuple[str, ...]:
     """What people are owed when the assignment is gone."""
-    if session.granted_at is None:
-        return ("failed",)
-    return ("over", "card_again") if session.channel else ("over",)
+    channel = bool(session.channel)
+    if session.found:
+        if session.standing != "no":
+            return ()  # it was gone, or somebody's own, before we touched anything
+        return ("taken_back", "taken_back_mail") if channel else ("taken_back_mail",)
+    news: tuple[str, ...] = ("failed",) if session.granted_at is None else ("over",)
+    if channel and session.granted_at is not None:
+        news += ("card_again",)
+    if session.alarms:
+        news += ("resolved", "resolved_mail") if channel else ("resolved_mail",)
+    return news
+
+
+OUTDATED = frozenset({"granted", "slow", "extended", "alarm", "alarm_mail"})
+
+
+def still_true(owed: Sequence[str]) -> tuple[str, ...]:
+    """What of the untold news is to be told although it is over; the end says the rest."""
+    return tuple(news for news in owed if news not in OUTDATED)
 
 
 def news_of_an_extension(session: Session) -> tuple[str, ...]:
@@ -173,39 +241,141 @@ def news_of_an_extension(session: Session) -> tuple[str, ...]:
 # Alarms -------------------------------------------------------------------------------------------
 
 
-def alarm_mail(session: Session) -> tuple[str, str, str]:
-    """Subject, text and HTML of the mail that says that a duty does not get done."""
-    what, cure = trouble(session)
+Words = tuple[str, str, str]  # of a mail: subject, text, HTML
+
+
+def alarm_mail(session: Session) -> Words:
+    """The mail that says that a duty does not get done."""
+    what, cure, command = trouble(session)
     subject = f"[Break Glass] ACTION NEEDED: {session.glass} is not closed ({session.id})"
     if session.state is not State.REVOKING:
         subject = f"[Break Glass] report delayed: {session.glass} ({session.id})"
-    text = f"{what}\n\n{cure}\n\nSession {session.id}\n"
-    return subject, text, f"<pre>{escape(text)}</pre>"
+    said = "\n\n".join(part for part in (what, cure, command) if part)
+    return _mail(subject, f"{said}\n\nSession {session.id}\n")
 
 
-def trouble(session: Session) -> tuple[str, str]:
-    """What does not get done, and what a human can do about it."""
-    tried = f"Tried {session.tries} times; the last error: {session.last_error or 'none'}."
+def resolved_mail(session: Session) -> Words:
+    subject = f"[Break Glass] closed after all: {session.glass} ({session.id})"
+    return _mail(subject, f"{_resolved(session)}\n\nSession {session.id}\n")
+
+
+def taken_back_mail(session: Session) -> Words:
+    subject = f"[Break Glass] taken back: {session.glass} ({session.id})"
+    return _mail(subject, f"{_taken_back(session)}\n\nSession {session.id}\n")
+
+
+TO_MAIL: dict[str, Callable[[Session], Words]] = {
+    "alarm_mail": alarm_mail,
+    "resolved_mail": resolved_mail,
+    "taken_back_mail": taken_back_mail,
+}
+
+
+def trouble(session: Session) -> tuple[str, str, str]:
+    """What does not get done, what a human can do about it, and the command, if there is one."""
+    times = "once" if session.tries == 1 else f"{session.tries} times"
+    tried = f"Tried {times}; the last error: {session.last_error.rstrip('.') or 'none'}."
     if session.state is not State.REVOKING:
         whose = f"session {session.id} ({session.email} on {session.account_id})"
         nothing = "Nothing is lost: it is tried again until it is sent."
-        return f"The report of {whose} is late. {tried}", nothing
-    what = f"{session.permission_set} on account {session.account_id}"
+        return f"The report of {whose} is late. {tried}", nothing, ""
     when = f"It should have ended at {clock(session.over_since)}."
-    by_hand = "We keep trying. By hand:\n" + delete_command(session)
-    return f"{session.email} STILL HAS {what}. {when} {tried}", by_hand
+    what = f"{_whose(session)} MAY STILL HAVE {_what(session)}. {when} {tried}"
+    return what, "We keep trying. By hand:", delete_command(session.access)
 
 
-def delete_command(session: Session) -> str:
+def _resolved(session: Session) -> str:
+    late = f", {session.lag_gone:.0f} seconds late" if session.lag_gone else ""
+    return f"{_whose(session)} no longer has {_what(session)}{late}. Nothing is left to do."
+
+
+def _taken_back(session: Session) -> str:
+    found = f"{_whose(session)} had {_what(session)} without a session. It was taken back"
+    return f"{found} at {clock(session.gone_at)}."
+
+
+def _whose(session: Session) -> str:
+    return session.email or session.principal_id
+
+
+def _what(session: Session) -> str:
+    where = session.account_id
+    if session.account_name:
+        where = f"{session.account_name} ({session.account_id})"
+    return f"{session.permission_set} on account {where}"
+
+
+def _mail(subject: str, text: str) -> Words:
+    return subject, text, f"<pre>{escape(text)}</pre>"
+
+
+# What reconciliation found ------------------------------------------------------------------------
+
+
+def found(glass: Glass, what: Sequence[Noted]) -> Message:
+    """Assignments that no session accounts for, said once; the first few with their commands."""
+    lines = [f":mag: *{_how_many(what)}* on {escape(_place(glass, what))}."]
+    for each in what[:SHOWN]:
+        lines.append(f"• {escape(_person(each))}\n```{escape(delete_command(each.access))}```")
+    if len(what) > SHOWN:
+        lines.append(f"… and {len(what) - SHOWN} more; the mail to your report's readers has all.")
+    lines.append(escape(_if_right(glass)))
+    text = "\n".join(lines)
+    return {"text": plain(text), "blocks": [section(text)]}
+
+
+def found_mail(glass: Glass, what: Sequence[Noted]) -> Words:
+    lines = [f"{_how_many(what)} on {_place(glass, what)}.", ""]
+    for each in what:
+        lines += [f"- {_person(each)}", f"  {delete_command(each.access)}", ""]
+    return _mail(
+        f"[Break Glass] access without a session: {glass.name}",
+        "\n".join([*lines, _if_right(glass), ""]),
+    )
+
+
+def mended(what: Sequence[str]) -> Message:
+    """Rows that disagreed and were put right."""
+    lines = [":wrench: *The log's own rows disagreed, and were put right:*"]
+    lines += [f"• {escape(each)}" for each in what[: 2 * SHOWN]]
+    if len(what) > 2 * SHOWN:
+        lines.append(f"… and {len(what) - 2 * SHOWN} more; the function's log has all of them.")
+    text = "\n".join(lines)
+    return {"text": plain(text), "blocks": [section(text)]}
+
+
+def _how_many(what: Sequence[Noted]) -> str:
+    return f"{len(what)} assignment{'s' if len(what) > 1 else ''} without a session"
+
+
+def _place(glass: Glass, what: Sequence[Noted]) -> str:
+    where = f"{glass.account_name} ({glass.account_id})" if glass.account_name else glass.account_id
+    return f"{where}: {what[0].permission_set}"
+
+
+def _person(noted: Noted) -> str:
+    if not noted.email:
+        return f"{noted.name or 'somebody'} (user {noted.access.principal_id})"
+    return f"{noted.name} ({noted.email})" if noted.name else noted.email
+
+
+def _if_right(glass: Glass) -> str:
+    return (
+        "Nobody broke the glass for that, so it will not end by itself. If it is meant to stay: "
+        f"python -m tools standing accept {glass.name} EMAIL. If not, run the command above."
+    )
+
+
+def delete_command(access: Access) -> str:
     """The AWS CLI command that takes the assignment back."""
-    instance = session.permission_set_arn.split("/")[1:2] or ["INSTANCE"]
-    partition = (session.permission_set_arn.split(":")[1:2] or ["aws"])[0]
+    instance = access.permission_set_arn.split("/")[1:2] or ["INSTANCE"]
+    partition = (access.permission_set_arn.split(":")[1:2] or ["aws"])[0]
     return (
         "aws sso-admin delete-account-assignment"
         f" --instance-arn arn:{partition}:sso:::instance/{instance[0]}"
-        f" --permission-set-arn {session.permission_set_arn}"
-        f" --target-type AWS_ACCOUNT --target-id {session.account_id}"
-        f" --principal-type USER --principal-id {session.principal_id}"
+        f" --permission-set-arn {access.permission_set_arn}"
+        f" --target-type AWS_ACCOUNT --target-id {access.account_id}"
+        f" --principal-type USER --principal-id {access.principal_id}"
     )
 
 

@@ -124,7 +124,7 @@ class Books(Store, Protocol):
         """The session's id of each lease."""
 
     def alive(self) -> Sequence[str]:
-        """Ids of the sessions that hold, or should hold, a door; also of one without a next look."""
+        """Ids of the sessions that hold a door, or should; of those without a next look too."""
 
     def hang(self, session: Session) -> None:
         """Puts the missing door of a live session; Stale where row or door changed meanwhile."""

@@ -42,6 +42,7 @@ from chalicelib.session import (
     busy,
     escalates_at,
     next_look,
+    overdue_since,
     scheduled,
     whole,
     wished,
@@ -57,6 +58,7 @@ SKEW = timedelta(seconds=2)  # between any two workers' clocks
 HASTE = SKEW + timedelta(seconds=1)  # so close to a deadline a worker waits for it in place
 LISTING_LAG = timedelta(seconds=20)  # how long a listing may hide what has succeeded
 QUERY_TAKES = timedelta(minutes=2)  # then the trail is asked anew
+SAYING = timedelta(seconds=20)  # how long it may take to say what has just happened
 TELLS_FOR = 100  # tries, about a day
 EXTENSIONS = 1
 FORGETS = timedelta(minutes=10)  # what AWS cannot describe by then it has forgotten, not delayed
@@ -187,7 +189,8 @@ class Runner:
             case Event.WAITED_TOO_LONG:
                 minutes = "It could not be decided in time, so no access will come."
                 changes = {"reason": minutes, "denied_at": now, "owed": ("denied",)} | changes
-        return self._write(session.entered(event, now, look.side, **changes), now)
+        happened = session.entered(event, now, look.side, **changes)
+        return self._announce(happened, now) if happened.owed else self._write(happened, now)
 
     # REQUESTED ------------------------------------------------------------------------------------
 
@@ -208,7 +211,7 @@ class Runner:
                     self.journal("warning", "a door without a session", door=session.access.key)
                     self.store.free(session.access, holder_id)
                     return Rest(now)
-                if holder.state is State.REVOKING:  # free in seconds
+                if holder.state is State.REVOKING or holder.found:  # free in seconds
                     return self._try_later(session, now, "the access is just being taken back")
                 return self._deny(session, messages.already_open(holder), now, look)
         except Trouble as trouble:
@@ -301,7 +304,10 @@ class Runner:
                 if self._another_lives(session):
                     reason = "Another session holds this access."
                     return self._happened(session, Event.GRANT_FAILED, now, look, reason=reason)
-                if self.identity_center.assigned(session.access):
+                stands = self.identity_center.assigned(session.access)
+                if session.found:
+                    return self._taken_over(session, stands, now, look)
+                if stands:
                     return self._granted(session, now, look, standing="yes")
                 return self._create(session, look)
             call = self._settled(session, session.grant_call)
@@ -318,6 +324,18 @@ class Runner:
         if call.succeeded and not _reached(_after(session.grant_asked_at, LISTING_LAG), now):
             return self._poll(session, now, session.grant_asked_at)
         return self._create(session, look)
+
+    def _taken_over(
+        self, session: Session, stands: bool, now: datetime, look: Look
+    ) -> "Rest | None":
+        """What nobody accounts for is taken back as if we had given it; nothing is granted.
+
+        The door is ours and no other session lives, so it is nobody's live access.
+        """
+        if not stands:
+            reason = "It was gone before it could be taken back."
+            return self._happened(session, Event.GRANT_FAILED, now, look, reason=reason)
+        return self._happened(session, Event.ENDED, now, look, standing="no", ended_by="reconcile")
 
     def _another_lives(self, session: Session) -> bool:
         """Looked for after the door was taken: a door deleted by hand proves nothing."""
@@ -432,11 +450,11 @@ class Runner:
             busy_until=None,
             busy_token="",
             last_error="",
-            owed=(*session.owed, *messages.news_of_the_end(session)),
+            reason=session.reason or ("" if session.granted_at else session.last_error),
+            owed=(*messages.still_true(session.owed), *messages.news_of_the_end(session)),
             **changes,
         )
-        self.store.release(scheduled(released, now)[0])
-        return Rest(now)
+        return self._announce(released, now, self.store.release)
 
     # What both calls share ------------------------------------------------------------------------
 
@@ -493,7 +511,7 @@ class Runner:
 
     def _report(self, session: Session, now: datetime, look: Look) -> "Rest | None":
         """Asks the trail, then mails what it says. Safe to repeat: the same words once more."""
-        if session.granted_at is None and session.standing == "":
+        if session.found or (session.granted_at is None and session.standing == ""):
             return self._happened(session, Event.CONCLUDED, now, look, concluded_at=now)
         try:
             overdue = _reached(_after(session.trail_query_at, QUERY_TAKES), now)
@@ -555,7 +573,7 @@ class Runner:
         else:
             answered = session.with_(extend_asked_at=None, extend_asked_by="")
             if refusal is None:
-                return self._extend(answered, now, look)
+                return self._extend(answered, asker, now, look)
         return self._write(answered.with_(owed=(*session.owed, f"refused:{asker}")), now)
 
     def _may_touch(self, session: Session, slack_user: str) -> tuple[str, str | None]:
@@ -569,12 +587,13 @@ class Runner:
             return slack_user, "nobody that the glass knows"
         return email, self._refusal(glass, email, person.principal_id)
 
-    def _extend(self, session: Session, now: datetime, look: Look) -> "Rest | None":
+    def _extend(self, session: Session, asker: str, now: datetime, look: Look) -> "Rest | None":
         """Moves deadline and lease together; only while both still stand."""
         now = self.clock.now()
         extendable = session.state is State.ACTIVE and session.extend
         if not extendable or session.extended >= EXTENSIONS or _reached(session.deadline, now):
-            return self._write(session, now)
+            owed = (*session.owed, f"not_extended:{asker}")
+            return self._write(session.with_(owed=owed), now)
         assert session.deadline is not None
         extended = session.entered(
             Event.EXTENDED,
@@ -588,6 +607,14 @@ class Runner:
         return Rest(now)
 
     # Telling --------------------------------------------------------------------------------------
+
+    def _announce(
+        self, session: Session, now: datetime, write: Callable[[Session], None] | None = None
+    ) -> "Rest | None":
+        """Writes what happened, then says it; nobody else says it meanwhile, unless we die."""
+        until = now + SAYING
+        (write or self.store.write)(session.with_(tell_at=until, tell_tries=0, look_at=until))
+        return self._tell(session.with_(version=session.version + 1), now)
 
     def _tell(self, session: Session, now: datetime) -> "Rest | None":
         """Says what is owed, at least once. What fails is said later, and holds up nothing else."""
@@ -620,8 +647,10 @@ class Runner:
             return self._say_to_person(session, messages.TO_PERSON[kind](session), now)
         if kind == "refused":
             self.chat.post(slack_user, messages.refused_wish(session))
-        elif kind == "alarm_mail":
-            self.post.send(Mail(session.report_to, *messages.alarm_mail(session)))
+        elif kind == "not_extended":
+            self.chat.post(slack_user, messages.not_extended(session))
+        elif kind in messages.TO_MAIL:
+            self.post.send(Mail(session.report_to, *messages.TO_MAIL[kind](session)))
         elif kind == "card":
             return session.with_(card_ts=self.chat.post(session.channel, messages.card(session)))
         elif kind == "card_again":
@@ -646,18 +675,22 @@ class Runner:
 
     def _escalate(self, session: Session, now: datetime) -> "Rest | None":
         """A revoke or a report that does not get done is made known, again and again."""
-        late = _seconds(session.over_since, now)
+        late = _seconds(overdue_since(session), now) or 0.0
+        revoking = session.state is State.REVOKING
         self.journal(
             "error",
             f"{session.state} is not getting done",
+            metrics={"RevokeOverdueSeconds" if revoking else "ReportOverdueSeconds": late},
+            glass=session.glass,
             session=session.id,
             state=session.state,
             tries=session.tries,
             late_seconds=late,
             error=session.last_error,
+            command=messages.delete_command(session.access) if revoking else "",
         )
         alarm = ("alarm", "alarm_mail") if session.channel else ("alarm_mail",)
-        owed = tuple(news for news in session.owed if not news.startswith("alarm")) + alarm
+        owed = (*(news for news in session.owed if news not in alarm), *alarm)
         return self._write(session.with_(alarms=session.alarms + 1, owed=owed, tell_at=None), now)
 
     # Leaving --------------------------------------------------------------------------------------

@@ -291,13 +291,18 @@ def busy(session: Session, now: datetime) -> bool:
     return session.busy_until is not None and now < session.busy_until
 
 
-def escalates_at(session: Session) -> datetime | None:
-    """When the unfinished revoke or report is next made known, louder each time."""
-    start = {
+def overdue_since(session: Session) -> datetime | None:
+    """When the duty at hand should have been done; None where none is ever made known."""
+    return {
         State.REVOKING: session.over_since,
         State.REPORTING: session.report_at,
         State.CONCLUDING: session.conclude_at,
     }.get(session.state)
+
+
+def escalates_at(session: Session) -> datetime | None:
+    """When the unfinished revoke or report is next made known, louder each time."""
+    start = overdue_since(session)
     if start is None:
         return None
     beyond = session.alarms - len(ESCALATE) + 1

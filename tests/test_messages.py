@@ -1,6 +1,7 @@
 """What we say, word for word: tests/snapshots/messages.txt is there to be read."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from chalicelib import messages
 from chalicelib.machine import State
-from chalicelib.session import Session
+from chalicelib.session import Noted, Session
 from tests.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
 
 HOSTILE = "<!channel> *x* & </script>"
@@ -37,7 +38,29 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "card when closed", messages.card(settling())
     yield "report", messages.report(settling(summary=WORTH))
     yield "alarm", messages.alarm(stuck)
+    yield "alarm, the third", messages.alarm(stuck.with_(alarms=3, card_ts="1.2"))
+    yield "alarm is over", messages.resolved(settling(alarms=2, lag_gone=312.4))
+    yield "not extended", messages.not_extended(active(extended=1))
+    yield "ended by another", messages.over(settling(ended_by="bob@example.com"))
+    yield "already open", messages.denied(denied.with_(reason=messages.already_open(active())))
+    yield "never came in time", messages.failed(settling(granted_at=None, reason="Throttled"))
+    yield "taken back", messages.taken_back(settling(shape="found"))
+    yield "found", messages.found(glass(), [steve()])
+    yield "found many", messages.found(glass(), [steve()] * 7)
+    yield "mended", messages.mended(["a lease without a session: bg-1"])
     yield "alarm about a report", messages.alarm(settling(state=State.REPORTING, tries=4))
+
+
+def steve() -> Noted:
+    access = replace(active().access, principal_id="9067f0a1-0006-4000-8000-000000000006")
+    return Noted(
+        access=access,
+        found_at=NOON,
+        glass="prod",
+        email="steve@example.com",
+        name="Steve Stone",
+        permission_set="BreakGlassAdmin",
+    )
 
 
 def words(message: dict[str, Any]) -> str:
@@ -56,8 +79,15 @@ def words(message: dict[str, Any]) -> str:
 
 def test_every_message_reads_as_it_is_kept(snapshot: Any) -> None:
     said = "\n\n".join(f"== {name}\n{words(message)}" for name, message in everything())
-    subject, text, _ = messages.alarm_mail(revoking(tries=7, last_error="Conflict"))
-    snapshot("messages.txt", f"{said}\n\n== alarm mail\n{subject}\n\n{text}")
+    mails = {
+        "alarm": messages.alarm_mail(revoking(tries=7, last_error="Conflict")),
+        "alarm is over": messages.resolved_mail(settling(alarms=2, lag_gone=312.4)),
+        "taken back": messages.taken_back_mail(settling(shape="found")),
+        "found": messages.found_mail(glass(), [steve()]),
+    }
+    for name, (subject, text, _) in mails.items():
+        said += f"\n\n== mail: {name}\n{subject}\n\n{text}"
+    snapshot("messages.txt", said)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +129,7 @@ def test_extend_is_offered_only_where_the_glass_allows_it_and_only_once() -> Non
 
 
 def test_an_alarm_carries_the_command_that_a_human_can_run() -> None:
-    command = messages.delete_command(revoking())
+    command = messages.delete_command(revoking().access)
     assert command == (
         "aws sso-admin delete-account-assignment"
         " --instance-arn arn:aws:sso:::instance/ssoins-1111111111111111"
