@@ -200,10 +200,9 @@ class Runner:
         Safe to repeat: nothing outside is touched, and the write needs the version and the door.
         """
         try:
-            known = self._known(session)
-            if isinstance(known, str):
-                return self._deny(session, known, now, look)
-            session = known
+            session, refusal = self._known(session)
+            if refusal is not None:
+                return self._deny(session, refusal, now, look)
             holder_id = self.store.holder(session.access)
             if holder_id is not None:
                 holder, _ = self.store.read(holder_id)
@@ -230,21 +229,24 @@ class Runner:
             return self._try_later(session, now, str(trouble))
         return Rest(now)
 
-    def _known(self, session: Session) -> Session | str:
-        """The session with who and what it is about, or why it is refused. Raises Trouble."""
+    def _known(self, session: Session) -> tuple[Session, str | None]:
+        """The session with who and what it is about, and why it is refused. Raises Trouble.
+
+        A refused one keeps what is known by then: the log finds it by the person's e-mail.
+        """
         found = self._glass(session)
         if found is None:
-            return messages.no_such_glass(session)
+            return session, messages.no_such_glass(session)
         glass, permission_set = found
         email = self._email(session.slack_user)
         if email is None:
-            return messages.no_email(session)
+            return session, messages.no_email(session)
         session = session.with_(glass=glass.name, email=email, person=email)
         person = self.directory.person(email)
         if person is None:
-            return messages.no_person(session)
+            return session, messages.no_person(session)
         if permission_set is None:
-            return messages.no_permission_set(glass)
+            return session, messages.no_permission_set(glass)
         session = session.with_(
             name=person.name,
             user_name=person.user_name,
@@ -260,8 +262,7 @@ class Runner:
             report_after=glass.report_after,
             channel=glass.channel,
         )
-        refusal = self._refusal(glass, email, person.principal_id)
-        return refusal or session
+        return session, self._refusal(glass, email, person.principal_id)
 
     def _glass(self, session: Session) -> tuple[Glass, PermissionSet | None] | None:
         """The glass that was pressed; by account and permission set where no name was given."""
