@@ -42,8 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--account", default="", help="the account's 12 digits")
     parser.add_argument("--glass", default="", help="the glass's name")
     parser.add_argument("--state", default="", type=str.upper, help="as CLOSED or DENIED")
-    parser.add_argument("--since", default=_rows.FIRST, type=_time, metavar="TIME")
-    parser.add_argument("--until", default=_rows.LAST, type=_time, metavar="TIME")
+    parser.add_argument("--since", type=_time, metavar="TIME")
+    parser.add_argument("--until", type=_time, metavar="TIME")
     parser.add_argument("--open", action="store_true", help="only whose access may be open now")
     parser.add_argument("--scan", action="store_true", help="reads the whole table")
     parser.add_argument("--limit", type=int, help=f"so many rows, 0: all ({SHOWN}; files: all)")
@@ -62,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
         account=args.account,
         glass=args.glass,
         state=args.state,
-        since=args.since,
-        until=args.until,
+        since=args.since or _rows.FIRST,
+        until=args.until or _rows.LAST,
     )
     found: Iterable[Row]
     if args.open:
