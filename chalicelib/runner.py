@@ -190,7 +190,7 @@ class Runner:
                 minutes = "It could not be decided in time, so no access will come."
                 changes = {"reason": minutes, "denied_at": now, "owed": ("denied",)} | changes
         happened = session.entered(event, now, look.side, **changes)
-        return self._announce(happened, now) if happened.owed else self._write(happened, now)
+        return self._announce(happened, now) if "owed" in changes else self._write(happened, now)
 
     # REQUESTED ------------------------------------------------------------------------------------
 
@@ -604,8 +604,7 @@ class Runner:
             extended=session.extended + 1,
             owed=(*session.owed, *messages.news_of_an_extension(session)),
         )
-        self.store.extend(scheduled(extended, now)[0])
-        return Rest(now)
+        return self._announce(extended, now, self.store.extend)
 
     # Telling --------------------------------------------------------------------------------------
 
@@ -614,7 +613,8 @@ class Runner:
     ) -> "Rest | None":
         """Writes what happened, then says it; nobody else says it meanwhile, unless we die."""
         until = now + SAYING
-        (write or self.store.write)(session.with_(tell_at=until, tell_tries=0, look_at=until))
+        look_at = min(until, session.times_out_at or until)
+        (write or self.store.write)(session.with_(tell_at=until, tell_tries=0, look_at=look_at))
         return self._tell(session.with_(version=session.version + 1), now)
 
     def _tell(self, session: Session, now: datetime) -> "Rest | None":
