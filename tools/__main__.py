@@ -44,16 +44,16 @@ def main(arguments: list[str] | None = None) -> int:
     except Problem as problem:
         print(problem, file=sys.stderr)
         return 1
-    except Exception as error:
-        if not type(error).__module__.startswith("botocore"):
-            raise
-        print(f"AWS: {error}", file=sys.stderr)
-        return 1
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # `| head` has seen enough
         sys.stderr.close()
         return 0
+    except Exception as error:
+        if not type(error).__module__.startswith("botocore"):
+            raise
+        print(f"AWS: {error}", file=sys.stderr)
+        return 1
 
 
 def summaries() -> dict[str, str]:
