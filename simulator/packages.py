@@ -56,7 +56,9 @@ def keep(project: Path, cache: Path) -> None:
 
 def _key(project: Path) -> str:
     digest = hashlib.sha256(f"{RUNTIME} {platform.machine()} ".encode())
-    digest.update((project / "requirements.txt").read_bytes())
+    for name in ("requirements.txt", "chalicelib/packaging.py"):  # what is in it, and what is kept
+        if (project / name).exists():
+            digest.update((project / name).read_bytes())
     for path in sorted((project / "vendor").rglob("*")):
         if path.is_file():
             digest.update(str(path.relative_to(project)).encode() + path.read_bytes())

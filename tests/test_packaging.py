@@ -1,0 +1,135 @@
+"""What ships: bytecode that fits its source, and of AWS's descriptions those that are used."""
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
+
+import pytest
+
+from chalicelib import packaging
+
+CHALICELIB = Path(packaging.__file__).parent
+DEPLOYING = ("deployment.py", "infrastructure.py", "packaging.py", "schema.py")  # never in Lambda
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    path = tmp_path / "package.zip"
+    with ZipFile(path, "w", ZIP_DEFLATED) as made:
+        made.writestr("app.py", "import chalicelib.one\nprint(chalicelib.one.__cached__)\n")
+        made.writestr("chalicelib/__init__.py", "")
+        made.writestr("chalicelib/one.py", "ANSWER = 42\n")
+        made.writestr("chalicelib/glasses.toml", "x = 1\n")
+        made.writestr("old/two.py", "print 'for another Python'\n")
+        for service in ("sqs", "ec2"):
+            made.writestr(f"botocore/data/{service}/2012-11-05/service-2.json.gz", "{}")
+            made.writestr(f"botocore/data/{service}/2012-11-05/examples-1.json", "{}")
+        made.writestr("botocore/data/endpoints.json", "{}")
+    return path
+
+
+def names(package: Path) -> set[str]:
+    with ZipFile(package) as made:
+        return set(made.namelist())
+
+
+def test_nothing_that_lambda_needs_is_left_out(package: Path):
+    before = names(package)
+    packaging.lean(package)
+    gone = {name for name in before - names(package) if "ec2" not in name}
+    assert gone == {"botocore/data/sqs/2012-11-05/examples-1.json"}
+    assert not any("ec2" in name for name in names(package))
+
+
+def test_what_was_packed_runs_from_its_bytecode_where_nothing_can_be_written(
+    package: Path, tmp_path: Path
+):
+    packaging.lean(package)
+    task = tmp_path / "task"
+    with ZipFile(package) as made:
+        made.extractall(task)
+    (task / "chalicelib" / "one.py").write_text("ANSWER = 1 / 0\n")  # not read, so not noticed
+    program = f"import sys; sys.path.insert(0, {str(task)!r}); import app"
+    done = subprocess.run(
+        [sys.executable, "-I", "-B", "-c", program],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip().endswith(".pyc")
+
+
+def test_a_changed_source_gets_new_bytecode(package: Path):
+    packaging.lean(package)
+    with ZipFile(package) as made:
+        kept = {name: made.read(name) for name in made.namelist()}
+    kept["chalicelib/one.py"] = b"ANSWER = 43\n"
+    with ZipFile(package, "w") as made:
+        for name, content in kept.items():
+            made.writestr(name, content)
+    packaging.lean(package)
+    with ZipFile(package) as made:
+        place = f"chalicelib/__pycache__/one.{sys.implementation.cache_tag}.pyc"
+        assert packaging.fits(made.read(place), b"ANSWER = 43\n")
+        assert made.read(place) != kept[place]
+
+
+def test_twice_is_as_once(package: Path):
+    packaging.lean(package)
+    once = package.read_bytes()
+    packaging.lean(package)
+    assert package.read_bytes() == once
+
+
+def test_for_another_python_no_bytecode_is_made(package: Path):
+    packaging.lean(package, "python3.99")
+    assert not any(name.endswith(".pyc") for name in names(package))
+
+
+def test_every_service_that_is_called_is_described():
+    called = {service for path in CHALICELIB.rglob("*.py") for service in clients(path)}
+    assert called == packaging.SERVICES - {"dynamodb"}  # that client is PynamoDB's
+
+
+def clients(path: Path) -> Iterator[str]:
+    """The services that a module names where it makes a client: `client("…")`, `service="…"`."""
+    if path.name in DEPLOYING:
+        return
+    for node in ast.walk(ast.parse(path.read_text())):
+        named: list[ast.expr] = []
+        if isinstance(node, ast.Call):
+            made = isinstance(node.func, ast.Attribute) and node.func.attr == "client"
+            named += node.args[:1] if made else []
+            named += [word.value for word in node.keywords if word.arg == "service"]
+        if isinstance(node, ast.arguments):
+            defaults = dict(zip([each.arg for each in node.args][::-1], node.defaults[::-1],
+                                strict=False))  # fmt: skip
+            named += [defaults["service"]] if "service" in defaults else []
+        for value in named:
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield value.value
+
+
+def test_chalice_itself_passes_its_packages_through(tmp_path: Path):
+    (tmp_path / ".chalice").mkdir()
+    (tmp_path / ".chalice" / "config.json").write_text('{"version": "2.0", "app_name": "x"}')
+    (tmp_path / "chalicelib").mkdir()
+    for name in ("__init__.py", "deployment.py", "packaging.py"):
+        (tmp_path / "chalicelib" / name).write_text((CHALICELIB / name).read_text())
+    (tmp_path / "app.py").write_text(
+        "from chalice import Chalice\nfrom chalicelib import deployment\n"
+        "deployment.stream_arn()\napp = Chalice(app_name='x')\n"
+        "@app.lambda_function()\ndef one(event, context): pass\n"
+    )
+    (tmp_path / "requirements.txt").write_text("")
+    chalice = "import sys; from chalice.cli import main; sys.exit(main())"
+    subprocess.run(
+        [sys.executable, "-c", chalice, "package", "out"],
+        cwd=tmp_path, check=True, capture_output=True,
+        env=dict(os.environ) | {"AWS_DEFAULT_REGION": "us-east-1"},
+    )  # fmt: skip
+    made = names(tmp_path / "out" / "deployment.zip")
+    assert f"__pycache__/app.{sys.implementation.cache_tag}.pyc" in made
+    assert f"chalice/__pycache__/app.{sys.implementation.cache_tag}.pyc" in made
