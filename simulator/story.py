@@ -40,12 +40,17 @@ def _play() -> int:
     with World.start(auth=auth) as world:
         _say(time.monotonic() - began, "the app is deployed")
         try:
-            Journey(world).play()
+            journey = Journey(world)
+            journey.play()
         except Failed as problem:
             print(f"\nFAILED: {problem}\n", flush=True)
             _evidence(world)
             return 1
-    print(f"\nAll of it took {time.monotonic() - began:.0f} s.")
+    print()
+    for what, seconds in journey.figures.items():
+        print(f"{what:20} {seconds:6.2f} s")
+    took = time.monotonic() - began
+    print(f"\nGranted, revoked, read back as gone, reported: {took:.0f} s in all.")
     return 0
 
 
@@ -58,6 +63,7 @@ class Journey:
         self.person = company.person(WHO)
         self.sso = world.aws("sso-admin")
         self.pressed_at = 0.0
+        self.figures: dict[str, float] = {}  # seconds
 
     def play(self) -> None:
         if self._has_access():
@@ -68,18 +74,22 @@ class Journey:
             raise Failed(f"the press was answered {reply.status}: {reply.text}")
         answered = f"{reply.status} in {reply.milliseconds:.0f} ms"
         self._step(f"press answered {answered}, from a cold start")
+        self.figures["press → answer"] = reply.milliseconds / 1000
         told = self._until("the person was told", self._told, 10)
         self._step(f"{WHO} reads: {_first_line(told['text'])}", _epoch(told["at"]))
         self._until("access was granted", self._has_access, 60)
+        self.figures["press → granted"] = time.time() - self.pressed_at
         self._step("access granted: ListAccountAssignments shows it")
         row = self._until("the row is ACTIVE", lambda: self._row("ACTIVE"), 30)
         deadline = _epoch(row["deadline"])
         self._step(f"the row says ACTIVE until {row['deadline']}")
         self._until("access was revoked", lambda: not self._has_access(), self._left(deadline) + 60)
-        self._step(f"access revoked, {time.time() - deadline:+.1f} s from the deadline")
+        self.figures["deadline → revoked"] = time.time() - deadline
+        self._step("access revoked: ListAccountAssignments no longer shows it")
         gone = self._until("the row has gone_at", lambda: self._row(having="gone_at"), 60)
         self._step(f"read back as gone at {gone['gone_at']}", _epoch(gone["gone_at"]))
         mail = self._until("the report arrived", self._report, 90)
+        self.figures["revoked → report"] = time.time() - _epoch(gone["gone_at"])
         self._step(f"report arrived: {mail['subject']!r} to {', '.join(mail['to'])}")
         if self._has_access():
             raise Failed(f"{WHO} has access after the report")

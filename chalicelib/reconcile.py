@@ -1,0 +1,402 @@
+"""Holds what Identity Center shows against what the table says: nobody keeps access unexplained.
+
+An assignment of a glass's permission set on its account is explained by a live session, or by being
+known as standing: a person accepted it by name, or a session saw it standing before it began. What
+is left is said once, or taken back, as `reconcile` in glasses.toml says. To take it back is a
+session of its own: it takes the door as any other, and lets go where somebody's session is alive.
+
+Rows that disagree are put right: a door or a lease without a live session, a live session without
+its door, or one that nobody would look at again.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final, TypeVar
+
+from chalicelib import messages
+from chalicelib.machine import Event
+from chalicelib.ports import (
+    Assignments,
+    Books,
+    Chat,
+    Clock,
+    DoorTaken,
+    Journal,
+    Mail,
+    People,
+    Post,
+    Refused,
+    Stale,
+    Trouble,
+    Unreadable,
+    WakeUps,
+)
+from chalicelib.session import FOUND, Access, Glass, Noted, PermissionSet, Person, Session, iso
+
+SIDE: Final = "reconcile"
+TAKE_BACK_WITHIN: Final = timedelta(minutes=5)  # or let go, and try again in an hour
+LOOK_AGAIN: Final = timedelta(seconds=5)  # a session may have begun or ended between two reads
+FORGOTTEN: Final = timedelta(minutes=10)  # so long overdue, a session is looked at by nobody
+
+
+T = TypeVar("T")
+
+
+class Verdict(StrEnum):
+    """What an assignment is, once everything that is known of it is on the table."""
+
+    LIVE = "a session's own"
+    STANDING = "known as standing"
+    STOOD = "a session saw it standing"  # to be remembered, so that nobody searches again
+    SAID = "found, and said"
+    FOUND = "found"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the table says of one assignment that Identity Center shows."""
+
+    live: bool  # a live session holds the door, or is to hold it
+    noted: Noted | None
+    stood_in: str | None  # a session that saw it standing; asked only where nothing is noted
+
+
+def judge(facts: Facts) -> Verdict:
+    """Pure. What stood before a session and went away has no more claim to stand."""
+    noted = facts.noted
+    if facts.live:
+        return Verdict.LIVE
+    if noted is None:
+        return Verdict.STOOD if facts.stood_in else Verdict.FOUND
+    if noted.standing and (noted.accepted_by or noted.gone_at is None):
+        return Verdict.STANDING
+    if noted.standing or noted.gone_at is not None:
+        return Verdict.FOUND  # it came back
+    return Verdict.SAID
+
+
+class Mend(StrEnum):
+    """A disagreement between rows, and what is done about it."""
+
+    DOOR = "a door without a live session was taken away"
+    LEASE = "a lease without a live session was taken away"
+    NO_DOOR = "a live session without a door got it back"
+    OTHERS_DOOR = "a live session's door is another session's; both are looked at"
+    FORGOTTEN = "a live session that nobody would have looked at is looked at"
+
+
+def door_is_wrong(holder: Session | None, access: Access) -> bool:
+    return holder is None or not holder.live or holder.access != access
+
+
+def lease_is_wrong(session: Session | None, leased: bool) -> bool:
+    return leased and (session is None or not session.live)
+
+
+def wrong_with(session: Session, holder_id: str | None, now: datetime) -> tuple[Mend, ...]:
+    """What is wrong with a live session, besides its lease, which is the machine's own business."""
+    wrong: list[Mend] = []
+    if holder_id is None:
+        wrong.append(Mend.NO_DOOR)
+    elif holder_id != session.id:
+        wrong.append(Mend.OTHERS_DOOR)
+    if session.look_at is None or session.look_at < now - FORGOTTEN:
+        wrong.append(Mend.FORGOTTEN)
+    return tuple(wrong)
+
+
+def taking_back(
+    access: Access, glass: Glass, permission_set: PermissionSet, who: Person | None, now: datetime
+) -> Session:
+    """The session that takes back what nobody accounts for, as it stands once its door is ours."""
+    digest = hashlib.sha256(f"{access.key} {iso(now)}".encode()).hexdigest()
+    email = who.email if who else ""
+    return Session(
+        id=f"bg-{digest[:24]}",
+        glass=glass.name,
+        asked_at=now,
+        shape=FOUND,
+        reason="found without a session",
+        person=email or access.principal_id,
+        email=email,
+        name=who.name if who else "",
+        user_name=who.user_name if who else "",
+        principal_id=access.principal_id,
+        account_id=access.account_id,
+        account_name=glass.account_name,
+        permission_set=permission_set.name,
+        permission_set_arn=access.permission_set_arn,
+        duration=TAKE_BACK_WITHIN,
+        tail=permission_set.session_duration,
+        report_to=glass.report_to,
+        channel=glass.channel,
+        allowed_at=now,
+        deadline=now + TAKE_BACK_WITHIN,
+        look_at=now,
+    ).entered(Event.ALLOWED, now, SIDE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciler:
+    """One run: `run()`. Safe to repeat, and to run beside everything else."""
+
+    glasses: Mapping[str, Glass]
+    revokes: bool
+    books: Books
+    assignments: Assignments
+    people: People
+    chat: Chat
+    post: Post
+    clock: Clock
+    journal: Journal
+    wakeups: WakeUps  # others look; this run changes rows only
+
+    def run(self) -> None:
+        """No glass's trouble is another's, and none of them keeps the rows from being mended."""
+        listed = self._noted_by_door()
+        for glass in self.glasses.values():
+            try:
+                self._glass(glass, listed)
+            except Trouble as trouble:
+                self.journal("error", "not reconciled", glass=glass.name, error=str(trouble))
+        try:
+            self._mend()
+        except Trouble as trouble:
+            self.journal("error", "rows not compared", error=str(trouble))
+
+    # ---- assignments
+
+    def _glass(self, glass: Glass, listed: Mapping[tuple[str, str], Sequence[Access]]) -> None:
+        permission_set = self.assignments.permission_set(glass.permission_set)
+        if permission_set is None:
+            self.journal("error", messages.no_permission_set(glass), glass=glass.name)
+            return
+        shown = self._shown(glass, permission_set)
+        place = Place(glass, permission_set)
+        verdicts = {access: self._verdict(access, place) for access in shown}
+        if Verdict.FOUND in verdicts.values():
+            self.clock.sleep(LOOK_AGAIN)  # list and rows are not read at one moment: once more
+            still = self._shown(glass, permission_set)
+            verdicts |= {
+                access: self._verdict(access, place) if access in still else Verdict.LIVE
+                for access, verdict in verdicts.items()
+                if verdict is Verdict.FOUND
+            }
+        unexplained = [
+            access
+            for access, verdict in verdicts.items()
+            if verdict is Verdict.FOUND or (self.revokes and verdict is Verdict.SAID)
+        ]
+        for access in unexplained:
+            if self.revokes:
+                self._take_back(access, place)
+            else:
+                self._note(access, place)
+        here = (glass.account_id, permission_set.arn)
+        for access in set(listed.get(here, ())) - set(shown):
+            self._gone(access)
+        if not self.revokes:
+            self._say(glass, [noted for access in shown if (noted := self._owed(access))])
+        self.journal(
+            "info",
+            "reconciled",
+            metrics={"AssignmentsWithoutSession": _unexplained(verdicts.values())},
+            glass=glass.name,
+            assignments=len(shown),
+        )
+
+    def _shown(self, glass: Glass, permission_set: PermissionSet) -> list[Access]:
+        assignees = self.assignments.assignees(glass.account_id, permission_set.arn)
+        return [Access(glass.account_id, permission_set.arn, each) for each in sorted(assignees)]
+
+    def _verdict(self, access: Access, place: "Place") -> Verdict:
+        live = self._lives(access)
+        noted = self.books.noted(access)
+        search = not live and noted is None
+        facts = Facts(live, noted, self.books.stood(access) if search else None)
+        verdict = judge(facts)
+        if verdict is Verdict.STOOD:
+            seen = self._new_note(access, place)
+            self._remember(seen.with_(standing=True, session_id=facts.stood_in or ""))
+        elif verdict is Verdict.STANDING and noted and noted.gone_at:
+            self._remember(noted.with_(gone_at=None))
+        return verdict
+
+    def _lives(self, access: Access) -> bool:
+        """By the door, and by the index, for a door may have been deleted by hand."""
+        holder_id = self.books.holder(access)
+        for session_id in {*self.books.living(access), *([holder_id] if holder_id else [])}:
+            session, _ = self.books.read(session_id)
+            if session is not None and session.live and session.access == access:
+                return True
+        return False
+
+    def _take_back(self, access: Access, place: "Place") -> None:
+        who = self.people.user(access.principal_id)
+        now = self.clock.now()
+        session = taking_back(access, place.glass, place.permission_set, who, now)
+        known = {"session": session.id, "glass": place.glass.name}
+        try:
+            self.books.take_over(session)
+        except (DoorTaken, Stale) as lost:  # by a press, or accepted by name: let them be
+            self.journal("info", "left to another", why=type(lost).__name__, **known)
+            return
+        self.journal("warning", "taking back what was found", **known)
+        self.wakeups.send(session.id, timedelta(0))
+
+    def _note(self, access: Access, place: "Place") -> None:
+        known = self.books.noted(access)
+        owed = ("channel", "mail") if place.glass.channel else ("mail",)
+        version = known.version if known else 0
+        self._remember(self._new_note(access, place).with_(owed=owed, version=version))
+
+    def _new_note(self, access: Access, place: "Place") -> Noted:
+        who = self.people.user(access.principal_id)
+        return Noted(
+            access=access,
+            found_at=self.clock.now(),
+            glass=place.glass.name,
+            email=who.email if who else "",
+            name=who.name if who else "",
+            account_name=place.glass.account_name,
+            permission_set=place.permission_set.name,
+        )
+
+    def _gone(self, access: Access) -> None:
+        noted = self.books.noted(access)
+        if noted is not None and noted.gone_at is None:
+            self._remember(noted.with_(gone_at=self.clock.now(), owed=()))
+
+    def _owed(self, access: Access) -> Noted | None:
+        noted = self.books.noted(access)
+        return noted if noted and noted.owed and not noted.standing else None
+
+    def _say(self, glass: Glass, owed: Sequence[Noted]) -> None:
+        """At least once: what could not be said is said in the next run."""
+        said: list[str] = []
+        for to in ("channel", "mail"):
+            what = [noted for noted in owed if to in noted.owed]
+            try:
+                if what and to == "channel" and glass.channel:
+                    self.chat.post(glass.channel, messages.found(glass, what))
+                elif what and to == "mail":
+                    self.post.send(Mail(glass.report_to, *messages.found_mail(glass, what)))
+                said.append(to)
+            except Trouble as trouble:
+                self.journal("warning", "not said", glass=glass.name, error=str(trouble))
+                if isinstance(trouble, Refused) and trouble.lasting:
+                    said.append(to)  # no later try will help
+        for noted in owed:
+            self._remember(noted.with_(owed=tuple(to for to in noted.owed if to not in said)))
+
+    def _remember(self, noted: Noted) -> None:
+        try:
+            self.books.note(noted)
+        except Stale:
+            self.journal("info", "noted by another meanwhile", access=noted.access.key)
+
+    def _noted_by_door(self) -> dict[tuple[str, str], list[Access]]:
+        listed: dict[tuple[str, str], list[Access]] = {}
+        try:
+            for access in self.books.notes():
+                here = (access.account_id, access.permission_set_arn)
+                listed.setdefault(here, []).append(access)
+        except Trouble as trouble:
+            self.journal("error", "notes not read", error=str(trouble))
+        return listed
+
+    # ---- rows
+
+    def _mend(self) -> None:
+        mended: list[Mended] = []
+        for row_id, access in self.books.doors():
+            if access is None:
+                self.journal("error", "a door whose id says nothing", door=row_id)
+            else:
+                mended += self._carefully(self._mend_door, access)
+        for session_id in self.books.leases():
+            mended += self._carefully(self._mend_lease, session_id)
+        for session_id in self.books.alive():
+            mended += self._carefully(self._mend_live, session_id)
+        for each in mended:
+            self.journal("warning", each.what, metrics={"RowsMended": 1})
+        self._say_mended(mended)
+
+    def _carefully(self, mend: "Callable[[T], Iterable[Mended]]", what: T) -> "list[Mended]":
+        """A row that cannot be read says nothing: what hangs on it is left for a human."""
+        try:
+            return list(mend(what))
+        except Unreadable as unreadable:
+            self.journal("error", str(unreadable))
+            return []
+
+    def _mend_door(self, access: Access) -> "Iterator[Mended]":
+        holder_id = self.books.holder(access)
+        if holder_id is None:
+            return
+        holder, _ = self.books.read(holder_id)
+        # A session lets go of its door and of its life in one write: so the door is read again.
+        if door_is_wrong(holder, access) and self.books.holder(access) == holder_id:
+            self.books.free(access, holder_id)
+            yield Mended(self._channel(access), f"{Mend.DOOR}: {access.key}")
+
+    def _mend_lease(self, session_id: str) -> "Iterator[Mended]":
+        session, leased = self.books.read(session_id)
+        if lease_is_wrong(session, leased):
+            self.books.drop(session_id)
+            yield Mended(session.channel if session else "", f"{Mend.LEASE}: {session_id}")
+
+    def _mend_live(self, session_id: str) -> "Iterator[Mended]":
+        session, _ = self.books.read(session_id)
+        if session is None or not session.live:
+            return  # the index was late
+        holder_id = self.books.holder(session.access)
+        for mend in wrong_with(session, holder_id, self.clock.now()):
+            try:
+                if mend is Mend.NO_DOOR:
+                    self.books.hang(session)
+                else:
+                    self.wakeups.send(session.id, timedelta(0))
+            except Stale:  # it moved on meanwhile; perhaps it was just letting go
+                continue
+            yield Mended(session.channel, f"{mend}: {session_id}")
+
+    def _say_mended(self, mended: "Sequence[Mended]") -> None:
+        for channel in sorted({each.channel for each in mended} - {""}):
+            what = [each.what for each in mended if each.channel == channel]
+            try:
+                self.chat.post(channel, messages.mended(what))
+            except Trouble as trouble:  # the log has it
+                self.journal("warning", "not said", error=str(trouble))
+
+    def _channel(self, access: Access) -> str:
+        """Of the glass that the access may be of: by account, where the set is given by name."""
+        for glass in self.glasses.values():
+            by_name = not glass.permission_set.startswith("arn:")
+            fits = by_name or glass.permission_set == access.permission_set_arn
+            if fits and glass.account_id == access.account_id:
+                return glass.channel
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where assignments are looked for."""
+
+    glass: Glass
+    permission_set: PermissionSet
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What was put right, and the channel that is told."""
+
+    channel: str
+    what: str
+
+
+def _unexplained(verdicts: Iterable[Verdict]) -> int:
+    return sum(verdict in (Verdict.FOUND, Verdict.SAID) for verdict in verdicts)
