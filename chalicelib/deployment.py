@@ -26,7 +26,7 @@ def stream_arn(app: str = "break-glass") -> str:
         return PLACEHOLDER
     import click
 
-    from chalicelib import schema, settings
+    from chalicelib import packaging, schema, settings
     from chalicelib.infrastructure import ensure_logs, ensure_queue
 
     try:
@@ -34,6 +34,7 @@ def stream_arn(app: str = "break-glass") -> str:
     except settings.Wrong as wrong:
         mistakes = "\n".join(f"  - {mistake}" for mistake in wrong.mistakes)
         raise click.ClickException(f"nothing was deployed:\n{mistakes}") from None
+    packaging.install()
     session, stage = _session(context), context.params["stage"]
     ensure_queue(session.client("sqs"), known.queue)
     ensure_logs(session.client("logs"), app, stage)

@@ -1,10 +1,19 @@
-"""Sees to it that the queue of wake-ups is there, which Chalice itself does not create."""
+"""What Chalice itself does not make or cannot say: queues, event sources, limits, logs, alarms.
+
+Every function here is safe to repeat, leaves alone what is as it should be, and raises what boto3
+raises.
+"""
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
+from chalicelib.alarms import FUNCTIONS, alarms, dashboard, function_name
+
+LOG_DAYS: Final = 90
 DAY: Final = 24 * 3600
 QUEUE: Final = {
     "VisibilityTimeout": "360",  # six times what the worker may take, as Lambda asks
@@ -30,6 +39,189 @@ def ensure_queue(sqs: Any, name: str, sleep: Callable[[float], None] = time.slee
     url = _ensured(sqs, name, QUEUE | {"RedrivePolicy": json.dumps(redrive)}, sleep)
     _arn(sqs, url, sleep)
     return url
+
+
+# Event sources ------------------------------------------------------------------------------------
+
+
+def event_sources(dead_letters_arn: str) -> dict[str, dict[str, Any]]:
+    """What chalice cannot say of the functions' event sources, by handler.
+
+    A record that cannot be handled holds up its shard for an hour at the most and is kept as a
+    dead letter; a batch says itself which of its records are to come again.
+    """
+    report = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
+    return {
+        "stream": report
+        | {
+            "BisectBatchOnFunctionError": True,
+            "MaximumRetryAttempts": 5,
+            "MaximumRecordAgeInSeconds": 3600,
+            "DestinationConfig": {"OnFailure": {"Destination": dead_letters_arn}},
+        },
+        "worker": report,
+    }
+
+
+def drift(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What of `wanted` is not so in `found`: each key with what it is instead."""
+    return {key: found.get(key) for key, value in wanted.items() if found.get(key) != value}
+
+
+def tune_event_sources(client: Any, app: str, stage: str, dead_letters_arn: str) -> list[str]:
+    """Has the event sources as they should be; says what it changed. `client` is Lambda's."""
+    changed = []
+    for handler, wanted in event_sources(dead_letters_arn).items():
+        name = function_name(app, stage, handler)
+        for found in client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
+            if drift(found, wanted):
+                ask = {"UUID": found["UUID"], **wanted}
+                _patiently(
+                    partial(_done, client.update_event_source_mapping, ask),
+                    client.exceptions.ResourceInUseException,  # it is still being made
+                    time.sleep,
+                )
+                changed.append(f"event source of {name}")
+    return changed
+
+
+# The route ----------------------------------------------------------------------------------------
+
+ACCESS_LOG: Final = json.dumps(
+    {
+        "time": "$context.requestTime",
+        "request": "$context.requestId",
+        "ip": "$context.identity.sourceIp",
+        "method": "$context.httpMethod",
+        "path": "$context.path",
+        "status": "$context.status",
+        "milliseconds": "$context.responseLatency",
+    }
+)
+# Slack sends a request for each press. The bound keeps the bill small when strangers knock.
+REQUESTS_PER_SECOND, BURST = 50, 100
+PUSH_LOGS: Final = "arn:{}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+LOGS_ROLE: Final = "break-glass-api-gateway-logs"
+TRUST: Final = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "apigateway.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+        }
+    ],
+}
+
+
+def guard_route(session: Any, api: str, api_stage: str, log_group_arn: str) -> list[str]:
+    """Throttling and access logs on the route; says what it changed. `session` is boto3's.
+
+    API Gateway writes logs only where the account names it a role for that, once for all APIs in
+    the region: one that is there is left as it is.
+    """
+    client = session.client("apigateway")
+    stage = client.get_stage(restApiId=api, stageName=api_stage)
+    limits = stage.get("methodSettings", {}).get("*/*", {})
+    want = {
+        "/*/*/throttling/rateLimit": (limits.get("throttlingRateLimit"), REQUESTS_PER_SECOND),
+        "/*/*/throttling/burstLimit": (limits.get("throttlingBurstLimit"), BURST),
+        "/accessLogSettings/destinationArn": (
+            stage.get("accessLogSettings", {}).get("destinationArn"),
+            log_group_arn,
+        ),
+        "/accessLogSettings/format": (
+            stage.get("accessLogSettings", {}).get("format"),
+            ACCESS_LOG,
+        ),
+    }
+    patch = [
+        {"op": "replace", "path": path, "value": str(wanted)}
+        for path, (found, wanted) in want.items()
+        if found != wanted
+    ]
+    if not patch:
+        return []
+    if not client.get_account().get("cloudwatchRoleArn"):
+        _let_api_gateway_log(session, client)
+    client.update_stage(restApiId=api, stageName=api_stage, patchOperations=patch)
+    return ["throttling and access log of the route"]
+
+
+def _let_api_gateway_log(session: Any, client: Any) -> None:
+    iam = session.client("iam")
+    try:
+        role = iam.create_role(RoleName=LOGS_ROLE, AssumeRolePolicyDocument=json.dumps(TRUST))
+    except iam.exceptions.EntityAlreadyExistsException:
+        role = iam.get_role(RoleName=LOGS_ROLE)
+    arn = role["Role"]["Arn"]
+    iam.attach_role_policy(RoleName=LOGS_ROLE, PolicyArn=PUSH_LOGS.format(arn.split(":")[1]))
+    operations = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}]
+    _patiently(
+        partial(_done, client.update_account, {"patchOperations": operations}),
+        client.exceptions.BadRequestException,  # a new role is not known everywhere at once
+        time.sleep,
+        30,
+    )
+
+
+# Logs ---------------------------------------------------------------------------------------------
+
+
+def log_groups(app: str, stage: str) -> list[str]:
+    """Of the functions, and of the route. Made before they write, so they need not make them."""
+    functions = [f"/aws/lambda/{function_name(app, stage, each)}" for each in FUNCTIONS]
+    return [*functions, access_log_group(app, stage)]
+
+
+def access_log_group(app: str, stage: str) -> str:
+    return f"/aws/apigateway/{app}-{stage}"
+
+
+def ensure_logs(client: Any, app: str, stage: str) -> None:
+    """Has all log groups there, and what is in them go after LOG_DAYS. `client` is that of logs."""
+    for name in log_groups(app, stage):
+        with suppress(client.exceptions.ResourceAlreadyExistsException):
+            client.create_log_group(logGroupName=name)
+        client.put_retention_policy(logGroupName=name, retentionInDays=LOG_DAYS)
+
+
+# Alarms -------------------------------------------------------------------------------------------
+
+
+def ensure_alarms(session: Any, app: str, stage: str, queue: str, alarm_to: str) -> list[str]:
+    """Makes alarms and dashboard; says what they are. `alarm_to`: a topic's ARN, an e-mail or "".
+
+    An e-mail gets a topic of its own, and has to be confirmed from the mail that AWS sends.
+    """
+    client = session.client("cloudwatch")
+    targets = (_topic(session, app, stage, alarm_to),) if alarm_to else ()
+    made = alarms(app, stage, queue, targets)
+    for alarm in made:
+        client.put_metric_alarm(**alarm)
+    body = dashboard(app, stage, queue, client.meta.region_name)
+    client.put_dashboard(DashboardName=f"{app}-{stage}", DashboardBody=body)
+    return [f"{len(made)} alarms", f"dashboard {app}-{stage}"]
+
+
+def _topic(session: Any, app: str, stage: str, alarm_to: str) -> str:
+    if alarm_to.startswith("arn:"):
+        return alarm_to
+    client = session.client("sns")
+    arn = str(client.create_topic(Name=f"{app}-{stage}-alarms")["TopicArn"])
+    pages = client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn)
+    known = {each["Endpoint"] for page in pages for each in page["Subscriptions"]}
+    if alarm_to not in known:
+        client.subscribe(TopicArn=arn, Protocol="email", Endpoint=alarm_to)
+    return arn
+
+
+# Below --------------------------------------------------------------------------------------------
+
+
+def _done(call: Callable[..., Any], ask: Mapping[str, Any]) -> str:
+    call(**ask)
+    return ""
 
 
 def _ensured(
@@ -58,9 +250,12 @@ def _arn(sqs: Any, url: str, sleep: Callable[[float], None]) -> str:
 
 
 def _patiently(
-    act: Callable[[], str], passing: type[Exception], sleep: Callable[[float], None]
+    act: Callable[[], str],
+    passing: type[Exception],
+    sleep: Callable[[float], None],
+    patience: int = PATIENCE,
 ) -> str:
-    for _ in range(PATIENCE):
+    for _ in range(patience):
         try:
             return act()
         except passing:

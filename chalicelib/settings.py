@@ -37,6 +37,8 @@ class Settings:
     instance_arn: str = ""  # empty: discover
     identity_store_id: str = ""  # empty: discover
     reconcile: str = "report"
+    alarm_to: str = ""  # empty: alarms are seen in CloudWatch alone
+    keep_days: int = 0  # 0: for ever
     table: str = "break-glass"
     queue: str = "break-glass"
     secrets: str = "/break-glass"
@@ -87,6 +89,8 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
         instance_arn=top["identity_center_instance"],
         identity_store_id=top["identity_store"],
         reconcile=top["reconcile"],
+        alarm_to=top["alarm_to"],
+        keep_days=top["keep_days"],
         table=technical["BREAK_GLASS_TABLE"],
         queue=technical["BREAK_GLASS_QUEUE"],
         secrets=technical["BREAK_GLASS_SECRETS"],
@@ -227,6 +231,21 @@ def _reconcile(value: object) -> str:
     return _string(value, "way to reconcile", "report|revoke", 'write "report" or "revoke"')
 
 
+def _alarm_to(value: object) -> str:
+    if isinstance(value, str) and value.startswith("arn:"):
+        arn = r"arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w-]{1,256}"
+        hint = "it reads “arn:aws:sns:eu-west-1:111122223333:name”; FIFO topics take no alarms"
+        return _string(value, "topic's ARN", arn, hint)
+    return _address(value)
+
+
+def _days(value: object) -> int:
+    """TTL may come at any time from then on: a day is the least that makes sense."""
+    if type(value) is int and 1 <= value <= 36_500:
+        return value
+    raise ValueError(f"{_shown(value)} is no number of days; write 1 to 36500, without quotes")
+
+
 def _dynamodb_table(value: object) -> str:
     return _string(value, "table's name", r"[\w.-]{3,255}", "letters, digits, _ . -, 3 to 255")
 
@@ -279,6 +298,10 @@ TOP: Final = (
     Key("identity_store", _identity_store, "the instance's identity store", "", "found out"),
     Key("reconcile", _reconcile, "what to do about an assignment that no session accounts for: "
         "`report` or `revoke`", "report"),
+    Key("alarm_to", _alarm_to, "who is told of alarms: the ARN of an SNS topic, or an e-mail",
+        "", "nobody; CloudWatch shows them"),
+    Key("keep_days", _days, "after how many days closed and denied sessions leave the log",
+        0, "kept for ever"),
 )  # fmt: skip
 
 GLASS: Final = (

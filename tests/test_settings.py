@@ -318,3 +318,26 @@ _plain = st.recursive(
 def test_no_value_of_any_setting_is_a_crash(key, value):
     with suppress(ValueError):  # whatever else it raised would be a bare traceback at deploy time
         key.read(value)
+
+
+@pytest.mark.parametrize("target", ["arn:aws:sns:eu-west-1:111122223333:oncall", "ops@example.com"])
+def test_alarms_go_to_a_topic_or_an_address(target):
+    assert load({}, f'alarm_to = "{target}"' + GOOD).alarm_to == target
+    assert load({}, GOOD).alarm_to == ""
+
+
+@pytest.mark.parametrize("target", ["oncall", "arn:aws:sns:eu-west-1:111122223333:oncall.fifo"])
+def test_alarms_go_nowhere_else(target):
+    (mistake,) = mistakes(f'alarm_to = "{target}"' + GOOD)
+    assert mistake.startswith("alarm_to: ")
+
+
+def test_the_log_is_kept_for_ever_unless_days_are_named():
+    assert load({}, GOOD).keep_days == 0
+    assert load({}, "keep_days = 730" + GOOD).keep_days == 730
+
+
+@pytest.mark.parametrize("days", ["0", "-1", '"30"', "true", "1.5", "40000"])
+def test_days_are_a_whole_number_of_them(days):
+    (mistake,) = mistakes(f"keep_days = {days}" + GOOD)
+    assert mistake.startswith("keep_days: ")
