@@ -1,4 +1,4 @@
-"""Break Glass on AWS Chalice: the Slack route, the stream, the queue's worker and the sweep.
+"""Break Glass on AWS Chalice: the Slack route, stream, queue worker, sweep and reconciliation.
 
 Handlers only: parse, call, answer. What they call is in chalicelib.
 """
@@ -49,6 +49,11 @@ def sweep(event: CloudWatchEvent) -> None:
     from chalicelib.looks import sweep_once
 
     sweep_once(_remaining(event), SWEEP_LEAVES, SWEEP_AT_MOST)
+
+
+@app.schedule("rate(1 hour)")
+def reconcile(event: CloudWatchEvent) -> None:
+    wiring.reconciler().run()
 
 
 def _remaining(event: Any) -> Any:

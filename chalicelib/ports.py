@@ -117,10 +117,10 @@ class Store(Protocol):
 class Books(Store, Protocol):
     """What reconciliation needs of the table besides. Lists are from indexes, so perhaps late."""
 
-    def doors(self) -> Sequence[tuple[str, Access | None]]:
+    def all_doors(self) -> Sequence[tuple[str, Access | None]]:
         """Each door's row id and what it is the door of; None where the id says nothing."""
 
-    def leases(self) -> Sequence[str]:
+    def all_leases(self) -> Sequence[str]:
         """The session's id of each lease."""
 
     def alive(self) -> Sequence[str]:

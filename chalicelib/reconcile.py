@@ -312,12 +312,12 @@ class Reconciler:
 
     def _mend(self) -> None:
         mended: list[Mended] = []
-        for row_id, access in self.books.doors():
+        for row_id, access in self.books.all_doors():
             if access is None:
                 self.journal("error", "a door whose id says nothing", door=row_id)
             else:
                 mended += self._carefully(self._mend_door, access)
-        for session_id in self.books.leases():
+        for session_id in self.books.all_leases():
             mended += self._carefully(self._mend_lease, session_id)
         for session_id in self.books.alive():
             mended += self._carefully(self._mend_live, session_id)

@@ -20,9 +20,13 @@ if TYPE_CHECKING:
 
     from chalicelib.adapters.aws_json import AwsJson
     from chalicelib.adapters.dynamodb import Table
+    from chalicelib.adapters.identity_center import Directory, IdentityCenter
+    from chalicelib.adapters.mail import Ses
     from chalicelib.adapters.presses import Presses
     from chalicelib.adapters.secrets import Secrets
+    from chalicelib.adapters.slack import Slack
     from chalicelib.adapters.sqs import Queue
+    from chalicelib.reconcile import Reconciler
     from chalicelib.runner import Runner
 
 
@@ -105,32 +109,18 @@ def runner() -> "Runner":
     from uuid import uuid4
 
     from chalicelib.adapters.cloudtrail import CloudTrail
-    from chalicelib.adapters.identity_center import (
-        Directory,
-        IdentityCenter,
-        acting_client,
-        discover,
-        reading_client,
-    )
-    from chalicelib.adapters.mail import Ses
-    from chalicelib.adapters.mail import client_for as mail_client
-    from chalicelib.adapters.response_url import respond
-    from chalicelib.adapters.slack import Slack
     from chalicelib.reports import SessionReports
     from chalicelib.runner import Glasses, Outside, Runner
 
-    known, boto3 = settings(), _boto3()
-    reads = reading_client(boto3)
-    instance_arn, identity_store_id = known.instance_arn, known.identity_store_id
-    if not (instance_arn and identity_store_id):
-        instance_arn, identity_store_id = discover(reads, instance_arn)
+    known = settings()
+    identity_center, directory = _identity()
     outside = Outside(
         store=table(),
-        identity_center=IdentityCenter(acting_client(boto3), reads, instance_arn),
-        directory=Directory(reading_client(boto3, service="identitystore"), identity_store_id),
-        chat=Slack(secrets().bot_token, known.slack_api_url, respond),
-        trail=CloudTrail(boto3.client("logs"), known.cloudtrail_log_group),
-        post=Ses(mail_client(boto3), known.report_from),
+        identity_center=identity_center,
+        directory=directory,
+        chat=_slack(),
+        trail=CloudTrail(_boto3().client("logs"), known.cloudtrail_log_group),
+        post=_ses(),
         wakeups=queue(),
         clock=CLOCK,
         journal=journal,
@@ -138,6 +128,61 @@ def runner() -> "Runner":
         reports=SessionReports(),
     )
     return Runner(outside, Glasses(dict(known.glasses), dict(known.people)))
+
+
+@cache
+def reconciler() -> "Reconciler":
+    from chalicelib.reconcile import Reconciler
+
+    known = settings()
+    identity_center, directory = _identity()
+    return Reconciler(
+        glasses=known.glasses,
+        revokes=known.reconcile == "revoke",
+        books=table(),
+        assignments=identity_center,
+        people=directory,
+        chat=_slack(),
+        post=_ses(),
+        clock=CLOCK,
+        journal=journal,
+        wakeups=queue(),
+    )
+
+
+@cache
+def _identity() -> "tuple[IdentityCenter, Directory]":
+    from chalicelib.adapters.identity_center import (
+        Directory,
+        IdentityCenter,
+        acting_client,
+        discover,
+        reading_client,
+    )
+
+    known, boto3 = settings(), _boto3()
+    reads = reading_client(boto3)
+    instance_arn, identity_store_id = known.instance_arn, known.identity_store_id
+    if not (instance_arn and identity_store_id):
+        instance_arn, identity_store_id = discover(reads, instance_arn)
+    people = reading_client(boto3, service="identitystore")
+    identity_center = IdentityCenter(acting_client(boto3), reads, instance_arn)
+    return identity_center, Directory(people, identity_store_id)
+
+
+@cache
+def _slack() -> "Slack":
+    from chalicelib.adapters.response_url import respond
+    from chalicelib.adapters.slack import Slack
+
+    return Slack(secrets().bot_token, settings().slack_api_url, respond)
+
+
+@cache
+def _ses() -> "Ses":
+    from chalicelib.adapters.mail import Ses, client_for
+
+    return Ses(client_for(_boto3()), settings().report_from)
 
 
 def slack_api_url() -> str:

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.infrastructure import ensure_queue
 
 POLICIES = Path(__file__).parents[1] / ".chalice"
-FUNCTIONS = ("slack", "stream", "worker", "sweep")
+FUNCTIONS = ("slack", "stream", "worker", "sweep", "reconcile")
 
 
 class Sqs:

@@ -23,6 +23,7 @@ from pynamodb.exceptions import (
     TableDoesNotExist,
     TransactWriteError,
 )
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjection
 from pynamodb.models import Model
@@ -31,7 +32,7 @@ from pynamodb.transactions import TransactGet, TransactWrite
 from chalicelib import rows
 from chalicelib.machine import State
 from chalicelib.ports import DoorTaken, Stale, Unavailable, Unreadable
-from chalicelib.session import Access, Session, from_iso, iso
+from chalicelib.session import Access, Noted, Session, from_iso, iso
 
 CONNECT_TIMEOUT, READ_TIMEOUT, RETRIES = 0.5, 1.0, 1  # seconds; the route has three in all
 LOST_RACES = {"ConditionalCheckFailedException", "TransactionConflictException"}
@@ -105,7 +106,10 @@ class AccessIndex(GlobalSecondaryIndex["Row"]):
 
 
 class Row(Model):
-    """A session, a door or a lease, as `kind` says; the id of the last two begins with the kind."""
+    """A session, a door, a lease or a noted assignment, as `kind` says.
+
+    The ids of all but sessions begin with what they are: door/…, lease/…, assignment/….
+    """
 
     class Meta:
         table_name = os.environ.get("BREAK_GLASS_TABLE", "break-glass")
@@ -125,13 +129,17 @@ class Row(Model):
     kind = UnicodeAttribute(null=True)
     version = NumberAttribute(null=True)
 
-    # doors and leases
+    # doors, leases and noted assignments; `open` is their kind, so that the index lists them too
     session_id = UnicodeAttribute(null=True)
     ttl = TTLAttribute(null=True)  # never on a session that is open
 
     # sessions: the indexes' own
     open = UnicodeAttribute(null=True)
     live_access = UnicodeAttribute(null=True)
+
+    # noted assignments (kind “standing” or “found”): session.Noted says what each is
+    found_at = TimeAttribute(null=True)
+    accepted_by = UnicodeAttribute(null=True)
 
     # sessions: session.Session says what each is
     state = UnicodeAttribute(null=True)
@@ -246,14 +254,21 @@ class Table:
             Row(session_id).update(actions=actions, condition=Row.busy_token == token)
 
     def allow(self, session: Session) -> None:
-        door = Row(door_id(session.access), kind="door", session_id=session.id)
+        self._take_door(session, Row.version == session.version)
+
+    def _take_door(
+        self, session: Session, expected: Condition, unless: tuple[Row, Condition] | None = None
+    ) -> None:
         try:
             with translated(), TransactWrite(connection=self._connection) as transaction:
-                transaction.save(_row(session), condition=Row.version == session.version)
-                transaction.save(door, condition=Row.id.does_not_exist())
+                transaction.save(_row(session), condition=expected)
+                transaction.save(_door(session), condition=Row.id.does_not_exist())
                 transaction.save(_lease(session))
+                if unless is not None:
+                    row, condition = unless
+                    transaction.condition_check(Row, row.id, condition=condition)
         except Stale as stale:
-            if _lost(stale) == [False, True, False]:
+            if _lost(stale)[:3] == [False, True, False]:
                 raise DoorTaken(session.access.key) from stale
             raise
 
@@ -307,9 +322,84 @@ class Table:
             )
             return [row.id for row in found]
 
+    # ---- ports.Books
+
+    def all_doors(self) -> Sequence[tuple[str, Access | None]]:
+        return [(row_id, _access("door", row_id)) for row_id in self._listed("door")]
+
+    def all_leases(self) -> Sequence[str]:
+        return [row_id.removeprefix("lease/") for row_id in self._listed("lease")]
+
+    def notes(self) -> Sequence[Access]:
+        found = (_access("assignment", row_id) for row_id in self._listed("assignment"))
+        return [access for access in found if access is not None]
+
+    def _listed(self, kind: str) -> Sequence[str]:
+        with translated():
+            return [row.id for row in Row.due.query(kind)]
+
+    def alive(self) -> Sequence[str]:
+        """The whole index, which holds live sessions alone, however long the log is."""
+        with translated():
+            return [row.id for row in Row.by_access.scan()]
+
+    def hang(self, session: Session) -> None:
+        with translated(), TransactWrite(connection=self._connection) as transaction:
+            transaction.condition_check(Row, session.id, condition=Row.version == session.version)
+            transaction.save(_door(session), condition=Row.id.does_not_exist())
+
+    def drop(self, session_id: str) -> None:
+        with translated():
+            Row(lease_id(session_id)).delete()
+
+    def noted(self, access: Access) -> Noted | None:
+        with translated():
+            try:
+                row = Row.get(assignment_id(access), consistent_read=True)
+            except DoesNotExist:
+                return None
+        return _noted(row, access)
+
+    def note(self, noted: Noted) -> None:
+        new = noted.version == 0
+        expected = Row.id.does_not_exist() if new else Row.version == noted.version
+        with translated():
+            _note(noted).save(condition=expected)
+
+    def stood(self, access: Access) -> str | None:
+        saw_it = (
+            (Row.standing == "yes")
+            & (Row.principal_id == access.principal_id)
+            & (Row.permission_set_arn == access.permission_set_arn)
+        )
+        with translated():
+            newest_first = Row.by_account.query(
+                access.account_id, filter_condition=saw_it, scan_index_forward=False
+            )
+            return next((str(row.id) for row in newest_first), None)
+
+    def take_over(self, session: Session) -> None:
+        noted = Row(assignment_id(session.access))
+        not_standing = Row.kind.does_not_exist() | (Row.kind != "standing")
+        self._take_door(session, Row.id.does_not_exist(), unless=(noted, not_standing))
+
 
 def door_id(access: Access) -> str:
     return f"door/{access.key}"
+
+
+def assignment_id(access: Access) -> str:
+    return f"assignment/{access.key}"
+
+
+def _access(kind: str, row_id: str) -> Access | None:
+    """What a door or a noted assignment is about, as its row's id says; None where it does not."""
+    prefix, _, key = row_id.partition("/")
+    account_id, _, rest = key.partition("/")
+    permission_set_arn, _, principal_id = rest.rpartition("/")
+    if prefix != kind or not (account_id and permission_set_arn and principal_id):
+        return None
+    return Access(account_id, permission_set_arn, principal_id)
 
 
 def lease_id(session_id: str) -> str:
@@ -329,7 +419,59 @@ def _lease(session: Session) -> Row:
         lease_id(session.id),
         kind="lease",
         session_id=session.id,
+        open="lease",
+        look_at=session.deadline,
         ttl=datetime.fromtimestamp(ceil(session.deadline.timestamp()), UTC),
+    )
+
+
+def _door(session: Session) -> Row:
+    return Row(
+        door_id(session.access),
+        kind="door",
+        session_id=session.id,
+        open="door",
+        look_at=session.deadline,
+    )
+
+
+def _note(noted: Noted) -> Row:
+    """Listed while the assignment is there: what is gone waits unlisted for its return."""
+    access = noted.access
+    kept: dict[str, Any] = {
+        field.name: getattr(noted, field.name) or None
+        for field in fields(noted)
+        if field.name not in ("access", "standing", "owed", "version")
+    }
+    return Row(
+        assignment_id(access),
+        **kept,
+        kind="standing" if noted.standing else "found",
+        version=noted.version + 1,
+        account_id=access.account_id,
+        permission_set_arn=access.permission_set_arn,
+        principal_id=access.principal_id,
+        owed=list(noted.owed) or None,
+        open=None if noted.gone_at else "assignment",
+        look_at=None if noted.gone_at else noted.found_at,
+    )
+
+
+def _noted(row: Row, access: Access) -> Noted:
+    return Noted(
+        access=access,
+        found_at=row.found_at,
+        glass=row.glass or "",
+        email=row.email or "",
+        name=row.name or "",
+        account_name=row.account_name or "",
+        permission_set=row.permission_set or "",
+        standing=row.kind == "standing",
+        accepted_by=row.accepted_by or "",
+        session_id=row.session_id or "",
+        gone_at=row.gone_at,
+        owed=tuple(str(each) for each in row.owed or ()),
+        version=int(row.version or 0),
     )
 
 
