@@ -338,6 +338,7 @@ def test_who_is_accepted_or_presses_at_the_last_moment_wins(office: Office) -> N
     assert office.books.sessions == {}
 
     session = taking_back(STEVE, glass(), ADMIN, None, NOON)
+    office.books.doors[STEVE.key] = "bg-1"
     with pytest.raises(DoorTaken):
         office.books.take_over(session)
     office.books.doors.clear()
