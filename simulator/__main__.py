@@ -24,8 +24,9 @@ def main() -> int:
     began = time.monotonic()
     print("Building a world and deploying the app into it ...", flush=True)
     try:
-        with World.start(options.world_file, auth=options.auth) as world:
-            print(f"Up after {time.monotonic() - began:.0f} s.\n")
+        with World.start(options.world_file, auth=options.auth, page=True) as world:
+            print(f"Up after {time.monotonic() - began:.0f} s. Open this in a browser:\n")
+            print(f"  {world.facts['page']}\n\nAnd for scripts:\n")
             for name in ("endpoint", "slack_url", "slack_api", "mailbox", "control"):
                 print(f"  {name:10} {world.facts[name]}")
             print(f"\nAll of it: {options.world_file}. Ctrl-C ends the world.", flush=True)

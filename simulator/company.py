@@ -17,6 +17,7 @@ PRODUCTION, STAGING = "111122223333", "444455556666"
 ACCOUNTS = {PRODUCTION: "Production", STAGING: "Staging"}
 CHANNELS = {"C0INCIDENT": "incidents", "C0DEPLOY": "deployments"}
 TEAM = "T0EXAMPLE"
+REPORT_AFTER = 4  # seconds from the end of access to the report; in life about 15 minutes
 
 
 def _permission_set(number: int, name: str) -> PermissionSet:
@@ -117,7 +118,7 @@ def glasses_toml() -> str:
 cloudtrail_log_group = "{TRAIL}"
 
 [defaults]
-report_after = "4s"
+report_after = "{REPORT_AFTER}s"
 report_to = ["security@example.com"]
 channel = "C0INCIDENT"
 '''

@@ -15,6 +15,7 @@
     GET  /open              the assignments that stand now
     GET  /mailbox           mails sent through SES
     GET  /messages          what the app said in Slack
+                            (these three take ?since=N: without the first N)
 
 A body that is not a JSON object, or names an unknown setting, answers 400 and changes nothing.
 """
@@ -25,6 +26,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qsl
 
 from simulator.faults import Faults, UnknownSetting
 from simulator.identity_center import Access, IdentityCenter
@@ -63,7 +65,7 @@ class Control:
         name = request.path.strip("/")
         if request.method == "GET":
             look = self._looks().get(name)
-            return Answer(look()) if look else _not_found(name)
+            return Answer(_after(look(), request.query)) if look else _not_found(name)
         try:
             ask = json.loads(request.body or b"{}")
             if not isinstance(ask, dict):
@@ -104,6 +106,11 @@ class Control:
         return [
             {**access._asdict(), "since": since} for access, since in self.center.open_now().items()
         ]
+
+
+def _after(found: Any, query: str) -> Any:
+    since = dict(parse_qsl(query)).get("since", "0")
+    return found[int(since) :] if isinstance(found, list) and since.isdecimal() else found
 
 
 def _access(ask: dict[str, Any]) -> Access:

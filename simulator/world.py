@@ -32,6 +32,7 @@ from botocore.config import Config
 
 from simulator import company, packages
 from simulator.outside import BOT_TOKEN, SIGNING_SECRET
+from simulator.page import Page
 from simulator.press import press
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,12 +81,14 @@ class World:
         project: Path = ROOT,
         cache: Path = LOCAL / "cache",
         deploy: bool = True,
+        page: bool = False,
     ) -> Iterator[World]:
         """Boot, deploy, and clean up at the end, whatever the end is.
 
         world_file: where to write world.json while the world is up; None writes none.
         auth: enforce IAM on every function's role.
         deploy: False leaves AWS empty but for the secrets and the trail.
+        page: serve the page that shows it all.
         """
         world = cls(project, auth, cache)
         with _sigterm_as_exit():
@@ -93,6 +96,8 @@ class World:
                 world._boot(world_file)
                 if deploy:
                     world.redeploy()
+                if page:
+                    world.facts["page"] = Page(world).url
                 if world_file:
                     _write_atomically(world_file, world.facts)
                 yield world
@@ -144,14 +149,15 @@ class World:
         data = json.dumps(settings).encode() if change else None
         return _get(f"{self.facts['control']}/{path}", data)
 
-    def history(self) -> list[dict[str, Any]]:
-        return self.control("history")
+    def history(self, since: int = 0) -> list[dict[str, Any]]:
+        """Identity Center's truth, oldest first; without the first `since` entries."""
+        return self.control(f"history?since={since}")
 
-    def messages(self) -> list[dict[str, Any]]:
-        return _get(f"{self.facts['slack_api']}/messages")
+    def messages(self, since: int = 0) -> list[dict[str, Any]]:
+        return self.control(f"messages?since={since}")
 
-    def mailbox(self) -> list[dict[str, Any]]:
-        return _get(self.facts["mailbox"])
+    def mailbox(self, since: int = 0) -> list[dict[str, Any]]:
+        return self.control(f"mailbox?since={since}")
 
     def rows(self, kind: str | None = "session") -> list[dict[str, Any]]:
         """The table's rows as plain values, of one kind or (None) of all."""

@@ -1,0 +1,119 @@
+// The world outside: the doors as Identity Center has them, the mailbox, and what can be broken.
+
+import { byId, clock, h, keep, post } from "./dom.js";
+
+let letter = null; // the chosen letter's number; null follows the newest
+let form = "html";
+
+// The doors ---------------------------------------------------------------------------------------
+
+export function showDoors(state) {
+  const { world, doors } = state;
+  const name = (id) => world.people.find((p) => p.principal_id === id)?.name ?? id;
+  const glass = (e) => world.glasses.find((g) => g.account_id === e.account_id && g.set_arn === e.set_arn);
+  const list = world.glasses.map((g) => ({
+    ...g,
+    inside: doors.inside.filter((e) => glass(e) === g).map((e) => ({ ...e, who: name(e.who) })),
+    under_way: doors.under_way.filter((e) => glass(e) === g).map((e) => ({ ...e, who: name(e.who) })),
+  }));
+  keep(byId("door-list"), list, (door) => door.name, (door) => {
+    const open = door.inside.some((e) => e.by === "Break Glass");
+    const state = open ? "open" : door.inside.length ? "standing" : "closed";
+    return h("li", { class: `door ${state}`, "data-door": door.name },
+      h("span", { class: "leaf", "aria-hidden": "true" }, h("span", {})),
+      h("div", {},
+        h("p", { class: "head" }, h("b", {}, door.name), ` ${door.set} on ${door.account}`),
+        door.inside.map((e) => h("p", {}, h("b", {}, e.who), e.by === "Break Glass"
+          ? ` has been in since ${clock(e.at)}` : " stands here for good; not ours to take")),
+        door.under_way.map((e) => h("p", { class: "hint" },
+          e.kind === "create" ? `opening for ${e.who} …` : `closing behind ${e.who} …`)),
+        !door.inside.length && !door.under_way.length && h("p", { class: "hint" }, "Nobody is in.")),
+      h("span", { class: `pill ${state}` }, state === "standing" ? "standing" : state));
+  });
+  keep(byId("history"), doors.history.map((e, i) => ({ ...e, i })).reverse(), (e) => `${e.at} ${e.i}`, (e) =>
+    h("li", {}, h("time", {}, clock(e.at)), ` ${e.event}: ${name(e.who)}, ${glass(e)?.set ?? e.set_arn} on ${glass(e)?.account ?? e.account_id}`,
+      h("span", { class: "hint" }, ` by ${e.by}`)));
+}
+
+// The mailbox -------------------------------------------------------------------------------------
+
+export function showMail(state) {
+  const letters = state.letters;
+  const current = letters[letter ?? letters.length - 1];
+  byId("mail-count").textContent = letters.length === 1 ? "1 letter" : `${letters.length} letters`;
+  const list = letters.map((l) => ({ ...l, here: l === current })).reverse();
+  keep(byId("letters"), list, (l) => l.number, (l) =>
+    h("li", {}, h("button", { class: "letter", "aria-pressed": String(l.here), onclick: () => { letter = l.number; showMail(state); } },
+      h("span", { class: "hint" }, `${clock(l.at)} · to ${l.to.join(", ")}`), h("b", {}, l.subject))));
+  keep(byId("letter"), [current ? { ...current, form } : { number: -1 }], (l) => l.number, (l) =>
+    l.number < 0 ? h("p", { class: "hint empty" }, "No letter yet. The report comes when access is closed and CloudTrail has caught up.") : open(l, state));
+}
+
+function open(l, state) {
+  const tab = (kind, label) => h("button", { class: "tab", "aria-pressed": String(l.form === kind),
+    onclick: () => { form = kind; showMail(state); } }, label);
+  const address = `mail/${l.number}.${l.form === "html" ? "html" : "txt"}`;
+  return h("article", { "aria-label": l.subject },
+    h("h3", {}, l.subject),
+    h("p", { class: "hint" }, `from ${l.from} to ${l.to.join(", ")}, ${clock(l.at)}`),
+    h("div", { class: "tabs" }, tab("html", "HTML"), tab("text", "Text"),
+      l.attachments.map((a, i) => h("a", { class: "attachment", href: `mail/${l.number}/${i}`, download: a.name },
+        `${a.name.replace(/^bg-\w+-/, "")}, ${Math.ceil(a.size / 1024)} KB`))),
+    l.form === "html"
+      ? h("iframe", { src: address, sandbox: "allow-same-origin", title: `The letter: ${l.subject}`, onload: fit })
+      : text(address));
+}
+
+/** No scripts run in the frame; its origin is ours only so that its height can be read. */
+function fit(event) {
+  const inside = event.target.contentDocument?.documentElement;
+  if (inside) event.target.style.height = `${Math.min(inside.scrollHeight + 4, 2400)}px`;
+}
+
+function text(address) {
+  const box = h("pre", { class: "text", tabindex: "0", "aria-label": "The letter's text" }, "…");
+  fetch(address).then((answer) => answer.text()).then((said) => { box.textContent = said; });
+  return box;
+}
+
+// Break something ---------------------------------------------------------------------------------
+
+export function showSwitches(state) {
+  const on = state.switches;
+  const list = state.world.switches.map((s) => ({ ...s, on: on[s.name] }));
+  keep(byId("switches"), list, (s) => s.name, () => h("li"));
+  for (const [i, s] of list.entries()) { // a switch keeps its element, and so the keyboard
+    const row = byId("switches").children[i];
+    if (!row.firstChild) {
+      row.append(h("label", { class: "switch" },
+        h("input", { type: "checkbox", role: "switch", "data-switch": s.name, "aria-describedby": `says-${s.name}`, onchange: turn }),
+        h("span", { class: "knob", "aria-hidden": "true" }),
+        h("span", {}, h("b", {}, s.title), h("span", { class: "hint", id: `says-${s.name}` }, s.says))));
+    }
+    row.querySelector("input").checked = s.on;
+  }
+  const broken = list.filter((s) => s.on).length;
+  const blind = on.queue && on.sweep && on.stream;
+  byId("heal").disabled = broken === 0;
+  const said = blind
+    ? "All three sides from which sessions are looked at are off, so nobody looks. Turn any one on again: access ends at its first look."
+    : "";
+  const box = byId("blind");
+  if (box.textContent !== said) box.textContent = said;
+  box.hidden = !said;
+}
+
+async function turn(event) {
+  const input = event.target;
+  await post("switch", { name: input.dataset.switch, broken: input.checked }).catch(told);
+}
+
+const told = (error) => { byId("killed").textContent = `That did not work: ${error.message}`; };
+
+byId("heal").addEventListener("click", () => post("heal").catch(told));
+byId("kill").addEventListener("click", async () => {
+  try {
+    const { killed } = await post("kill");
+    byId("killed").textContent = killed === 0 ? "no worker was running" : `killed at ${clock(Date.now() / 1000)}; the next look goes on`;
+  } catch (error) { told(error); }
+});
