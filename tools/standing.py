@@ -2,7 +2,7 @@
 
     python -m tools standing                         who has which, and whether that is accepted
     python -m tools standing accept prod ann@x.org   this one is meant to stay: no session ends it
-    python -m tools standing forget prod ann@x.org   not any more: reconciliation says it, or ends it
+    python -m tools standing forget prod ann@x.org   not any more: reconciliation says or ends it
 
 PERSON is an e-mail, a user name or a user id of IAM Identity Center. What is accepted is kept in
 the table, by account, permission set and user; a session of that person finds it standing and
