@@ -5,7 +5,9 @@ bytecode every cold start compiles all that it imports. And nine tenths of the p
 services that are never called.
 """
 
+import gzip
 import importlib.util
+import json
 import marshal
 import os
 import sys
@@ -20,6 +22,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 SERVICES: Final = frozenset(
     {"dynamodb", "identitystore", "logs", "sesv2", "sqs", "sso-admin"}
 )  # of which boto3 or PynamoDB makes clients
+ENDPOINTS: Final = SERVICES | {"email", "sso", "sts"}  # as botocore's endpoints.json calls them
 DATA: Final = "botocore/data/"
 UNUSED: Final = ("boto3/data/", "boto3/examples/")  # of boto3's resources; we use clients alone
 RUNTIME: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -58,7 +61,7 @@ def lean(package: Path, runtime: str = RUNTIME) -> None:
         compiled = {_place(name): name for name in sources} if runtime == RUNTIME else {}
         for name, entry in entries.items():
             if not name.endswith(".pyc"):
-                new.writestr(copy(entry), old.read(name), ZIP_DEFLATED)
+                new.writestr(copy(entry), shortened(name, old.read(name)), ZIP_DEFLATED)
         for place, name in compiled.items():
             source = old.read(name)
             ready = old.read(place) if place in entries else b""
@@ -78,6 +81,33 @@ def needed(name: str) -> bool:
     if not name.startswith(DATA) or not file:  # not botocore's data, or common to all services
         return True
     return service in SERVICES and not Path(file).name.startswith("examples-")
+
+
+def shortened(name: str, content: bytes) -> bytes:
+    """A description without what nothing reads at run time: prose, and others' addresses."""
+    if not name.startswith(DATA):
+        return content
+    if name.endswith("/service-2.json.gz"):
+        told = json.loads(gzip.decompress(content))
+        return gzip.compress(_json(_wordless(told)), mtime=0)
+    if name == f"{DATA}endpoints.json":
+        told = json.loads(content)
+        for partition in told["partitions"]:
+            services = partition["services"]
+            partition["services"] = {key: services[key] for key in services if key in ENDPOINTS}
+        return _json(told)
+    return content
+
+
+def _wordless(value: Any) -> Any:
+    if isinstance(value, dict):
+        prose = "documentation" if isinstance(value.get("documentation"), str) else None
+        return {key: _wordless(each) for key, each in value.items() if key != prose}
+    return [_wordless(each) for each in value] if isinstance(value, list) else value
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def bytecode(source: bytes, name: str) -> bytes:

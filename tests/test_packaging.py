@@ -1,6 +1,8 @@
 """What ships: bytecode that fits its source, and of AWS's descriptions those that are used."""
 
 import ast
+import gzip
+import json
 import os
 import subprocess
 import sys
@@ -14,6 +16,9 @@ from chalicelib import packaging
 
 CHALICELIB = Path(packaging.__file__).parent
 DEPLOYING = ("deployment.py", "infrastructure.py", "packaging.py", "schema.py")  # never in Lambda
+PROSE = {"documentation": "<p>At length.</p>", "shapes": {"documentation": {"type": "string"}}}
+DESCRIBED = gzip.compress(json.dumps(PROSE).encode())
+ADDRESSES = {"partitions": [{"partition": "aws", "services": {"email": {"x": 1}, "ec2": {}}}]}
 
 
 @pytest.fixture
@@ -26,9 +31,9 @@ def package(tmp_path: Path) -> Path:
         made.writestr("chalicelib/glasses.toml", "x = 1\n")
         made.writestr("old/two.py", "print 'for another Python'\n")
         for service in ("sqs", "ec2"):
-            made.writestr(f"botocore/data/{service}/2012-11-05/service-2.json.gz", "{}")
+            made.writestr(f"botocore/data/{service}/2012-11-05/service-2.json.gz", DESCRIBED)
             made.writestr(f"botocore/data/{service}/2012-11-05/examples-1.json", "{}")
-        made.writestr("botocore/data/endpoints.json", "{}")
+        made.writestr("botocore/data/endpoints.json", json.dumps(ADDRESSES))
     return path
 
 
@@ -43,6 +48,15 @@ def test_nothing_that_lambda_needs_is_left_out(package: Path):
     gone = {name for name in before - names(package) if "ec2" not in name}
     assert gone == {"botocore/data/sqs/2012-11-05/examples-1.json"}
     assert not any("ec2" in name for name in names(package))
+
+
+def test_of_a_description_only_the_prose_is_gone(package: Path):
+    packaging.lean(package)
+    with ZipFile(package) as made:
+        told = gzip.decompress(made.read("botocore/data/sqs/2012-11-05/service-2.json.gz"))
+        where = json.loads(made.read("botocore/data/endpoints.json"))
+    assert json.loads(told) == {"shapes": PROSE["shapes"]}
+    assert where == {"partitions": [{"partition": "aws", "services": {"email": {"x": 1}}}]}
 
 
 def test_what_was_packed_runs_from_its_bytecode_where_nothing_can_be_written(
