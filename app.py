@@ -30,18 +30,17 @@ def slack() -> Response:
 
 
 @app.on_dynamodb_record(stream_arn=STREAM_ARN)
-def stream(event: DynamoDBEvent) -> None:
+def stream(event: DynamoDBEvent) -> Any:
     from chalicelib.looks import follow
 
-    follow(event.to_dict()["Records"], _remaining(event), SEES_THROUGH)
+    return follow(event.to_dict()["Records"], _remaining(event), SEES_THROUGH)
 
 
 @app.on_sqs_message(queue=QUEUE, batch_size=1, maximum_concurrency=10)
-def worker(event: SQSEvent) -> None:
-    from chalicelib.looks import work
+def worker(event: SQSEvent) -> Any:
+    from chalicelib.looks import work_through
 
-    for record in event:
-        work(record.body, _remaining(event))
+    return work_through(event.to_dict()["Records"], _remaining(event))
 
 
 @app.schedule("rate(1 minute)")

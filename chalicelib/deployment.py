@@ -21,12 +21,16 @@ PLACEHOLDER: Final = "arn:aws:dynamodb:us-east-1:000000000000:table/break-glass/
 
 def stream_arn(app: str = "break-glass") -> str:
     """The stream of the table, which exists afterwards where this is a deployment."""
-    context = deploying()
-    if context is None:
+    context = _command()
+    if context is not None and context.info_name in ("deploy", "package"):
+        from chalicelib import packaging
+
+        packaging.install()
+    if context is None or context.info_name != "deploy":
         return PLACEHOLDER
     import click
 
-    from chalicelib import packaging, schema, settings
+    from chalicelib import schema, settings
     from chalicelib.infrastructure import ensure_logs, ensure_queue
 
     try:
@@ -34,7 +38,6 @@ def stream_arn(app: str = "break-glass") -> str:
     except settings.Wrong as wrong:
         mistakes = "\n".join(f"  - {mistake}" for mistake in wrong.mistakes)
         raise click.ClickException(f"nothing was deployed:\n{mistakes}") from None
-    packaging.install()
     session, stage = _session(context), context.params["stage"]
     ensure_queue(session.client("sqs"), known.queue)
     ensure_logs(session.client("logs"), app, stage)
@@ -49,16 +52,6 @@ def stream_arn(app: str = "break-glass") -> str:
 
     context.call_on_close(finish_if_deployed)
     return arn
-
-
-def deploying() -> "click.Context | None":
-    """The command's context, where this is an import by `chalice deploy`."""
-    if os.environ.get("AWS_CHALICE_CLI_MODE") != "true":
-        return None
-    import click
-
-    context = click.get_current_context(silent=True)
-    return context if context is not None and context.info_name == "deploy" else None
 
 
 def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any) -> None:
@@ -95,6 +88,15 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
         ) from error
     click.echo("Put right: " + ", ".join(done))
     click.echo("Next: python -m tools slack-manifest, or python -m tools doctor")
+
+
+def _command() -> "click.Context | None":
+    """The context of chalice's command, where this is an import by one."""
+    if os.environ.get("AWS_CHALICE_CLI_MODE") != "true":
+        return None
+    import click
+
+    return click.get_current_context(silent=True)
 
 
 def _session(context: "click.Context") -> Any:

@@ -1,11 +1,12 @@
 """The three sides from which sessions are looked at: the queue, the stream, the sweep."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from chalicelib import wiring
+from chalicelib import figures, wiring
 from chalicelib.journal import journal
 from chalicelib.ports import Trouble, Unreadable
 from chalicelib.records import Wake, wake
@@ -13,10 +14,23 @@ from chalicelib.runner import Look
 
 Remaining = Callable[[], timedelta]
 NOW = timedelta(0)
+FAILED = {"FailedLooks": 1}  # a figure with an alarm on it
+Failures = dict[str, list[dict[str, str]]]  # what is to come again, as Lambda wants it said
+
+
+def work_through(messages: Iterable[Mapping[str, Any]], remaining: Remaining) -> Failures:
+    """The queue's side. SQS brings again those messages only whose looks have failed."""
+    failed = []
+    for message in messages:
+        try:
+            work(message["body"], remaining)
+        except Exception:  # work() has said what
+            failed.append(message["messageId"])
+    return _again(failed)
 
 
 def work(body: str, remaining: Remaining) -> None:
-    """The queue's side: one message, one session.
+    """One message, one session.
 
     What can never be read goes to the dead-letter queue at once; anything else that fails is
     raised, so that SQS brings the message again.
@@ -35,67 +49,110 @@ def work(body: str, remaining: Remaining) -> None:
         journal("error", "a row that cannot be read", session=session_id, error=str(unreadable))
         wiring.queue().bury(body)
     except Exception as error:
-        journal("error", "a look failed", session=session_id, error=type(error).__name__)
+        _failed(session_id, error)
         raise
 
 
-def follow(records: Iterable[Mapping[str, Any]], remaining: Remaining, patience: timedelta) -> None:
-    """The stream's side. Never raises: one bad record would hold up its whole shard for a day.
+def follow(
+    records: Sequence[Mapping[str, Any]], remaining: Remaining, patience: timedelta
+) -> Failures:
+    """The stream's side. Never raises: one bad record would hold up its whole shard.
+
+    What can be neither handled nor kept for an operator is to come again, a few times.
 
     A new session is forwarded to the queue, so that many presses are handled side by side. Where a
     lease is gone we look here: that record may be all that is left to end somebody's access.
     """
-    lone: list[Wake] = []
+    lone: list[tuple[Wake, Mapping[str, Any]]] = []
+    failed: list[str] = []
     for record in records:
         try:
             found = wake(record)
             if found is None:
                 continue
             if found.alone:
-                lone.append(found)
-            else:
-                _forward(found, remaining)
+                lone.append((found, record))
+            elif not _forward(found, remaining):
+                failed.append(_number(record))
         except Exception as error:
             journal("error", "a stream record that cannot be handled", error=type(error).__name__)
-            _bury(record)
-    for found in lone:
-        _look(found, remaining, patience)
+            if not _bury(record):
+                failed.append(_number(record))
+    failed += [_number(record) for found, record in lone if not _look(found, remaining, patience)]
+    for record in records:
+        _count(record)
+    return _again(failed)
 
 
 def sweep_once(remaining: Remaining, leaves: timedelta, most: int) -> None:
-    """The sweep's side: looks by itself at whatever is due, the longest due first."""
+    """The sweep's side: looks by itself at whatever is due, the longest due first.
+
+    In the end it says how things stand, which is also the sign that it came to its end.
+    """
     for session_id in wiring.table().due(wiring.CLOCK.now(), most):
         if remaining() < leaves:
             journal("warning", "the sweep leaves some for the next")
-            return
+            break
         try:
             wiring.runner().advance(session_id, Look("sweep", remaining))
         except Exception as error:
-            journal("error", "a look failed", session=session_id, error=type(error).__name__)
+            _failed(session_id, error)
+    unfinished = wiring.table().unfinished(most)
+    journal("info", "swept", metrics=figures.standing(unfinished, wiring.CLOCK.now()))
 
 
-def _forward(found: Wake, remaining: Remaining) -> None:
+def _count(record: Mapping[str, Any]) -> None:
+    """Every step of every session, once in the log, with what it adds to the figures."""
+    with suppress(KeyError, TypeError, ValueError, AttributeError):  # said already, of that record
+        state = figures.entered(record)
+        if state is not None:
+            session_id = record["dynamodb"]["Keys"]["id"]["S"]
+            counts = figures.happened(record)
+            journal("info", state, metrics=counts, session=session_id, glass=figures.glass(record))
+
+
+def _forward(found: Wake, remaining: Remaining) -> bool:
     try:
         wiring.queue().send(found.session_id, NOW)
     except Trouble:
-        _look(found, remaining, NOW)
+        return _look(found, remaining, NOW)
+    return True
 
 
-def _look(found: Wake, remaining: Remaining, patience: timedelta) -> None:
+def _look(found: Wake, remaining: Remaining, patience: timedelta) -> bool:
     try:
         wiring.runner().advance(found.session_id, Look("stream", remaining, patience))
     except Exception as error:
-        journal("error", "a look failed", session=found.session_id, error=type(error).__name__)
-        _bury({"session": found.session_id})
+        _failed(found.session_id, error)
+        return _bury({"session": found.session_id})
+    return True
 
 
-def _bury(record: Mapping[str, Any]) -> None:
+def _failed(session_id: str, error: Exception) -> None:
+    journal(
+        "error", "a look failed", metrics=FAILED, session=session_id, error=type(error).__name__
+    )
+
+
+def _again(failed: Iterable[str]) -> Failures:
+    return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
+
+
+def _number(record: Mapping[str, Any]) -> str:
+    """The record's name in its shard; without one Lambda takes all of the batch for failed."""
+    image = record.get("dynamodb")
+    return str(image.get("SequenceNumber", "")) if isinstance(image, Mapping) else ""
+
+
+def _bury(record: Mapping[str, Any]) -> bool:
     """Keeps what could not be handled where an operator finds it. Only its keys: no contents."""
     kept = {"session": record["session"]} if "session" in record else _keys(record)
     try:
         wiring.queue().bury(json.dumps(kept, default=str))
     except Trouble as trouble:
         journal("error", "not kept for the operator either", error=str(trouble))
+        return False
+    return True
 
 
 def _keys(record: Mapping[str, Any]) -> dict[str, Any]:

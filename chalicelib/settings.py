@@ -45,6 +45,11 @@ class Settings:
     slack_api_url: str = SLACK_API
     region: str = ""
 
+    @property
+    def keep(self) -> timedelta:
+        """How long the log keeps what is over; nothing: for ever."""
+        return timedelta(days=self.keep_days)
+
     def glass(self, name: str) -> Glass | None:
         """The glass of that very name; upper and lower case are not the same."""
         return self.glasses.get(name)

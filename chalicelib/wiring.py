@@ -60,21 +60,21 @@ def secrets() -> "Secrets":
 def presses() -> "Presses":
     from chalicelib.adapters.presses import Presses
 
-    return Presses(_aws_json("dynamodb").call, os.environ.get("BREAK_GLASS_TABLE", "break-glass"))
+    return Presses(_aws_json("dynamodb").call, settings().table, settings().keep)
 
 
 @cache
 def table() -> "Table":
     from chalicelib.adapters.dynamodb import Table
 
-    return Table()
+    return Table(keep=settings().keep)
 
 
 @cache
 def queue() -> "Queue":
     from chalicelib.adapters.sqs import Queue
 
-    return Queue(_boto3(), settings().queue)
+    return Queue(_aws_json("sqs").call, settings().queue)
 
 
 @cache
@@ -198,9 +198,10 @@ def _tls() -> "SSLContext":
 
 
 def _aws_json(service: str) -> "AwsJson":
-    from chalicelib.adapters.aws_json import DYNAMODB, SSM, AwsJson
+    from chalicelib.adapters.aws_json import DYNAMODB, SQS, SSM, AwsJson
 
-    return AwsJson({"dynamodb": DYNAMODB, "ssm": SSM}[service], os.environ, _tls)
+    kinds = {kind.service: kind for kind in (DYNAMODB, SQS, SSM)}
+    return AwsJson(kinds[service], os.environ, _tls)
 
 
 def _boto3() -> Any:

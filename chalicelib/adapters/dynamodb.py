@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -223,7 +223,8 @@ class Row(Model):
 class Table:
     """The table; see ports.Store for what each call promises."""
 
-    def __init__(self, region: str | None = None) -> None:
+    def __init__(self, region: str | None = None, keep: timedelta = rows.FOR_EVER) -> None:
+        self._keep = keep
         self._connection = Connection(
             region=region or Row.Meta.region,
             connect_timeout_seconds=CONNECT_TIMEOUT,
@@ -243,7 +244,7 @@ class Table:
 
     def write(self, session: Session) -> None:
         with translated():
-            _row(session).save(condition=Row.version == session.version)
+            _row(session, self._keep).save(condition=Row.version == session.version)
 
     def outcome(self, session_id: str, token: str, changes: dict[str, Any]) -> None:
         actions: list[Action] = [Row.version.add(1)]
@@ -261,7 +262,7 @@ class Table:
     ) -> None:
         try:
             with translated(), TransactWrite(connection=self._connection) as transaction:
-                transaction.save(_row(session), condition=expected)
+                transaction.save(_row(session, self._keep), condition=expected)
                 transaction.save(_door(session), condition=Row.id.does_not_exist())
                 transaction.save(_lease(session))
                 if unless is not None:
@@ -274,7 +275,7 @@ class Table:
 
     def extend(self, session: Session) -> None:
         with translated(), TransactWrite(connection=self._connection) as transaction:
-            transaction.save(_row(session), condition=Row.version == session.version)
+            transaction.save(_row(session, self._keep), condition=Row.version == session.version)
             transaction.save(_lease(session), condition=Row.id.exists())
 
     def release(self, session: Session) -> None:
@@ -293,7 +294,7 @@ class Table:
                     condition=Row.id.does_not_exist() | (Row.session_id == session.id),
                 )
             transaction.delete(Row(lease_id(session.id)))
-            transaction.save(_row(session), condition=Row.version == session.version)
+            transaction.save(_row(session, self._keep), condition=Row.version == session.version)
 
     def holder(self, access: Access) -> str | None:
         with translated():
@@ -321,6 +322,20 @@ class Table:
                 rows.OPEN, Row.look_at <= now, limit=limit, scan_index_forward=True
             )
             return [row.id for row in found]
+
+    def unfinished(self, limit: int) -> Sequence[Session]:
+        """The sessions that have something to do or to wait for; from an index, so perhaps late.
+
+        A row that cannot be read is left out: each look at it says so.
+        """
+        with translated():
+            found = Row.due.query(rows.OPEN, limit=limit, scan_index_forward=True)
+            ids = [row.id for row in found]
+            sessions = []
+            for row in Row.batch_get(ids) if ids else ():
+                with suppress(ValueError, TypeError, KeyError):
+                    sessions.append(_session(row))
+            return sessions
 
     # ---- ports.Books
 
@@ -475,8 +490,11 @@ def _noted(row: Row, access: Access) -> Noted:
     )
 
 
-def _row(session: Session) -> Row:
-    return Row(**rows.values(session))
+def _row(session: Session, keep: timedelta = rows.FOR_EVER) -> Row:
+    kept = rows.values(session, keep)
+    if "ttl" in kept:
+        kept["ttl"] = datetime.fromtimestamp(kept["ttl"], UTC)
+    return Row(**kept)
 
 
 def _session(row: Row) -> Session:

@@ -24,9 +24,10 @@ class Call(Protocol):
 class Presses:
     """The table, as the route sees it."""
 
-    def __init__(self, call: Call, table: str) -> None:
+    def __init__(self, call: Call, table: str, keep: timedelta = rows.FOR_EVER) -> None:
         self._call = call
         self._table = table
+        self._keep = keep
 
     def record(self, session: Session) -> bool:
         """Writes a press; False where it was written before. Raises Unavailable or Rejected.
@@ -38,7 +39,7 @@ class Presses:
                 "PutItem",
                 {
                     "TableName": self._table,
-                    "Item": item(session),
+                    "Item": item(session, self._keep),
                     "ConditionExpression": "attribute_not_exists(id)",
                 },
             )
@@ -87,9 +88,9 @@ class Presses:
         return True
 
 
-def item(session: Session) -> dict[str, Any]:
+def item(session: Session, keep: timedelta = rows.FOR_EVER) -> dict[str, Any]:
     """The session's next row, in DynamoDB's own notation."""
-    return {name: _typed(value) for name, value in rows.values(session).items()}
+    return {name: _typed(value) for name, value in rows.values(session, keep).items()}
 
 
 def _typed(value: Any) -> dict[str, Any]:
