@@ -20,7 +20,7 @@ from typing import Any, Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 SERVICES: Final = frozenset(
-    {"dynamodb", "identitystore", "logs", "sesv2", "sqs", "sso-admin"}
+    {"dynamodb", "identitystore", "logs", "sesv2", "sso-admin"}
 )  # of which boto3 or PynamoDB makes clients
 ENDPOINTS: Final = SERVICES | {"email", "sso", "sts"}  # as botocore's endpoints.json calls them
 DATA: Final = "botocore/data/"

@@ -30,7 +30,7 @@ def package(tmp_path: Path) -> Path:
         made.writestr("chalicelib/one.py", "ANSWER = 42\n")
         made.writestr("chalicelib/glasses.toml", "x = 1\n")
         made.writestr("old/two.py", "print 'for another Python'\n")
-        for service in ("sqs", "ec2"):
+        for service in ("logs", "ec2"):
             made.writestr(f"botocore/data/{service}/2012-11-05/service-2.json.gz", DESCRIBED)
             made.writestr(f"botocore/data/{service}/2012-11-05/examples-1.json", "{}")
         made.writestr("botocore/data/endpoints.json", json.dumps(ADDRESSES))
@@ -46,14 +46,14 @@ def test_nothing_that_lambda_needs_is_left_out(package: Path):
     before = names(package)
     packaging.lean(package)
     gone = {name for name in before - names(package) if "ec2" not in name}
-    assert gone == {"botocore/data/sqs/2012-11-05/examples-1.json"}
+    assert gone == {"botocore/data/logs/2012-11-05/examples-1.json"}
     assert not any("ec2" in name for name in names(package))
 
 
 def test_of_a_description_only_the_prose_is_gone(package: Path):
     packaging.lean(package)
     with ZipFile(package) as made:
-        told = gzip.decompress(made.read("botocore/data/sqs/2012-11-05/service-2.json.gz"))
+        told = gzip.decompress(made.read("botocore/data/logs/2012-11-05/service-2.json.gz"))
         where = json.loads(made.read("botocore/data/endpoints.json"))
     assert json.loads(told) == {"shapes": PROSE["shapes"]}
     assert where == {"partitions": [{"partition": "aws", "services": {"email": {"x": 1}}}]}

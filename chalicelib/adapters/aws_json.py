@@ -1,8 +1,8 @@
-"""Calls DynamoDB and SSM with what Python itself brings: one signed POST of JSON.
+"""Calls DynamoDB, SSM and SQS with what Python itself brings: one signed POST of JSON.
 
-For the route alone, where Slack waits and each cold start pays for what it imports: boto3, its
-descriptions of the two services and PynamoDB take a third of a second of CPU, this a hundredth.
-Everything else that we ask of AWS goes through boto3 or PynamoDB.
+For the way from the press to the worker, where somebody waits and each cold start pays for what it
+imports: boto3, its descriptions of the services and PynamoDB take a third of a second of CPU, this
+a hundredth. Everything else that we ask of AWS goes through boto3 or PynamoDB.
 """
 
 import hashlib
@@ -29,6 +29,7 @@ AGAIN: Final = frozenset(  # AWS did not do it, and asks us to come back
         "LimitExceededException",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
+        "RequestThrottled",
         "ServiceUnavailable",
         "ThrottlingException",
         "TooManyUpdates",
@@ -49,6 +50,7 @@ class Kind:
 
 DYNAMODB: Final = Kind("dynamodb", "DynamoDB_20120810", "application/x-amz-json-1.0", 0.7)
 SSM: Final = Kind("ssm", "AmazonSSM", "application/x-amz-json-1.1", 0.7)
+SQS: Final = Kind("sqs", "AmazonSQS", "application/x-amz-json-1.0", 1.5)
 
 
 @dataclass(frozen=True, slots=True)

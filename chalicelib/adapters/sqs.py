@@ -1,28 +1,27 @@
 """Sends wake-ups: messages that say only which session to look at, and come when it is time."""
 
 import json
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
-
-from chalicelib.ports import Unavailable
+from chalicelib.ports import Rejected, Unavailable
 
 DEAD_LETTERS: Final = "-dlq"
 LONGEST: Final = 900  # seconds, SQS's own bound on DelaySeconds
 NO_QUEUE: Final = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
-CONFIG: Final = Config(
-    connect_timeout=2, read_timeout=2, retries={"total_max_attempts": 2, "mode": "standard"}
-)
+
+
+class Call(Protocol):
+    def __call__(self, operation: str, asked: Mapping[str, Any], /) -> dict[str, Any]:
+        """SQS's answer. Raises Rejected with the error's name, or Unavailable."""
 
 
 class Queue:
-    """The queue of that name. `session` is boto3 or one of its sessions."""
+    """The queue of that name; `call` calls SQS."""
 
-    def __init__(self, session: Any, queue_name: str) -> None:
-        self._client = session.client("sqs", config=CONFIG)
+    def __init__(self, call: Call, queue_name: str) -> None:
+        self._call = call
         self._name = queue_name
         self._urls: dict[str, str] = {}
 
@@ -40,22 +39,18 @@ class Queue:
         try:
             try:
                 self._send_to(name, body, delay)
-            except ClientError as error:
-                if _code(error) not in NO_QUEUE or name not in self._urls:
+            except Rejected as error:
+                if error.code not in NO_QUEUE or name not in self._urls:
                     raise
                 del self._urls[name]  # it was deleted; perhaps it was made anew, elsewhere
                 self._send_to(name, body, delay)
-        except ClientError as error:
-            raise Unavailable(f"SQS: {_code(error)}") from error
-        except (BotoCoreError, ResponseParserError, KeyError, TypeError) as error:
+        except Rejected as error:
+            raise Unavailable(f"SQS: {error.code}") from error
+        except (KeyError, TypeError) as error:
             raise Unavailable(f"SQS: {type(error).__name__}") from error
 
     def _send_to(self, name: str, body: str, delay: int) -> None:
         if name not in self._urls:
-            self._urls[name] = self._client.get_queue_url(QueueName=name)["QueueUrl"]
-        self._client.send_message(QueueUrl=self._urls[name], MessageBody=body, DelaySeconds=delay)
-
-
-def _code(error: ClientError) -> str:
-    code: str = error.response.get("Error", {}).get("Code", "")
-    return code
+            self._urls[name] = self._call("GetQueueUrl", {"QueueName": name})["QueueUrl"]
+        asked = {"QueueUrl": self._urls[name], "MessageBody": body, "DelaySeconds": delay}
+        self._call("SendMessage", asked)

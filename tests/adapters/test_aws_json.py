@@ -14,7 +14,7 @@ from botocore.credentials import Credentials as BotoCredentials
 from botocore.session import get_session
 
 from chalicelib.adapters import aws_json
-from chalicelib.adapters.aws_json import DYNAMODB, SSM, AwsJson, Credentials, endpoint
+from chalicelib.adapters.aws_json import DYNAMODB, SQS, SSM, AwsJson, Credentials, endpoint
 from chalicelib.ports import Rejected, Unavailable
 from tests.adapters.server import Answer, answering, saying
 
@@ -27,7 +27,7 @@ def service(url: str = "", kind: aws_json.Kind = DYNAMODB, **environ: str) -> Aw
 
 
 @pytest.mark.parametrize("token", ["", "token/with+signs=="])
-@pytest.mark.parametrize("kind", [DYNAMODB, SSM])
+@pytest.mark.parametrize("kind", [DYNAMODB, SSM, SQS])
 @pytest.mark.parametrize("url", ["https://dynamodb.eu-west-1.amazonaws.com/", "http://[::1]:4566/"])
 def test_a_call_is_signed_as_boto3_signs_it(
     kind: aws_json.Kind, token: str, url: str, monkeypatch: pytest.MonkeyPatch
@@ -49,7 +49,7 @@ def test_a_call_is_signed_as_boto3_signs_it(
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-2", "us-gov-west-1", "cn-north-1"])
-@pytest.mark.parametrize("kind", [DYNAMODB, SSM])
+@pytest.mark.parametrize("kind", [DYNAMODB, SSM, SQS])
 def test_without_settings_it_goes_where_boto3_goes(kind: aws_json.Kind, region: str):
     client = get_session().create_client(kind.service, region)
     assert endpoint(kind.service, {"AWS_REGION": region}) == client.meta.endpoint_url

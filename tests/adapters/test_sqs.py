@@ -1,38 +1,46 @@
 """Wake-ups: they say only which session, and never come later than asked for."""
 
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from botocore.stub import Stubber
 
 from chalicelib.adapters.sqs import Queue
-from chalicelib.ports import Unavailable
+from chalicelib.ports import Rejected, Unavailable
 
 URL = "https://sqs.eu-west-1.amazonaws.com/111122223333/bg"
-GONE = "AWS.SimpleQueueService.NonExistentQueue"
+GONE = "QueueDoesNotExist"
 
 
 class Stage:
-    def __init__(self, session: Any) -> None:
-        self.queue = Queue(session, "bg")
-        self.client = self.queue._client
-        self.stub = Stubber(self.client)
-        self.stub.activate()
+    """SQS as adapters.aws_json calls it: it expects these calls, in this order."""
 
-    def finds(self, url: str = URL) -> None:
-        self.stub.add_response("get_queue_url", {"QueueUrl": url}, {"QueueName": "bg"})
+    def __init__(self) -> None:
+        self.expected: list[tuple[str, dict[str, Any], Any]] = []
+        self.queue = Queue(self.call, "bg")
 
-    def takes(self, delay: int, url: str = URL) -> None:
-        expected = {"QueueUrl": url, "MessageBody": '{"session": "s1"}', "DelaySeconds": delay}
-        self.stub.add_response("send_message", {"MessageId": "1"}, expected)
+    def call(self, operation: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+        wanted, parameters, answer = self.expected.pop(0)
+        assert operation == wanted
+        assert asked == parameters
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def finds(self, url: str = URL, fails: Exception | None = None) -> None:
+        self.expected.append(("GetQueueUrl", {"QueueName": "bg"}, fails or {"QueueUrl": url}))
+
+    def takes(self, delay: int, url: str = URL, fails: Exception | None = None) -> None:
+        sent = {"QueueUrl": url, "MessageBody": '{"session": "s1"}', "DelaySeconds": delay}
+        self.expected.append(("SendMessage", sent, fails or {"MessageId": "1"}))
 
 
 @pytest.fixture
-def stage(session: Any):
-    stage = Stage(session)
+def stage() -> Iterator[Stage]:
+    stage = Stage()
     yield stage
-    stage.stub.assert_no_pending_responses()
+    assert stage.expected == []
 
 
 @pytest.mark.parametrize(
@@ -57,7 +65,7 @@ def test_a_queue_made_anew_is_found_again(stage: Stage):
     stage.finds()
     stage.takes(0)
     stage.queue.send("s1", timedelta(0))
-    stage.stub.add_client_error("send_message", GONE)
+    stage.takes(0, fails=Rejected(GONE))
     stage.finds(URL + "2")
     stage.takes(0, URL + "2")
     stage.queue.send("s1", timedelta(0))
@@ -65,20 +73,20 @@ def test_a_queue_made_anew_is_found_again(stage: Stage):
 
 def test_a_queue_that_is_gone_is_unavailable_each_time(stage: Stage):
     for _ in range(2):
-        stage.stub.add_client_error("get_queue_url", GONE)
+        stage.finds(fails=Rejected(GONE))
         with pytest.raises(Unavailable):
             stage.queue.send("s1", timedelta(0))
 
 
-@pytest.mark.parametrize("code", ["RequestThrottled", "AccessDenied", "InternalError"])
-def test_whatever_goes_wrong_is_unavailable(stage: Stage, code: str):
+@pytest.mark.parametrize("error", [Rejected("AccessDenied"), Unavailable("sqs: TimeoutError")])
+def test_whatever_goes_wrong_is_unavailable(stage: Stage, error: Exception):
     stage.finds()
-    stage.stub.add_client_error("send_message", code, http_status_code=500)
-    with pytest.raises(Unavailable, match=code):
+    stage.takes(0, fails=error)
+    with pytest.raises(Unavailable, match=r"AccessDenied|TimeoutError"):
         stage.queue.send("s1", timedelta(0))
 
 
-def test_no_queue_keeps_anybody_waiting(stage: Stage):
-    config = stage.client.meta.config
-    assert (config.connect_timeout, config.read_timeout) == (2, 2)
-    assert config.retries["total_max_attempts"] == 2
+def test_an_answer_that_makes_no_sense_is_unavailable(stage: Stage):
+    stage.expected.append(("GetQueueUrl", {"QueueName": "bg"}, {}))
+    with pytest.raises(Unavailable, match="KeyError"):
+        stage.queue.send("s1", timedelta(0))
