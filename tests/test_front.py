@@ -15,7 +15,7 @@ from chalicelib.session import Session
 from tests.stories import NOON, SET, glass
 from tests.test_press import block_actions, body, legacy
 
-SIGNED = {"x-slack-signature": "good"}
+SIGNED = {"x-slack-signature": "v0=good"}
 
 
 @dataclass
@@ -72,7 +72,7 @@ class Route:
         def genuine(secret: str, headers: Mapping[str, str], sent: bytes, now: float) -> bool:
             if self.good_after_refresh:
                 return secret == "new"
-            return headers.get("x-slack-signature") == "good"
+            return headers.get("x-slack-signature") == "v0=good"
 
         def respond(url: str, message: dict[str, Any]) -> None:
             if self.post_fails:
@@ -198,7 +198,25 @@ def test_without_the_secret_nothing_is_recorded_and_the_person_reads_so(route: R
     route.secret_fails = True
     status, said = route.send(legacy())
     assert (status, said["text"]) == (200, messages.NOT_RECORDED)
+    assert route.send(block_actions()) == (200, "")
+    assert [message["text"] for _, message in route.posts] == [messages.NOT_RECORDED]
     assert route.table.rows == {}
+
+
+@pytest.mark.parametrize("sent", [b"payload=x", b"ssl_check=1", b'{"type": "url_verification"}'])
+def test_without_the_secret_nobody_else_gets_an_answer(route: Route, sent: bytes) -> None:
+    route.secret_fails = True
+    assert route.send(sent) == (403, "Forbidden.")
+    assert route.send(legacy(), {}) == (403, "Forbidden.")
+
+
+def test_a_mistake_of_ours_is_no_5xx_and_claims_nothing(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(press, "read", lambda sent: 1 / 0)
+    status, said = route.send(legacy())
+    assert (status, said["text"]) == (200, messages.NOT_RECORDED)
+    assert "ZeroDivisionError" in route.lines[-1]
 
 
 def test_a_malformed_body_gets_a_sentence(route: Route) -> None:
