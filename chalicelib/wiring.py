@@ -4,11 +4,11 @@ Nothing is imported before it is needed, for every import is paid at each cold s
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from chalicelib.front import Front
 from chalicelib.journal import journal
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ssl import SSLContext
 
     from chalicelib.adapters.aws_json import AwsJson
+    from chalicelib.adapters.cloudtrail import CloudTrail
     from chalicelib.adapters.dynamodb import Table
     from chalicelib.adapters.identity_center import Directory, IdentityCenter
     from chalicelib.adapters.mail import Ses
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.slack import Slack
     from chalicelib.adapters.sqs import Queue
     from chalicelib.reconcile import Reconciler
+    from chalicelib.reports import SessionReports
     from chalicelib.runner import Runner
 
 
@@ -41,6 +43,25 @@ class SystemClock:
 
 
 CLOCK = SystemClock()
+
+T = TypeVar("T")
+
+
+class _Later:
+    """Stands for a part until it is asked for something; then it makes it, once."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    def __getattr__(self, name: str) -> Any:
+        if "_part" not in self.__dict__:
+            self._part = self._make()
+        return getattr(self._part, name)
+
+
+def later(make: Callable[[], T]) -> T:
+    """The part that `make` makes, made when it is first used: a look seldom needs all of them."""
+    return cast(T, _Later(make))
 
 
 @cache
@@ -108,8 +129,6 @@ def front() -> Front:
 def runner() -> "Runner":
     from uuid import uuid4
 
-    from chalicelib.adapters.cloudtrail import CloudTrail
-    from chalicelib.reports import SessionReports
     from chalicelib.runner import Glasses, Outside, Runner
 
     known = settings()
@@ -119,13 +138,13 @@ def runner() -> "Runner":
         identity_center=identity_center,
         directory=directory,
         chat=_slack(),
-        trail=CloudTrail(_boto3().client("logs"), known.cloudtrail_log_group),
-        post=_ses(),
+        trail=later(_trail),
+        post=later(_ses),
         wakeups=queue(),
         clock=CLOCK,
         journal=journal,
         token=lambda: uuid4().hex,
-        reports=SessionReports(),
+        reports=later(_reports),
     )
     return Runner(outside, Glasses(dict(known.glasses), dict(known.people)))
 
@@ -143,7 +162,7 @@ def reconciler() -> "Reconciler":
         assignments=identity_center,
         people=directory,
         chat=_slack(),
-        post=_ses(),
+        post=later(_ses),
         clock=CLOCK,
         journal=journal,
         wakeups=queue(),
@@ -161,12 +180,13 @@ def _identity() -> "tuple[IdentityCenter, Directory]":
     )
 
     known, boto3 = settings(), _boto3()
-    reads = reading_client(boto3)
+    reads = later(lambda: reading_client(boto3))
     instance_arn, identity_store_id = known.instance_arn, known.identity_store_id
     if not (instance_arn and identity_store_id):
         instance_arn, identity_store_id = discover(reads, instance_arn)
-    people = reading_client(boto3, service="identitystore")
-    identity_center = IdentityCenter(acting_client(boto3), reads, instance_arn)
+    people = later(lambda: reading_client(boto3, service="identitystore"))
+    acts = later(lambda: acting_client(boto3))
+    identity_center = IdentityCenter(acts, reads, instance_arn)
     return identity_center, Directory(people, identity_store_id)
 
 
@@ -176,6 +196,20 @@ def _slack() -> "Slack":
     from chalicelib.adapters.slack import Slack
 
     return Slack(secrets().bot_token, settings().slack_api_url, respond)
+
+
+@cache
+def _trail() -> "CloudTrail":
+    from chalicelib.adapters.cloudtrail import CloudTrail
+
+    return CloudTrail(_boto3().client("logs"), settings().cloudtrail_log_group)
+
+
+@cache
+def _reports() -> "SessionReports":
+    from chalicelib.reports import SessionReports
+
+    return SessionReports()
 
 
 @cache

@@ -15,7 +15,6 @@ from pynamodb.attributes import (
     TTLAttribute,
     UnicodeAttribute,
 )
-from pynamodb.connection import Connection
 from pynamodb.constants import PAY_PER_REQUEST_BILLING_MODE, STREAM_NEW_AND_OLD_IMAGE, STRING
 from pynamodb.exceptions import (
     DoesNotExist,
@@ -223,14 +222,9 @@ class Row(Model):
 class Table:
     """The table; see ports.Store for what each call promises."""
 
-    def __init__(self, region: str | None = None, keep: timedelta = rows.FOR_EVER) -> None:
+    def __init__(self, keep: timedelta = rows.FOR_EVER) -> None:
         self._keep = keep
-        self._connection = Connection(
-            region=region or Row.Meta.region,
-            connect_timeout_seconds=CONNECT_TIMEOUT,
-            read_timeout_seconds=READ_TIMEOUT,
-            max_retry_attempts=RETRIES,
-        )
+        self._connection = Row._get_connection().connection  # one client, for it is slow to make
 
     def read(self, session_id: str) -> tuple[Session | None, bool]:
         with translated():
