@@ -179,13 +179,13 @@ def _identity() -> "tuple[IdentityCenter, Directory]":
         reading_client,
     )
 
-    known, boto3 = settings(), _boto3()
-    reads = later(lambda: reading_client(boto3))
+    known, aws = settings(), _Clients()
+    reads = later(lambda: reading_client(aws))
     instance_arn, identity_store_id = known.instance_arn, known.identity_store_id
     if not (instance_arn and identity_store_id):
         instance_arn, identity_store_id = discover(reads, instance_arn)
-    people = later(lambda: reading_client(boto3, service="identitystore"))
-    acts = later(lambda: acting_client(boto3))
+    people = later(lambda: reading_client(aws, service="identitystore"))
+    acts = later(lambda: acting_client(aws))
     identity_center = IdentityCenter(acts, reads, instance_arn)
     return identity_center, Directory(people, identity_store_id)
 
@@ -202,7 +202,7 @@ def _slack() -> "Slack":
 def _trail() -> "CloudTrail":
     from chalicelib.adapters.cloudtrail import CloudTrail
 
-    return CloudTrail(_boto3().client("logs"), settings().cloudtrail_log_group)
+    return CloudTrail(_Clients().client("logs"), settings().cloudtrail_log_group)
 
 
 @cache
@@ -216,7 +216,7 @@ def _reports() -> "SessionReports":
 def _ses() -> "Ses":
     from chalicelib.adapters.mail import Ses, client_for
 
-    return Ses(client_for(_boto3()), settings().report_from)
+    return Ses(client_for(_Clients()), settings().report_from)
 
 
 def slack_api_url() -> str:
@@ -238,7 +238,11 @@ def _aws_json(service: str) -> "AwsJson":
     return AwsJson(kinds[service], os.environ, _tls)
 
 
-def _boto3() -> Any:
-    import boto3
+class _Clients:
+    """boto3's `client`, of the one botocore session that PynamoDB has anyway.
 
-    return boto3
+    To import boto3 itself brings S3's transfer manager, and its session reads everything again.
+    """
+
+    def client(self, service: str, **settings: Any) -> Any:
+        return table().session.create_client(service, **settings)

@@ -226,6 +226,11 @@ class Table:
         self._keep = keep
         self._connection = Row._get_connection().connection  # one client, for it is slow to make
 
+    @property
+    def session(self) -> Any:
+        """The botocore session that this is all done with, to make other clients of."""
+        return self._connection.session
+
     def read(self, session_id: str) -> tuple[Session | None, bool]:
         with translated():
             with TransactGet(connection=self._connection) as transaction:
