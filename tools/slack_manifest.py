@@ -20,7 +20,7 @@ SCOPES = {
     "users:read": "asks who pressed: users.info, by the id that the press carries",
     "users:read.email": "has that answer hold the e-mail, by which Identity Center knows people",
     "channels:read": "lets doctor see whether the app is in the public channels it must post to",
-    "groups:read": "the same for private channels; it shows only those that the app is in",
+    "groups:read": "lets it see the same of private channels; only those that the app is in show",
 }
 
 
