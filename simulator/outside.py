@@ -65,6 +65,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
         identity,
         insights,
         mail,
+        organizations,
         permissions,
         time_to_live,
         timing,
@@ -96,6 +97,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
     insights.patch(trail)
     mail.patch(mailbox)
     identity.patch(center, store)
+    organizations.patch()
     permissions.patch()
 
     visitor = Visitor(center, _trail_writer(endpoint))

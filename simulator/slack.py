@@ -21,7 +21,7 @@ from simulator.slack_blocks import mistakes_in
 from simulator.web import Answer, Refused, Request
 
 BOT = {"user_id": "U0BREAKGLASS", "bot_id": "B0BREAKGLASS"}
-SCOPES = "chat:write,chat:write.public,users:read,users:read.email,channels:read"
+SCOPES = "chat:write,users:read,users:read.email,channels:read,groups:read"
 
 
 @dataclass
@@ -36,6 +36,8 @@ class SlackFaults(Faults):
     errors: dict[str, list[str]] = field(default_factory=dict)  # method ("*"): next error names
     response_url_uses: int = 5
     response_url_seconds: float = 1800.0  # from a URL's first use on
+    scopes: str = SCOPES  # of the bot's token, as Slack tells them in a header
+    not_in: list[str] = field(default_factory=list)  # ids of channels that the bot is not in
 
 
 class Slack:
@@ -102,7 +104,7 @@ class Slack:
         if method is None:
             return Answer({"ok": False, "error": "unknown_method", "req_method": name})
         ask = _arguments(request)
-        headers = {"x-oauth-scopes": SCOPES}
+        headers = {"x-oauth-scopes": self.faults.scopes}
         token = request.headers.get("authorization", "").removeprefix("Bearer ")
         if (token or ask.get("token")) != self.bot_token:
             return Answer({"ok": False, "error": "invalid_auth"}, headers=headers)
@@ -181,7 +183,8 @@ def _channel_info(slack: Slack, path: str, via: str, ask: dict[str, Any]) -> dic
     name = CHANNELS.get(str(ask.get("channel")))
     if name is None:
         return _no("channel_not_found")
-    channel = {"id": ask["channel"], "name": name, "is_channel": True, "is_member": True}
+    is_member = ask["channel"] not in slack.faults.not_in
+    channel = {"id": ask["channel"], "name": name, "is_channel": True, "is_member": is_member}
     return {"ok": True, "channel": channel}
 
 
