@@ -152,11 +152,9 @@ def credentials(patient: Patient) -> Iterator[Finding]:
 
 
 def clock(patient: Patient) -> Iterator[Finding]:
-    headers = patient.caller["ResponseMetadata"]["HTTPHeaders"]
-    # Both moments have to be of the same answer, so this asks once more.
-    answer = patient.aws("sts").get_caller_identity()
-    headers = answer["ResponseMetadata"]["HTTPHeaders"]
-    skew = patient.now() - parsedate_to_datetime(headers["date"])
+    answer = patient.aws("sts").get_caller_identity()  # anew: an older answer has an older date
+    date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+    skew = patient.now() - parsedate_to_datetime(date)
     if abs(skew) > MOST_SKEW:
         cure = "set this machine's clock by NTP: its signatures are refused, Slack's seem stale"
         yield Finding(BAD, f"this clock is {skew.total_seconds():+.0f} s off AWS's", cure)

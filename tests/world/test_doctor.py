@@ -1,0 +1,467 @@
+"""The doctor finds whatever is broken, and says the cure; a healthy world is ready."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator import company
+from simulator.world import STAGE, World
+from tests.world.ops import at, tool
+from tools import _checks
+from tools._checks import BAD, CHECKS, NOTE, Finding, Patient, findings
+
+pytestmark = pytest.mark.world
+Break = Callable[[World], AbstractContextManager[None]]
+TRIED: list[tuple[str, str, Break, str]] = []
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with World.start() as world:
+        yield world
+
+
+def breaks(check: str, said: str, state: str = BAD) -> Callable[[Callable[[World], Any]], Break]:
+    """A way to break the world, and what the named check must then say."""
+
+    def register(way: Callable[[World], Any]) -> Break:
+        TRIED.append((check, said, contextmanager(way), state))
+        return TRIED[-1][2]
+
+    return register
+
+
+def look(world: World, name: str, **changes: Any) -> list[Finding]:
+    check = dict(CHECKS)[name]
+    with at(world):
+        return findings(Patient(STAGE, **changes), check)
+
+
+def wrong(found: list[Finding], state: str = BAD) -> str:
+    return "\n".join(f"{each.said} → {each.cure}" for each in found if each.state == state)
+
+
+@contextmanager
+def toml(world: World, old: str, new: str) -> Iterator[None]:
+    file = world.staged / "chalicelib" / "glasses.toml"
+    before = file.read_text()
+    assert old in before
+    file.write_text(before.replace(old, new))
+    yield
+    file.write_text(before)
+
+
+# The ways in which it breaks ----------------------------------------------------------------------
+
+
+@breaks("settings", "duration")
+def _a_duration_that_is_none(world: World) -> Iterator[None]:
+    with toml(world, 'duration = "30s"', 'duration = "half a minute"'):
+        yield
+
+
+@breaks("accounts", "account 999999999999 does not exist")
+def _an_account_that_does_not_exist(world: World) -> Iterator[None]:
+    with toml(world, f'"{company.PRODUCTION}"', '"999999999999"'):
+        yield
+
+
+@breaks("permission sets", "there is no permission set NoSuchSet")
+def _a_permission_set_that_does_not_exist(world: World) -> Iterator[None]:
+    with toml(world, '"EmergencyAudit"', '"NoSuchSet"'):
+        yield
+
+
+@breaks("people", "no group nobodies")
+def _a_group_that_does_not_exist(world: World) -> Iterator[None]:
+    with toml(world, '"group:sre"]\nreport', '"group:nobodies"]\nreport'):
+        yield
+
+
+@breaks("people", "nora@example.com")
+def _a_person_who_does_not_exist(world: World) -> Iterator[None]:
+    with toml(world, '"steve@example.com"', '"nora@example.com"'):
+        yield
+
+
+@breaks("Identity Center", "is not an instance")
+def _an_instance_that_is_not_ours(world: World) -> Iterator[None]:
+    other = 'identity_center_instance = "arn:aws:sso:::instance/ssoins-0000000000000000"\n'
+    with toml(world, "report_from", f'{other}identity_store = "d-0000000000"\nreport_from'):
+        yield
+
+
+@breaks("Identity Center", "ListInstances")
+def _identity_center_that_is_down(world: World) -> Iterator[None]:
+    world.control("identity_center", down="503")
+    yield
+    world.control("heal", change=True)
+
+
+@breaks("functions", "MemorySize=128")
+def _a_function_with_too_little_memory(world: World) -> Iterator[None]:
+    name, functions = world.function_name("sweep"), world.aws("lambda")
+    functions.update_function_configuration(FunctionName=name, MemorySize=128)
+    yield
+    functions.update_function_configuration(FunctionName=name, MemorySize=512)
+
+
+@breaks("table", "TTL is off")
+def _ttl_that_is_off(world: World) -> Iterator[None]:
+    def switch(on: bool) -> None:
+        world.aws("dynamodb").update_time_to_live(
+            TableName="break-glass",
+            TimeToLiveSpecification={"Enabled": on, "AttributeName": "ttl"},
+        )
+
+    switch(False)
+    yield
+    switch(True)
+
+
+@breaks("table", "point-in-time recovery is off")
+def _recovery_that_is_off(world: World) -> Iterator[None]:
+    def switch(on: bool) -> None:
+        world.aws("dynamodb").update_continuous_backups(
+            TableName="break-glass",
+            PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": on},
+        )
+
+    switch(False)
+    yield
+    switch(True)
+
+
+@breaks("table", "not protected from deletion")
+def _a_table_that_may_be_deleted(world: World) -> Iterator[None]:
+    update = world.aws("dynamodb").update_table
+    update(TableName="break-glass", DeletionProtectionEnabled=False)
+    yield
+    update(TableName="break-glass", DeletionProtectionEnabled=True)
+
+
+@breaks("queues", "VisibilityTimeout=5")
+def _a_message_that_comes_again_too_soon(world: World) -> Iterator[None]:
+    sqs = world.aws("sqs")
+    url = sqs.get_queue_url(QueueName="break-glass")["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "5"})
+    yield
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "360"})
+
+
+@breaks("queues", "1 dead letters")
+def _a_dead_letter(world: World) -> Iterator[None]:
+    sqs = world.aws("sqs")
+    url = sqs.get_queue_url(QueueName="break-glass-dlq")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="{}")
+    yield
+    sqs.purge_queue(QueueUrl=url)
+
+
+@breaks("event sources", "is Disabled")
+def _an_event_source_that_is_off(world: World) -> Iterator[None]:
+    with mapping(world, "worker", Enabled=False):
+        yield
+    with mapping(world, "worker", Enabled=True):
+        pass
+
+
+@breaks("event sources", "MaximumRetryAttempts=-1")
+def _a_stream_that_retries_for_a_day(world: World) -> Iterator[None]:
+    with mapping(world, "stream", MaximumRetryAttempts=-1):
+        yield
+    with mapping(world, "stream", MaximumRetryAttempts=5):
+        pass
+
+
+@breaks("schedules", "is disabled")
+def _a_sweep_that_never_comes(world: World) -> Iterator[None]:
+    name = f"{world.function_name('sweep')}-event"
+    world.aws("events").disable_rule(Name=name)
+    yield
+    world.aws("events").enable_rule(Name=name)
+
+
+@breaks("route", "refuses what is signed")
+def _a_signing_secret_that_is_not_slacks(world: World) -> Iterator[None]:
+    # The functions keep the old one for a while: so the doctor's own is the wrong one here.
+    ssm, name = world.aws("ssm"), "/break-glass/signing-secret"
+    before = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    world.post(b"{}", {})  # has it in hand
+    ssm.put_parameter(Name=name, Value="x" * 32, Type="SecureString", Overwrite=True)
+    yield
+    ssm.put_parameter(Name=name, Value=before, Type="SecureString", Overwrite=True)
+
+
+@breaks("route", "cannot be read: ParameterNotFound")
+def _no_signing_secret(world: World) -> Iterator[None]:
+    ssm, name = world.aws("ssm"), "/break-glass/signing-secret"
+    before = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    ssm.delete_parameter(Name=name)
+    yield
+    ssm.put_parameter(Name=name, Value=before, Type="SecureString", Overwrite=True)
+
+
+@breaks("route's settings", "throttlingRateLimit=10000")
+def _a_route_without_limits(world: World) -> Iterator[None]:
+    with stage(world, "/*/*/throttling/rateLimit", "10000", "50"):
+        yield
+
+
+@breaks("logs", "is kept 1 days")
+def _a_log_that_forgets(world: World) -> Iterator[None]:
+    logs, group = world.aws("logs"), f"/aws/lambda/{world.function_name('sweep')}"
+    logs.put_retention_policy(logGroupName=group, retentionInDays=1)
+    yield
+    logs.put_retention_policy(logGroupName=group, retentionInDays=90)
+
+
+@breaks("alarms", "break-glass-local-overdue is gone")
+def _an_alarm_that_is_gone(world: World) -> Iterator[None]:
+    watch = world.aws("cloudwatch")
+    name = "break-glass-local-overdue"
+    (alarm,) = watch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    watch.delete_alarms(AlarmNames=[name])
+    yield
+    asked = watch.meta.service_model.operation_model("PutMetricAlarm").input_shape.members
+    watch.put_metric_alarm(**{key: value for key, value in alarm.items() if key in asked})
+
+
+@breaks("alarms", "tells nobody")
+def _alarms_that_tell_nobody(world: World) -> Iterator[None]:
+    target = 'alarm_to = "arn:aws:sns:us-east-1:000000000000:oncall"\n'
+    with toml(world, "report_from", f"{target}report_from"):
+        yield
+
+
+@breaks("alarms", "seen in CloudWatch alone", NOTE)
+def _alarms_that_were_not_asked_to_tell(world: World) -> Iterator[None]:
+    yield
+
+
+@breaks("deadlines", "may have EmergencyAdmin")
+def _a_session_past_its_deadline(world: World) -> Iterator[None]:
+    table, key = world.aws("dynamodb"), {"id": {"S": "bg-late"}}
+    late = (datetime.now(UTC) - timedelta(minutes=5)).isoformat(timespec="milliseconds")
+    row = {
+        **key,
+        "kind": {"S": "session"},
+        "open": {"S": "yes"},
+        "look_at": {"S": "2999-01-01T00:00:00.000Z"},
+        "state": {"S": "REVOKING"},
+        "deadline": {"S": late},
+        "email": {"S": "alice@example.com"},
+        "permission_set": {"S": "EmergencyAdmin"},
+    }
+    table.put_item(TableName="break-glass", Item=row)
+    yield
+    table.delete_item(TableName="break-glass", Key=key)
+
+
+@breaks("trail", "does not exist here")
+def _a_trail_that_is_somewhere_else(world: World) -> Iterator[None]:
+    with toml(world, company.TRAIL, "no/such/group"):
+        yield
+
+
+@breaks("trail", "no event from 999999999999")
+def _an_account_that_the_trail_does_not_hear(world: World) -> Iterator[None]:
+    with toml(world, f'"{company.PRODUCTION}"', '"999999999999"'):
+        yield
+
+
+@breaks("mail", "SES does not know")
+def _a_sender_that_ses_does_not_know(world: World) -> Iterator[None]:
+    world.aws("sesv2").delete_email_identity(EmailIdentity="example.com")
+    yield
+    world.aws("sesv2").create_email_identity(EmailIdentity="example.com")
+
+
+@breaks("Slack", "invalid_auth")
+def _a_token_that_slack_does_not_take(world: World) -> Iterator[None]:
+    ssm, name = world.aws("ssm"), "/break-glass/bot-token"
+    before = ssm.get_parameter(Name=name, WithDecryption=True)["Parameter"]["Value"]
+    ssm.put_parameter(Name=name, Value="xoxb-old", Type="SecureString", Overwrite=True)
+    yield
+    ssm.put_parameter(Name=name, Value=before, Type="SecureString", Overwrite=True)
+
+
+@breaks("Slack", "lacks the scope users:read.email")
+def _a_scope_that_is_missing(world: World) -> Iterator[None]:
+    world.control("slack", scopes="chat:write,users:read")
+    yield
+    world.control("heal", change=True)
+
+
+@breaks("Slack", "the scope admin, which nothing here uses", NOTE)
+def _a_scope_too_many(world: World) -> Iterator[None]:
+    world.control("slack", scopes="chat:write,users:read,users:read.email,admin")
+    yield
+    world.control("heal", change=True)
+
+
+@breaks("channels", "the app is not in #incidents")
+def _a_channel_that_the_app_is_not_in(world: World) -> Iterator[None]:
+    world.control("slack", not_in=["C0INCIDENT"])
+    yield
+    world.control("heal", change=True)
+
+
+@breaks("channels", "channel_not_found")
+def _a_channel_that_does_not_exist(world: World) -> Iterator[None]:
+    with toml(world, '"C0INCIDENT"', '"C0NOWHERE"'):
+        yield
+
+
+# What is promised ---------------------------------------------------------------------------------
+
+
+def test_a_healthy_world_is_ready(world: World) -> None:
+    said = tool(world, "doctor", "--json")
+    told = json.loads(said.out)
+    assert [each for each in told["findings"] if each["state"] == BAD] == []
+    assert (said.code, told["ready"]) == (0, True)
+    assert {each["check"] for each in told["findings"]} == {name for name, _ in CHECKS}
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "way", "state"), TRIED, ids=[way.__name__.strip("_") for _, _, way, _ in TRIED]
+)
+def test_the_doctor_finds(world: World, name: str, said: str, way: Break, state: str) -> None:
+    with way(world):
+        found = look(world, name)
+    assert said in wrong(found, state)
+    assert all(each.cure for each in found if each.state != "ok"), "each failure has its cure"
+    assert wrong(look(world, name)) == "", "and once it is cured it is well again"
+
+
+def test_a_check_that_fails_makes_the_exit_code_say_so(world: World) -> None:
+    with _an_event_source_that_is_off(world):
+        said = tool(world, "doctor", "--only", "event")
+    assert said.code == 1
+    assert "NOT READY" in said.err
+    assert "→ aws lambda update-event-source-mapping --uuid" in said.out
+
+
+def test_a_clock_that_is_off_is_found(world: World) -> None:
+    late = look(world, "clock", now=lambda: datetime.now(UTC) - timedelta(minutes=3))
+    assert "s off AWS's" in wrong(late)
+    assert wrong(look(world, "clock")) == ""
+
+
+def test_nothing_deployed_is_said_and_how_to_deploy(world: World, tmp_path: Path) -> None:
+    record = world.staged / ".chalice" / "deployed" / f"{STAGE}.json"
+    record.rename(tmp_path / "kept.json")
+    try:
+        assert f"run `chalice deploy --stage {STAGE}`" in wrong(look(world, "functions"))
+    finally:
+        (tmp_path / "kept.json").rename(record)
+
+
+class FromAfar:
+    """AWS as a delegated administrator account sees it: not the management account."""
+
+    def __init__(self, management: str, provisioned: tuple[str, ...] = ()) -> None:
+        self.management, self.provisioned = management, provisioned
+
+    def __call__(self, service: str) -> Any:
+        from tools._project import client
+
+        real = client(service)
+        if service == "organizations":
+            answer = {"Organization": {"MasterAccountId": self.management}}
+            real.describe_organization = lambda: answer
+        if service == "sso-admin":
+            pages, mine = real.get_paginator, "list_accounts_for_provisioned_permission_set"
+            real.get_paginator = lambda name: self if name == mine else pages(name)
+        return real
+
+    def paginate(self, **_: Any) -> list[dict[str, Any]]:
+        return [{"AccountIds": list(self.provisioned)}]
+
+
+def test_a_delegated_account_cannot_serve_the_management_account(world: World) -> None:
+    found = look(world, "reach", client=FromAfar(company.PRODUCTION))
+    assert "“prod” cannot be served" in wrong(found)
+    assert "“staging”" not in wrong(found)
+
+
+def test_a_delegated_account_cannot_serve_sets_of_the_management_account(world: World) -> None:
+    found = look(world, "reach", client=FromAfar("222222222222", ("222222222222",)))
+    assert wrong(found).count("provisioned in the management account") == 3
+
+
+def test_a_delegated_account_serves_the_rest(world: World) -> None:
+    found = look(world, "reach", client=FromAfar("222222222222"))
+    assert wrong(found) == ""
+    assert found
+
+
+class Sandbox:
+    """SES as it is with a new account, and with a recipient that bounced."""
+
+    def get_account(self) -> dict[str, Any]:
+        return {"ProductionAccessEnabled": False, "SendingEnabled": True}
+
+    def get_email_identity(self, EmailIdentity: str) -> dict[str, Any]:  # noqa: N803
+        return {"VerifiedForSendingStatus": EmailIdentity != "oncall@example.com"
+                and EmailIdentity != "example.com"}  # fmt: skip
+
+    def get_suppressed_destination(self, EmailAddress: str) -> dict[str, Any]:  # noqa: N803
+        if EmailAddress == "security@example.com":
+            return {"SuppressedDestination": {}}
+        from botocore.exceptions import ClientError
+
+        raise ClientError({"Error": {"Code": "NotFoundException"}}, "GetSuppressedDestination")
+
+
+def test_a_sandbox_and_a_suppressed_recipient_are_found(world: World) -> None:
+    found = wrong(look(world, "mail", client=lambda _: Sandbox()))
+    assert "sandbox and sends nothing to oncall@example.com" in found
+    assert "holds back what goes to security@example.com" in found
+
+
+def test_no_credentials_are_a_finding(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    check = dict(CHECKS)["credentials"]
+    with at(world):
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        found = findings(Patient(STAGE), check)
+    assert "credentials" in wrong(found)
+
+
+def test_every_check_was_made_to_fail() -> None:
+    tried = {check for check, _, _, state in TRIED if state == BAD}
+    by_themselves = {"credentials", "clock", "reach"}
+    assert tried | by_themselves == {name for name, _ in _checks.CHECKS}
+
+
+# Below --------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def mapping(world: World, handler: str, **settings: Any) -> Iterator[None]:
+    functions, name = world.aws("lambda"), world.function_name(handler)
+    (found,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    functions.update_event_source_mapping(UUID=found["UUID"], **settings)
+    yield
+
+
+@contextmanager
+def stage(world: World, path: str, value: str, before: str) -> Iterator[None]:
+    gateway = world.aws("apigateway")
+    (api,) = gateway.get_rest_apis()["items"]
+    where = {"restApiId": api["id"], "stageName": "api"}
+    for each in (value, before):
+        patch = [{"op": "replace", "path": path, "value": each}]
+        gateway.update_stage(**where, patchOperations=patch)
+        if each == value:
+            yield
