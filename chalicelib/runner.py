@@ -63,6 +63,7 @@ TELLS_FOR = 100  # tries, about a day
 EXTENSIONS = 1
 FORGETS = timedelta(minutes=10)  # what AWS cannot describe by then it has forgotten, not delayed
 POLL = timedelta(seconds=1)
+SEARCH = timedelta(seconds=3)  # what a query of the trail takes at the least; nobody waits for it
 SLOW = 3  # tries, after which the person hears that it takes long
 NO_CALL = Call("NONE")
 STEPS = 100  # of one look; never reached, unless something moves in a circle
@@ -166,7 +167,9 @@ class Runner:
                 return self._duties[ask](session, now, look)
             if _reached(escalates_at(session), now):
                 return self._escalate(session, now)
-            if session.owed and _reached(session.tell_at or now, now):
+            if session.owed and not _reached(session.tell_at or now, now):
+                return _rest(session, now)  # somebody is just saying it, or has arranged when to
+            if session.owed:
                 return self._tell(session, now)
             return self._leave(session, now)
         except Stale:  # A2: drop everything
@@ -518,7 +521,7 @@ class Runner:
             overdue = _reached(_after(session.trail_query_at, QUERY_TAKES), now)
             if not session.trail_query or overdue:
                 query = self.trail.ask(session, now)
-                asked = session.with_(trail_query=query, trail_query_at=now, retry_at=now + POLL)
+                asked = session.with_(trail_query=query, trail_query_at=now, retry_at=now + SEARCH)
                 return self._write(asked, now)
             answer = self.trail.answer(session.trail_query)
             if answer is None:
