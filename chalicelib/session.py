@@ -314,15 +314,20 @@ def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
 
     `look_at` is the sweep's, `wake_at` the queue's. Only the write that moves `wake_at` sends a
     message; so however many looks a session gets, one message at a time is under way for it.
-    Where the next look is now, the worker at hand goes on by itself and needs none.
+    Where the next look is now, the worker at hand goes on by itself and needs none. Once access is
+    over a long wait costs nothing: no look on the way, no hops; the sweep is a minute late at most.
     """
     want = next_look(session, now)
     if want is None:
         return replace(session, look_at=None, wake_at=None), False
     if want <= now:
         return replace(session, look_at=now), False
+    if session.state not in OPEN and want > now + LONGEST_HOP:  # no hurry: the sweep will do
+        return replace(session, look_at=want, wake_at=None), False
     look_at = session.look_at
-    if look_at is None or not now < look_at <= want:
+    if session.state not in OPEN:  # no lease whose end could be missed
+        look_at = want
+    elif look_at is None or not now < look_at <= want:
         look_at = min(want, now + LOOK_EVERY)
     if session.wake_at is not None and (
         session.wake_at == want or now + EARLY < session.wake_at < want  # else it may be this one

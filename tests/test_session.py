@@ -74,6 +74,14 @@ def test_a_wake_up_that_has_come_is_followed_by_the_next() -> None:
     assert (again.wake_at, send) == (NOON + 2 * LONGEST_HOP, True)
 
 
+def test_once_access_is_over_a_long_wait_takes_no_look_and_no_message() -> None:
+    later = settling(report_at=NOON + 2 * HOUR, wake_at=NOON)
+    arranged, send = scheduled(later, NOON)
+    assert (arranged.look_at, arranged.wake_at, send) == (NOON + 2 * HOUR, None, False)
+    soon, send = scheduled(settling(report_at=NOON + LONGEST_HOP), NOON)
+    assert (soon.look_at, soon.wake_at, send) == (NOON + LONGEST_HOP, NOON + LONGEST_HOP, True)
+
+
 def test_an_earlier_deadline_takes_an_earlier_wake_up() -> None:
     arranged, _ = scheduled(active(), NOON)
     sooner = arranged.with_(deadline=NOON + 10 * SECOND)

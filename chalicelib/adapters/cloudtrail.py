@@ -91,6 +91,7 @@ class CloudTrail:
     def __init__(self, client: Any, log_group: str) -> None:
         self._client = client
         self._log_group = log_group.removesuffix(":*")
+        self._whole: dict[str, dict[str, Any]] = {}  # answers of one page, so as to ask once
 
     def ask(self, session: Session, until: datetime) -> str:
         """Starts the search; asking twice only costs twice. Raises Unavailable."""
@@ -118,9 +119,13 @@ class CloudTrail:
             search = _Search.from_token(token)
         except (ValueError, TypeError, KeyError) as error:
             raise Unavailable("the search of the trail cannot be gone on with") from error
+        self._whole = {}
         for query_id in (*(query.id for query in search.queries[search.read :]), search.anyone):
-            if self._page(query_id, rows=1) is None:
+            page = self._page(query_id, PAGE)
+            if page is None:
                 return None
+            if not page.get("nextToken"):
+                self._whole[query_id] = page
         further = self._further(search)
         records = self._records(search.queries)
         if further.queries != search.queries:
@@ -218,6 +223,9 @@ class CloudTrail:
         return str(answer["queryId"])
 
     def _pages(self, query_id: str) -> Iterator[dict[str, Any]]:
+        if query_id in self._whole:
+            yield self._whole[query_id]
+            return
         token = ""
         while True:
             page = self._page(query_id, PAGE, token)
