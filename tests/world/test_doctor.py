@@ -434,6 +434,7 @@ def test_no_credentials_are_a_finding(world: World, monkeypatch: pytest.MonkeyPa
         for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
             monkeypatch.delenv(name)
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
         found = findings(Patient(STAGE), check)
     assert "credentials" in wrong(found)
 
