@@ -131,8 +131,8 @@ class Explorer:
     ) -> None:
         self.bounds = bounds
         self.reduced = reduced
-        self.names = names or load(patches)
-        constants = {"CALL_TAKES": ZERO, "NETWORK": TICK, "LISTING_LAG": ZERO}
+        self.names = dict(names or load(patches))
+        constants: dict[str, Any] = {"CALL_TAKES": ZERO, "NETWORK": TICK, "LISTING_LAG": ZERO}
         constants["SKEW"] = TICK * bounds.skew
         self.names.update(constants)  # type: ignore[attr-defined]
         self.rows_class = rows
@@ -485,11 +485,11 @@ class Explorer:
         found = self.stored.get(key)
         if found is None:
             found = self.stored[key] = self._store(s, slot, sid, age, drift, name, args)
-        brought, changed, written, said = found
+        brought, changed, raised, said = found
         if changed is None:
             return brought, s, said
         after = (*changed, *s[5:])
-        if written:
+        if raised:
             after = self.bumped(after, sid)
         return brought, after, said
 
@@ -510,8 +510,7 @@ class Explorer:
             return lost, None, False, type(error).__name__
         numbers = list(s[:2])
         mine = rows.sessions[IDS[sid]]
-        written = mine.version != FRESH + drift or name != "free"
-        if written:
+        if name != "free":
             numbers[sid] = self.row(mine, age, slot)
         holder = rows.doors.get(ACCESS.key)
         door = NOBODY if holder is None else IDS.index(holder)
@@ -530,7 +529,7 @@ class Explorer:
         assert is_ is not None
         self._ended_early(was, is_, s[3 + sid])
         said = is_.state if is_.state is not was.state else "ok"
-        return None, (*numbers, door, *leases), written, str(said)
+        return None, (*numbers, door, *leases), mine.version != FRESH + drift, str(said)
 
     def _ended_early(self, was: Session, is_: Session, lease: int | None) -> None:
         if was.state is State.ACTIVE and is_.state is State.REVOKING:
@@ -715,6 +714,8 @@ class Explorer:
                 while s[9] is not None:
                     s = next(self.call(s, 0, s[9]))[1]
                     self.check(s)
+                if self.state_of(s[sid]) is State.ACTIVE and s[3 + sid] is None:
+                    raise Wrong("the lease is gone, and access stays")
             states = [self.state_of(n) for n in s[:2] if n]
             if all(state in DONE_STATES for state in states):
                 if not any(status == "P" for _, status in s[7]):

@@ -6,6 +6,7 @@ from chalicelib.machine import State
 from tests.simulation.world import MINUTE, SECOND, SKEW_MS, World, ms_of
 
 CLOSES_WITHIN = 5 * MINUTE  # of the deadline, or of the moment from which all was well
+NOTICED = CLOSES_WITHIN + 5 * MINUTE  # of a lease deleted by hand, where its record is lost
 PROMPT = 15 * SECOND  # where nothing ever went wrong
 WAKE_UPS = 40  # for one session, in any one minute
 
@@ -53,6 +54,9 @@ def _access(world: World) -> Iterator[str]:
         late = held.until - max(over, held.since, world.healed_at)
         if late > CLOSES_WITHIN:
             yield f"{session.id} kept access for {late / 1000:.0f} s after all was well"
+        gone = world.lease_gone.get(session.id)
+        if gone is not None and held.until - max(gone, held.since, world.healed_at) > NOTICED:
+            yield f"{session.id} kept access although its lease was deleted"
 
 
 def _told(world: World, session) -> Iterator[str]:

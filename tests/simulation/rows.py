@@ -50,7 +50,7 @@ class Rows:
 
     def outcome(self, session_id: str, token: str, changes: dict[str, Any]) -> None:
         row = self.sessions.get(session_id)
-        if row is None or row.busy_token != token:
+        if row is None or not token or row.busy_token != token:
             raise Stale(session_id)
         kept = {
             name: EMPTY[name] if value in (None, "") else value for name, value in changes.items()

@@ -268,12 +268,17 @@ class World:
 
     def _people(self) -> None:
         random = self.random
-        presses = random.choice((1, 1, 2, 2, 3, 5))
+        presses = random.choice((1, 2, 3, 3, 5, 5))
         users = random.choice((("UANN",), ("UANN", "UBOB"), ("UANN", "UBOB", "UCLEO", "UNOBODY")))
         names = random.choice((("prod",), ("prod", "again"), ("prod", "again", "data")))
         window = random.choice((2 * SECOND, 20 * SECOND, self.span))
+        when = random.randrange(window)
         for n in range(presses):
-            when = random.randrange(window)
+            if n and random.random() < 0.6:  # just as the one before ends
+                when += random.choice((self.duration, random.randrange(MINUTE)))
+                when += random.randrange(20 * SECOND)
+            elif n:
+                when = random.randrange(window)
             user, name = random.choice(users), random.choice(names)
             session_id = f"s{n + 1}"
             self.at(when, self.press, session_id, user, name)
@@ -281,7 +286,8 @@ class World:
                 self.at(when + random.randrange(2 * SECOND), self.press, session_id, user, name)
             for kind, chance in (("end", 0.3), ("extend", 0.4)):
                 while random.random() < chance:
-                    asked = when + random.randrange(max(self.span, self.duration + MINUTE))
+                    within = random.choice((20 * SECOND, max(self.span, self.duration + MINUTE)))
+                    asked = when + random.randrange(within)
                     self.at(asked, self.wish, session_id, kind, random.choice((*users, "UBOB")))
             if random.random() < 0.1:
                 self.at(when + random.randrange(self.span), self.delete_lease, session_id, "hand")
@@ -290,7 +296,7 @@ class World:
         while random.random() < 0.15:
             self.at(random.randrange(self.span), self.redeploy)
         self.at(random.randrange(MINUTE), self.sweep)
-        self.at(random.choice((self.span // 2, self.span, self.duration + 5 * MINUTE)), self.heal)
+        self.at(random.choice((self.span // 2, self.span, when + self.duration + 5 * MINUTE)), self.heal)
 
     # ---- what people do
 
@@ -602,11 +608,9 @@ class World:
         if owner == "standing":
             self.fail(f"{session_id} took away access that stood before it")
             return
-        other = self.rows.sessions[owner]
-        if owner != session_id and other.state in OPEN:
-            self.fail(f"{session_id} took away the access of {owner}, which is {other.state}")
-        if owner == session_id and other.state is State.ACTIVE:
-            self.fail(f"{session_id} lost its access while ACTIVE")
+        for other in self.rows.sessions.values():
+            if other.access == request.access and other.state is State.ACTIVE:
+                self.fail(f"{session_id} took away the access of {other.id}, which is ACTIVE")
         for held in self.held:
             if held.session_id == owner and held.until is None:
                 held.until = self.now

@@ -1,0 +1,376 @@
+"""The rules of docs/protocol.md, each left out of our own code in turn: does anybody notice?
+
+A fault is found by what comes of it (somebody keeps access, another's access is lost, a session is
+stuck), never by a look at the step itself.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from time import monotonic
+
+from chalicelib.machine import OPEN, TRANSITIONS, State
+from chalicelib.ports import Stale
+from chalicelib.runner import Runner
+from chalicelib.session import Session
+from tests.simulation.explorer import Bounds, Explorer
+from tests.simulation.planted import Patch, load
+from tests.simulation.rows import Rows
+from tests.simulation.world import World
+
+SMALL = Bounds(faults=1, duration=1, waits=1, end=False, extend=False)
+CALM = replace(SMALL, faults=0)
+ENDING = replace(SMALL, end=True)
+EXTENDING = replace(SMALL, faults=0, extend=True)
+LAGGING = replace(SMALL, lags=True)
+TIMING_OUT = replace(SMALL, unknown=True)
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One rule left out: by patches of the source, or in the table's conditions."""
+
+    rule: str
+    patches: tuple[Patch, ...] = ()
+    rows: type[Rows] = Rows
+    bounds: Bounds | None = None  # within which the explorer finds it
+    seed: int | None = None  # with which the simulation finds it
+    reduced: bool = True  # whether the explorer may count on acts that follow conditional writes
+
+    def runner(self) -> type[Runner]:
+        found: type[Runner] = load(self.patches)["Runner"]
+        return found
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a planted fault came to light."""
+
+    mutant: Mutant
+    found_by: str  # empty: it was not
+    outcome: str
+    seconds: float
+
+
+def judge(mutant: Mutant, seeds: int = 3_000, seconds: float = 120) -> Verdict:
+    """Looks where it was found before, and only then elsewhere."""
+    began = monotonic()
+    for found_by, outcome in _looks(mutant, seeds, seconds):
+        if outcome:
+            return Verdict(mutant, found_by, outcome, monotonic() - began)
+    return Verdict(mutant, "", "survives", monotonic() - began)
+
+
+def _looks(mutant: Mutant, seeds: int, seconds: float) -> Iterator[tuple[str, str]]:
+    runner = mutant.runner()
+
+    def simulated(seed: int) -> str:
+        wrong = World(seed, runner, mutant.rows).run()
+        return wrong[0] if wrong else ""
+
+    if mutant.seed is not None:
+        yield f"seed {mutant.seed}", simulated(mutant.seed)
+    if mutant.bounds is not None:
+        found = Explorer(
+            mutant.bounds, rows=mutant.rows, patches=mutant.patches, reduced=mutant.reduced
+        ).explore(seconds=seconds)
+        yield f"{found.states:,} states", found.wrong
+    for seed in range(seeds):
+        yield f"seed {seed}", simulated(seed)
+
+
+# ---- faults of the table ---------------------------------------------------------------------------
+
+
+class Unconditional(Rows):
+    """Every write lands."""
+
+    def expect(self, session: Session) -> None:
+        if session.id not in self.sessions:
+            raise Stale(session.id)
+
+    def _put(self, session: Session) -> None:
+        row = self.sessions.get(session.id)
+        version = max(row.version, session.version) if row else session.version
+        super()._put(replace(session, version=version))
+
+
+class OnStateOnly(Unconditional):
+    """Writes ask for the state that they lead from, not for the version."""
+
+    def expect(self, session: Session) -> None:
+        row = self.sessions.get(session.id)
+        if row is None or session.state not in {row.state, *TRANSITIONS[row.state].values()}:
+            raise Stale(session.id)
+
+
+class ClaimUnconditional(Unconditional):
+    """Only the claim's write lands whatever the version."""
+
+    def expect(self, session: Session) -> None:
+        row = self.sessions.get(session.id)
+        claims = row is not None and session.busy_token not in ("", row.busy_token)
+        if not claims and (row is None or row.version != session.version):
+            raise Stale(session.id)
+
+
+class DoorFreedOnRevoking(Rows):
+    def _put(self, session: Session) -> None:
+        old = self.sessions.get(session.id)
+        if old is not None and old.state in OPEN and session.state is State.REVOKING:
+            self.free(session.access, session.id)
+        super()._put(session)
+
+
+class DoorFreedOnAsking(Rows):
+    def _put(self, session: Session) -> None:
+        if session.state is State.REVOKING and session.revoke_call not in ("", "?", "done"):
+            self.free(session.access, session.id)
+        super()._put(session)
+
+
+class DoorUnconditional(Rows):
+    def allow(self, session: Session) -> None:
+        self.expect(session)
+        self.doors.pop(session.access.key, None)
+        super().allow(session)
+
+
+class ExtendWithoutVersion(Rows):
+    def extend(self, session: Session) -> None:
+        self.expect(session)
+        if session.id not in self.leases:
+            raise Stale(session.id)
+        self._lease(session)
+        self._put(replace(session, version=session.version - 1))
+
+
+class ExtendWithoutLease(Rows):
+    def extend(self, session: Session) -> None:
+        self.expect(session)
+        self._put(session)
+
+
+# ---- all of them -----------------------------------------------------------------------------------
+
+_NO_CLAIM = """
+    def _unclaimed(self, session, now, look, **changes):
+        claimed = session.with_(**changes)
+        self.store.write(claimed)
+        return claimed.with_(version=session.version + 1)
+
+    def _claim("""
+_CLAIM = "\n    def _claim("
+_ASKS_CREATE = """        claimed = self._claim(session, now, look, **asked)
+        if claimed is None:
+            return self._leave(session, now)
+        try:
+            request_id = self.identity_center.create(session.access)
+"""
+_SETTLE_GRANT = """            if self._settled(session, session.grant_call) is None:
+                return self._poll(session, now, session.grant_asked_at)
+"""
+_SETTLE_REVOKE = "call = self._settled(session, session.revoke_call, deletion=True)\n"
+_READ_BACK = "            if self.identity_center.assigned(session.access):\n                text"
+_RELEASES = "        return self._release(session, now, look, **changes)\n"
+_LIVES = """                if self._another_lives(session):
+                    reason = "Another"""
+_UNKNOWN = "        return self._leave(claimed, self.clock.now())\n"
+
+MUTANTS = (
+    Mutant(
+        "no claim before Create",
+        (
+            ("runner", _CLAIM, _NO_CLAIM),
+            ("runner", "self._claim(session, now, look, **asked)",
+             "self._unclaimed(session, now, look, **asked)"),
+        ),
+        bounds=TIMING_OUT,
+    ),
+    Mutant(
+        "no claim before Delete",
+        (
+            ("runner", _CLAIM, _NO_CLAIM),
+            ("runner", "claimed = self._claim(\n            session,\n            now,\n",
+             "claimed = self._unclaimed(\n            session,\n            now,\n"),
+        ),
+        bounds=SMALL,
+    ),
+    Mutant(
+        "others ignore busy_until",
+        (("session", "return session.busy_until is not None and now < session.busy_until",
+          "return False"),),
+        bounds=SMALL,
+    ),
+    Mutant(
+        "the claim a tick short",
+        (("runner", "now + left + NETWORK + SKEW", "now + left + SKEW"),),
+        bounds=SMALL,
+    ),
+    Mutant(
+        "no skew margin",
+        (("runner", "now + left + NETWORK + SKEW", "now + left + NETWORK"),),
+        bounds=replace(SMALL, skew=1),
+    ),
+    Mutant(
+        "grant not settled",
+        (("runner", _SETTLE_GRANT, ""),),
+        bounds=SMALL,
+    ),
+    Mutant(
+        "“?” grant ignored",
+        (("runner", "        if call == UNKNOWN:\n",
+          "        if call == UNKNOWN and not deletion:\n            return NO_CALL\n"
+          "        if call == UNKNOWN:\n"),),
+        bounds=SMALL,
+    ),
+    Mutant(
+        "revoke not settled",
+        (("runner", _SETTLE_REVOKE, "call = NO_CALL\n"),),
+        bounds=SMALL,
+    ),
+    Mutant(
+        "“?” delete ignored",
+        (("runner", "        if call == UNKNOWN:\n",
+          "        if call == UNKNOWN and deletion:\n            return NO_CALL\n"
+          "        if call == UNKNOWN:\n"),),
+        bounds=SMALL,
+    ),
+    Mutant(
+        "standing observed again",
+        (("runner", '            if session.standing == "":\n', "            if True:\n"),),
+        bounds=SMALL,
+    ),
+    Mutant(
+        "standing ignored when revoking",
+        (("runner", 'if session.standing != "no":', 'if session.standing == "":'),),
+        bounds=replace(SMALL, standing=True),
+    ),
+    Mutant(
+        "act before intent",
+        (("runner", _ASKS_CREATE,
+          """        try:
+            request_id = self.identity_center.create(session.access)
+        except (Refused, Unknown):
+            return self._leave(session, now)
+        claimed = self._claim(session, now, look, **asked)
+        if claimed is None:
+            return self._leave(session, now)
+        try:
+            pass
+"""),),
+        reduced=False,
+        bounds=SMALL,
+    ),
+    Mutant("claim written unconditionally", rows=ClaimUnconditional, reduced=False, bounds=SMALL),
+    Mutant("conditions on state only", rows=OnStateOnly, reduced=False, bounds=SMALL),
+    Mutant("no conditions", rows=Unconditional, reduced=False, bounds=SMALL),
+    Mutant("door freed on entering REVOKING", rows=DoorFreedOnRevoking, bounds=SMALL),
+    Mutant("door freed when the delete is asked", rows=DoorFreedOnAsking, bounds=SMALL),
+    Mutant("door put unconditionally", rows=DoorUnconditional, bounds=SMALL),
+    Mutant(
+        "no read-back (where listing lags)",
+        (("runner", _READ_BACK, "            if False:\n                text"),),
+        bounds=LAGGING,
+    ),
+    Mutant(
+        "delete not confirmed (where listing lags)",
+        (("runner", _SETTLE_REVOKE,
+          'call = (\n                    Call("SUCCEEDED")\n'
+          '                    if session.revoke_call not in ("", UNKNOWN)\n'
+          "                    else self._settled(session, session.revoke_call, deletion=True)\n"
+          "                )\n"),),
+        bounds=LAGGING,
+    ),
+    Mutant(
+        "Delete before the grant is settled",
+        (
+            ("runner", _SETTLE_GRANT, ""),
+            ("runner", _READ_BACK, _SETTLE_GRANT + _READ_BACK),
+        ),
+        bounds=LAGGING,
+    ),
+    Mutant(
+        "list before the grant is settled",
+        (
+            ("runner", _SETTLE_GRANT, ""),
+            ("runner", _RELEASES,
+             _SETTLE_GRANT.replace("            if", "        if").replace("      return", "  return")
+             + _RELEASES),
+        ),
+        bounds=SMALL,
+    ),
+    Mutant(
+        "no “expired” in GRANTING",
+        (("session", "    if due is not None and now >= due:\n        return TIMEOUTS",
+          "    if due is not None and now >= due and session.state is not State.GRANTING:\n"
+          "        return TIMEOUTS"),),
+        bounds=SMALL,
+    ),
+    Mutant(
+        "clock not read again at the claim",
+        (
+            ("runner", "            now = self.clock.now()\n            ask = asks(",
+             "            now = self.read_at = self.clock.now()\n            ask = asks("),
+            ("runner", "        now = self.clock.now()  # the look-ups took time: the deadline may "
+             "have passed\n", "        now = self.read_at\n"),
+        ),
+        bounds=SMALL,
+    ),
+    Mutant(
+        "lease deletion ignored",
+        (("session", "    if session.state in OPEN and not leased:\n", "    if False:\n"),),
+        bounds=replace(SMALL, duration=2),
+    ),
+    Mutant(
+        "grant_failed straight to DENIED",
+        (("runner", "            return self._happened(session, Event.GRANT_FAILED, now, look, "
+          "reason=session.last_error)\n",
+          "            self.store.release(session.with_(state=State.DENIED, look_at=None))\n            return None\n"),),
+        bounds=LAGGING,
+    ),
+    Mutant(
+        "claim cleared on unknown outcome",
+        (("runner", _UNKNOWN, "        return self._outcome(claimed, str(unknown))\n"),),
+        bounds=TIMING_OUT,
+    ),
+    Mutant(
+        "unknown outcome recorded as refused",
+        (("runner", _UNKNOWN,
+          "        call = 'grant_call' if claimed.state is State.GRANTING else 'revoke_call'\n"
+          "        return self._outcome(claimed, str(unknown), **{call: ''})\n"),),
+        bounds=TIMING_OUT,
+    ),
+    Mutant("Extend without version bump", rows=ExtendWithoutVersion, bounds=EXTENDING),
+    Mutant("Extend without the lease", rows=ExtendWithoutLease, bounds=EXTENDING),
+    Mutant(
+        "by-access look left out",
+        (("runner", _LIVES, _LIVES.replace("self._another_lives(session)", "False")),),
+        bounds=replace(SMALL, hand_door=True),
+    ),
+    Mutant(
+        "by-access look made before the door is taken",
+        (
+            ("runner", _LIVES, _LIVES.replace("self._another_lives(session)", "False")),
+            ("runner", "            holder_id = self.store.holder(session.access)\n",
+             "            if self._another_lives(session):\n"
+             "                return self._deny(session, 'open', now, look)\n"
+             "            holder_id = self.store.holder(session.access)\n"),
+        ),
+        bounds=replace(SMALL, hand_door=True),
+    ),
+    Mutant(
+        "re-create without settling",
+        (("runner", "            call = self._settled(session, session.grant_call)\n",
+          "            call = NO_CALL\n"),),
+        bounds=SMALL,
+    ),
+    Mutant(
+        "a late-granted edge back from SETTLING",
+        (("runner", "            ask = asks(session, leased, now)\n",
+          "            ask = asks(session, leased, now)\n"
+          "            settling = session.state is State.SETTLING and session.standing == 'no'\n"
+          "            if settling and self.identity_center.assigned(session.access):\n"
+          "                back = session.with_(state=State.REVOKING, revoke_call='')\n"
+          "                return self._write(back, now)\n"),),
+    ),
+)  # fmt: skip
