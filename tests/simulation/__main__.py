@@ -1,10 +1,13 @@
-"""Runs the simulation: `run`, `replay`, `explore`, `mutants`."""
+"""Runs the simulation: many seeds, one seed's story, every interleaving, planted faults."""
 
 import argparse
 import sys
 import time
+from collections.abc import Iterable
 from multiprocessing import Pool, cpu_count
 
+from tests.simulation.explorer import Bounds, Explorer, Found
+from tests.simulation.mutants import MUTANTS, Verdict, judge
 from tests.simulation.world import World
 
 
@@ -14,30 +17,47 @@ def main() -> int:
     run = commands.add_parser("run", help="many seeds, on every core")
     run.add_argument("--seeds", type=int, default=2_000)
     run.add_argument("--first", type=int, default=0)
-    run.add_argument("--cores", type=int, default=cpu_count())
     replay = commands.add_parser("replay", help="one seed's story")
     replay.add_argument("--seed", type=int, required=True)
-    arguments = parser.parse_args()
-    if arguments.command == "run":
-        return run_seeds(arguments.first, arguments.seeds, arguments.cores)
-    return tell(arguments.seed)
+    explore = commands.add_parser("explore", help="every interleaving of the bounded cases")
+    explore.add_argument("--faults", type=int, default=1)
+    explore.add_argument("--case", choices=CASES, help="only this one")
+    mutants = commands.add_parser("mutants", help="the protocol's rules left out one at a time")
+    mutants.add_argument("rule", nargs="*", help="only rules with one of these words")
+    for command in (run, explore, mutants):
+        command.add_argument("--cores", type=int, default=cpu_count())
+    asked = parser.parse_args()
+    match asked.command:
+        case "run":
+            return run_seeds(asked.first, asked.seeds, asked.cores)
+        case "replay":
+            return tell(asked.seed)
+        case "explore":
+            names = [asked.case] if asked.case else list(CASES)
+            return explore_cases(names, asked.faults, asked.cores)
+    return plant(asked.rule, asked.cores)
+
+
+# ---- seeds
 
 
 def run_seeds(first: int, count: int, cores: int) -> int:
     began, done, failed = time.monotonic(), 0, []
+    step = max(1, count // 20)
     with Pool(cores) as pool:
-        for seed, wrong in pool.imap_unordered(_run, range(first, first + count), chunksize=50):
+        for seed, wrong in pool.imap_unordered(_run, range(first, first + count), chunksize=20):
             done += 1
             if wrong:
                 failed.append(seed)
                 print(f"seed {seed}: {wrong[0]}", flush=True)
-            if done % 5_000 == 0:
+            if done % step == 0 and done < count:
                 rate = done / (time.monotonic() - began)
-                print(f"{done} seeds, {len(failed)} failed, {rate:.0f} a second", flush=True)
+                print(f"{done:,} seeds, {len(failed)} failed, {rate:.0f} a second", flush=True)
     seconds = time.monotonic() - began
-    print(f"{done} seeds in {seconds:.0f} s ({done / seconds:.0f} a second): {len(failed)} failed")
+    rate = done / seconds
+    print(f"{done:,} seeds in {seconds:.0f} s ({rate:.0f} a second), {len(failed)} failed")
     if failed:
-        print(f"read one with: python -m tests.simulation replay --seed {min(failed)}")
+        print(f"read one: python -m tests.simulation replay --seed {min(failed)}")
     return 1 if failed else 0
 
 
@@ -51,10 +71,83 @@ def _run(seed: int) -> tuple[int, list[str]]:
 def tell(seed: int) -> int:
     world = World(seed, told=print)
     rates = ", ".join(f"{name} {rate}" for name, rate in world.faults.rates.items())
-    print(f"seed {seed}: faults: {rates or 'none'}; {world.faults.outages}")
+    outages = "; ".join(
+        f"{thing} out from {start // 1000} s to {end // 1000} s"
+        for thing, start, end in world.faults.outages
+    )
+    print(f"seed {seed}, faults: {rates or 'none'}{'; ' + outages if outages else ''}")
     wrong = world.run()
-    print("\n".join(f"WRONG: {what}" for what in wrong) or "all promises kept")
+    print("\n".join(f"WRONG: {what}" for what in wrong) or "Every promise was kept.")
     return 1 if wrong else 0
+
+
+# ---- every interleaving
+
+# What a case can do besides its faults, and by how much fewer faults it has: more of everything at
+# once is more than can be gone through. A fault is a death before any call, a refusal or failure
+# in Identity Center, a lease deleted by hand, or what the case is named for.
+CASES: dict[str, tuple[Bounds, int]] = {
+    "deadline": (Bounds(duration=1, waits=1, end=False, extend=False), 0),
+    "standing": (Bounds(duration=1, waits=1, end=False, extend=False, standing=True), 0),
+    "End now": (Bounds(duration=1, waits=1, extend=False), 1),
+    "Extend": (Bounds(duration=1, waits=1, end=False), 1),
+    "time-outs": (Bounds(duration=1, waits=1, end=False, extend=False, unknown=True), 1),
+    "lagging lists": (Bounds(duration=1, waits=1, end=False, extend=False, lags=True), 1),
+    "skewed clocks": (Bounds(duration=1, waits=1, end=False, extend=False, skew=1), 2),
+    "door deleted": (Bounds(duration=1, waits=1, end=False, extend=False, hand_door=True), 1),
+    "longer": (Bounds(), 2),
+}
+
+
+def explore_cases(names: Iterable[str], faults: int, cores: int) -> int:
+    """Each case within its bounds, to the end; how many states that was."""
+    bounds = [(name, bounded(name, faults)) for name in names]
+    wrong = 0
+    print("case            faults  verdict", flush=True)
+    with Pool(min(cores, len(bounds))) as pool:
+        for name, found in pool.imap(_explore, bounds, chunksize=1):
+            print(f"{name:<15} {found.bounds.faults:>6}  {found}", flush=True)
+            for told in found.story:
+                print(f"    {told}")
+            wrong += bool(found.wrong)
+    return 1 if wrong else 0
+
+
+def bounded(name: str, faults: int) -> Bounds:
+    from dataclasses import replace
+
+    case, fewer = CASES[name]
+    return replace(case, faults=max(0, faults - fewer))
+
+
+def _explore(case: tuple[str, Bounds]) -> tuple[str, Found]:
+    return case[0], Explorer(case[1]).explore()
+
+
+# ---- planted faults
+
+
+def plant(words: list[str], cores: int) -> int:
+    chosen = [m for m in MUTANTS if not words or any(word in m.rule for word in words)]
+    alive = 0
+    print(f"{'rule left out':<45} {'found by':<16} {'outcome':<62} seconds")
+    with Pool(cores) as pool:
+        for verdict in pool.imap(_judge, [MUTANTS.index(m) for m in chosen], chunksize=1):
+            print(row(verdict), flush=True)
+            alive += not (verdict.found_by or verdict.mutant.harmless)
+    print(f"{len(chosen)} rules left out one at a time, {alive} of them unnoticed")
+    return 1 if alive else 0
+
+
+def row(verdict: Verdict) -> str:
+    mutant = verdict.mutant
+    outcome = verdict.outcome if verdict.found_by else mutant.harmless or verdict.outcome
+    found_by = verdict.found_by or ("harmless here" if mutant.harmless else "NOTHING")
+    return f"{mutant.rule:<45} {found_by:<16} {outcome:<62} {verdict.seconds:.1f}"
+
+
+def _judge(number: int) -> Verdict:
+    return judge(MUTANTS[number])
 
 
 if __name__ == "__main__":

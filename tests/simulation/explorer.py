@@ -124,17 +124,19 @@ class Explorer:
     def __init__(
         self,
         bounds: Bounds,
-        names: Mapping[str, Any] | None = None,
         rows: type[Rows] = Rows,
         patches: Any = (),
         reduced: bool = True,
     ) -> None:
         self.bounds = bounds
         self.reduced = reduced
-        self.names = dict(names or load(patches))
-        constants: dict[str, Any] = {"CALL_TAKES": ZERO, "NETWORK": TICK, "LISTING_LAG": ZERO}
-        constants["SKEW"] = TICK * bounds.skew
-        self.names.update(constants)  # type: ignore[attr-defined]
+        names = load(
+            patches,
+            CALL_TAKES=ZERO,  # so a worker may claim even in its last tick
+            NETWORK=TICK,
+            SKEW=TICK * bounds.skew,
+            LISTING_LAG=ZERO,
+        )
         self.rows_class = rows
         self.rows: list[Session | None] = [None]
         self.row_numbers: dict[Any, int] = {}
@@ -146,7 +148,6 @@ class Explorer:
         self.shifted: dict[int, int] = {}
         self.read_as: dict[Any, Session] = {}
         self.feed = Feed()
-        names_ = self.names
         glass = Glass(
             name="prod",
             account_id=ACCESS.account_id,
@@ -157,7 +158,7 @@ class Explorer:
             extend=TICK if bounds.extend else None,
         )
         feed = self.feed
-        outside = names_["Outside"](*([feed] * 11))
+        outside = names["Outside"](*([feed] * 11))
         outside = replace(
             outside,
             wakeups=Mute(),
@@ -167,10 +168,10 @@ class Explorer:
             token=lambda: "mine",
             directory=Known(),
         )
-        self.runner = names_["Runner"](
-            outside, names_["Glasses"]({"prod": glass}, {"U1": ANN.email})
+        self.runner = names["Runner"](
+            outside, names["Glasses"]({"prod": glass}, {"U1": ANN.email})
         )
-        self.look = names_["Look"]("queue", feed.remaining)
+        self.look = names["Look"]("queue", feed.remaining)
 
     # ---- rows
 
@@ -377,8 +378,9 @@ class Explorer:
                 state = self.state_of(s[sid])
                 if state is not None and state not in DONE_STATES:
                     for skew in range(b.skew + 1):
-                        yield f"w{idle} looks at {IDS[sid]} ({state})", self.start(
-                            s, idle, sid, skew
+                        yield (
+                            f"w{idle} looks at {IDS[sid]} ({state})",
+                            self.start(s, idle, sid, skew),
                         )
         yield from self.centre(s)
         yield from self.people(s)

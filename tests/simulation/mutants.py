@@ -34,6 +34,7 @@ class Mutant:
     rows: type[Rows] = Rows
     bounds: Bounds | None = None  # within which the explorer finds it
     seed: int | None = None  # with which the simulation finds it
+    harmless: str = ""  # why our code is sound without the rule, where it is
     reduced: bool = True  # whether the explorer may count on acts that follow conditional writes
 
     def runner(self) -> type[Runner]:

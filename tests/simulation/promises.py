@@ -71,7 +71,11 @@ def _told(world: World, session) -> Iterator[str]:
     mails = [subject for subject in world.mails[session.id] if subject.startswith("report")]
     if had and not mails:
         yield f"{session.id} had access, and no report was mailed"
-    if had and told and not any("closed" in text or "stays" in text or "never came" in text for text in heard):
+    if (
+        had
+        and told
+        and not any("closed" in text or "stays" in text or "never came" in text for text in heard)
+    ):
         yield f"{session.id} was not told that it is over"
 
 

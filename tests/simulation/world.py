@@ -296,7 +296,9 @@ class World:
         while random.random() < 0.15:
             self.at(random.randrange(self.span), self.redeploy)
         self.at(random.randrange(MINUTE), self.sweep)
-        self.at(random.choice((self.span // 2, self.span, when + self.duration + 5 * MINUTE)), self.heal)
+        self.at(
+            random.choice((self.span // 2, self.span, when + self.duration + 5 * MINUTE)), self.heal
+        )
 
     # ---- what people do
 
@@ -663,7 +665,11 @@ class World:
             if truth is None:
                 self.fail(f"{new.id} is ACTIVE, and there is no access")
             for other in self.rows.sessions.values():
-                if other.id != new.id and other.state is State.ACTIVE and other.access == new.access:
+                if (
+                    other.id != new.id
+                    and other.state is State.ACTIVE
+                    and other.access == new.access
+                ):
                     self.fail(f"{new.id} and {other.id} have one access at once")
         if old.state in OPEN and new.state is State.REVOKING:
             self._ended(old, new)
@@ -1019,9 +1025,7 @@ class Trail(Ports):
             self.down("trail")
             token = f"q{len(self.world.queries) + 1}"
             ready = self.world.now + self.world.random.randrange(100, 8_000)
-            self.world.queries[token] = (
-                1 << 60 if self.faults.strikes("trail silent") else ready
-            )
+            self.world.queries[token] = 1 << 60 if self.faults.strikes("trail silent") else ready
             return token
 
         token: str = self.world.call("ask", start)
