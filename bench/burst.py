@@ -1,0 +1,349 @@
+"""A thousand sessions that end in the same second, over the real runner, on virtual time.
+
+The table is in memory and the outside is pretended, with Identity Center's limits: so many calls a
+second of all kinds, and so many operations under way; what exceeds them is refused as AWS refuses
+it, and the clients' own retries are those of the SDK. Workers are threads of which one runs at a
+time: each call hands over to whoever is next in virtual time, so a run is the same every time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import random
+import threading
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from bench import figures
+from bench.figures import Figure, Report
+from chalicelib.machine import State
+from chalicelib.ports import Call, Gone, Refused, Unavailable
+from chalicelib.runner import Glasses, Look, Outside, Runner
+from chalicelib.session import Access, Session, scheduled
+from tests.simulation.rows import Rows
+
+START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+DEADLINE = START + timedelta(minutes=10)
+SECOND = timedelta(seconds=1)
+TABLE, QUEUE, CENTER, SLACK = 0.006, 0.01, 0.06, 0.12  # seconds that a call takes
+WORKERS = 10  # maximum_concurrency of the queue's function
+LIVES, SWEEPS_FOR, LEAVES, AT_MOST = 60.0, 55.0, timedelta(seconds=10), 500
+INDEX_LAG = 0.2
+
+
+@dataclass(frozen=True)
+class Limits:
+    sessions: int = 1000
+    calls: float = 20  # a second
+    outstanding: int = 10
+    settles: float = 1.0  # seconds that a deletion takes
+    queue: bool = True
+    seed: int = 1
+
+    @property
+    def floor(self) -> float:
+        """Seconds that it takes at the least: three calls a revoke, and one place of those there
+        are for as long as a deletion takes."""
+        return max(3 * self.sessions / self.calls,
+                   self.sessions * self.settles / self.outstanding)  # fmt: skip
+
+
+@dataclass
+class Outcome:
+    gone: list[float] = field(default_factory=list)  # seconds after the deadline
+    messages: Counter[str] = field(default_factory=Counter)
+    calls: Counter[str] = field(default_factory=Counter)
+    refused: int = 0
+    seconds: float = 0.0
+
+
+class Virtual:
+    """Virtual time, and threads that take turns in it."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self._heap: list[tuple[float, int, threading.Semaphore | Callable[[], None]]] = []
+        self._order = itertools.count()
+        self._idle = threading.Semaphore(0)
+
+    def at(self, when: float, what: Callable[[], None]) -> None:
+        heapq.heappush(self._heap, (when, next(self._order), what))
+
+    def spawn(self, work: Callable[[], None]) -> None:
+        """Runs `work` as a worker of its own, from now on."""
+        turn = threading.Semaphore(0)
+
+        def run() -> None:
+            turn.acquire()
+            try:
+                work()
+            finally:
+                self._idle.release()
+
+        threading.Thread(target=run, daemon=True).start()
+        heapq.heappush(self._heap, (self.now, next(self._order), turn))
+
+    def wait(self, seconds: float) -> None:
+        """Called by a worker: others go on meanwhile."""
+        turn = threading.Semaphore(0)
+        heapq.heappush(self._heap, (self.now + seconds, next(self._order), turn))
+        self._idle.release()
+        turn.acquire()
+
+    def run(self, until: Callable[[], bool], most: float) -> None:
+        while self._heap and not until() and self.now < most:
+            self.now, _, what = heapq.heappop(self._heap)
+            if isinstance(what, threading.Semaphore):
+                what.release()
+                self._idle.acquire()
+            else:
+                what()
+
+
+class World:
+    """The sessions, the queue, the sweep and Identity Center."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits, self.virtual, self.found = limits, Virtual(), Outcome()
+        self.random = random.Random(limits.seed)
+        self.rows = Rows(self._wrote)
+        self.calls: deque[float] = deque()
+        self.under_way: dict[str, tuple[Access, float]] = {}
+        self.truth: set[str] = set()
+        self.messages: deque[str] = deque()
+        self.busy = 0
+        self.tokens = itertools.count()
+        self.zero = (DEADLINE - START).total_seconds()
+        self.runner = Runner(self._outside(), Glasses({}, {}))
+        for number in range(limits.sessions):
+            self._open(number)
+        if limits.queue:
+            for session in self.rows.sessions.values():
+                assert session.wake_at is not None
+                early = session.wake_at - START - timedelta(seconds=self.random.random())
+                self.virtual.at(early.total_seconds(), lambda name=session.id: self._arrives(name))
+        self.virtual.at(self.random.random() * 60 + self.zero - 60, self._sweep)
+
+    def play(self) -> Outcome:
+        everything = self.limits.sessions
+        self.virtual.run(lambda: len(self.found.gone) == everything, self.zero + 3600)
+        self.found.seconds = max(self.found.gone, default=0.0)
+        return self.found
+
+    def time(self) -> datetime:
+        return START + timedelta(milliseconds=int(self.virtual.now * 1000))
+
+    # Sessions
+
+    def _open(self, number: int) -> None:
+        session = Session(
+            id=f"s{number}", glass="prod", asked_at=START, state=State.ACTIVE, deadline=DEADLINE,
+            standing="no", granted_at=START, principal_id=f"p{number}",
+            account_id=f"{100000000000 + number % 40}", permission_set_arn="set",
+            report_after=timedelta(minutes=15), slack_user="U1", duration=timedelta(minutes=10),
+        )  # fmt: skip
+        arranged, _ = scheduled(session, START)
+        self.rows.record(arranged)
+        self.rows.doors[session.access.key] = session.id
+        self.rows.leases[session.id] = int(DEADLINE.timestamp())
+        self.truth.add(session.access.key)
+
+    def _wrote(self, old: Session | None, new: Session) -> None:
+        if new.gone_at is not None and (old is None or old.gone_at is None):
+            self.found.gone.append((new.gone_at - DEADLINE).total_seconds())
+            assert new.access.key not in self.truth
+
+    # Who looks
+
+    def _arrives(self, session_id: str) -> None:
+        self.messages.append(session_id)
+        self._poll()
+
+    def _poll(self) -> None:
+        while self.messages and self.busy < WORKERS:
+            self.busy += 1
+            session_id = self.messages.popleft()
+            self.virtual.spawn(lambda name=session_id: self._work(name))
+
+    def _work(self, session_id: str) -> None:
+        self.virtual.wait(0.02)  # the invocation
+        ends = self.virtual.now + LIVES
+        try:
+            self.runner.advance(session_id, Look("queue", lambda: self._left(ends)))
+        finally:
+            self.busy -= 1
+            self._poll()
+
+    def _sweep(self) -> None:
+        self.virtual.at(self.virtual.now + 60, self._sweep)
+        self.virtual.spawn(self._sweep_once)
+
+    def _sweep_once(self) -> None:
+        ends = self.virtual.now + SWEEPS_FOR
+        now = self.time() - timedelta(seconds=INDEX_LAG)
+        due = sorted(
+            (row.look_at, row.id)
+            for row in self.rows.sessions.values()
+            if row.look_at is not None and row.look_at <= now
+        )
+        for _, session_id in due[:AT_MOST]:
+            if self._left(ends) < LEAVES:
+                return
+            self.runner.advance(session_id, Look("sweep", lambda: self._left(ends)))
+
+    def _left(self, ends: float) -> timedelta:
+        return timedelta(seconds=ends - self.virtual.now)
+
+    # The outside
+
+    def _outside(self) -> Outside:
+        ports = _Ports(self)
+        return Outside(
+            store=_Store(self), identity_center=ports, directory=ports, chat=ports, trail=ports,
+            post=ports, wakeups=ports, clock=_Clock(self), journal=lambda *_, **__: None,
+            token=lambda: f"t{next(self.tokens)}", reports=ports,
+        )  # fmt: skip
+
+    def call(self, name: str) -> None:
+        """One call of Identity Center's API. Raises Refused where there were too many."""
+        self.virtual.wait(CENTER)
+        now = self.virtual.now
+        self._settle()
+        while self.calls and self.calls[0] <= now - 1:
+            self.calls.popleft()
+        if len(self.calls) >= self.limits.calls:
+            self.found.refused += 1
+            raise Refused("IAM Identity Center: ThrottlingException")
+        self.calls.append(now)
+        self.found.calls[name] += 1
+
+    def read(self, name: str) -> None:
+        """A reading call, with the SDK's three attempts. Raises Unavailable."""
+        for attempt in range(3):
+            try:
+                self.call(name)
+                return
+            except Refused as refused:
+                if attempt == 2:
+                    raise Unavailable(str(refused)) from None
+                self.virtual.wait(self.random.random() * 2**attempt)
+
+    def _settle(self) -> None:
+        for request, (access, until) in list(self.under_way.items()):
+            if until <= self.virtual.now:
+                self.truth.discard(access.key)
+                del self.under_way[request]
+
+
+class _Clock:
+    def __init__(self, world: World) -> None:
+        self.now, self._world = world.time, world
+
+    def sleep(self, duration: timedelta) -> None:
+        self._world.virtual.wait(duration.total_seconds())
+
+
+class _Store:
+    """The rows; every call takes its time first."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> Any:
+        act = getattr(self._world.rows, name)
+
+        def call(*args: Any) -> Any:
+            self._world.virtual.wait(TABLE)
+            return act(*args)
+
+        return call
+
+
+class _Ports:
+    """Everything else that the runner asks while it takes access back."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._requests = itertools.count()
+
+    def delete(self, access: Access) -> str:
+        world = self._world
+        world.call("delete")
+        if access.key not in world.truth:
+            raise Gone("nothing there")
+        if len(world.under_way) >= world.limits.outstanding:
+            world.found.refused += 1
+            raise Refused("IAM Identity Center: ConflictException")
+        request = f"r{next(self._requests)}"
+        world.under_way[request] = (access, world.virtual.now + world.limits.settles)
+        return request
+
+    def deletion(self, request_id: str) -> Call:
+        self._world.read("describe")
+        return Call("IN_PROGRESS" if request_id in self._world.under_way else "SUCCEEDED")
+
+    def assigned(self, access: Access) -> bool:
+        self._world.read("list")
+        return access.key in self._world.truth
+
+    def deleting(self, access: Access, since: datetime) -> bool:
+        self._world.read("list deletions")
+        return any(access == each for each, _ in self._world.under_way.values())
+
+    def send(self, *asked: Any) -> None:
+        if len(asked) == 1:
+            return  # a mail
+        session_id, after = asked
+        world = self._world
+        world.virtual.wait(QUEUE)
+        world.found.messages[session_id] += 1
+        if world.limits.queue:
+            delay = min(max(int(after.total_seconds()), 0), 900) + 0.02
+            world.virtual.at(world.virtual.now + delay, lambda: world._arrives(session_id))
+
+    def respond(self, url: str, message: dict[str, Any]) -> None:
+        self._world.virtual.wait(SLACK)
+
+    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> str:
+        self._world.virtual.wait(SLACK)
+        return "1"
+
+    def update(self, channel: str, ts: str, message: dict[str, Any]) -> None:
+        self._world.virtual.wait(SLACK)
+
+
+CASES = {
+    "20 calls/s, 10 under way": Limits(),
+    "20 calls/s, 5 under way, 2 s each": Limits(outstanding=5, settles=2.0),
+    "10 calls/s, 10 under way": Limits(calls=10),
+    "20 calls/s, 10 under way, the sweep alone": Limits(sessions=300, queue=False),
+}
+
+
+def measure(report: Report, quick: bool) -> None:
+    report.section(
+        "A burst: sessions that all end in the same second",
+        "the real runner on virtual time, its table in memory; floor: three calls a revoke, and a "
+        "place among those under way for as long as a deletion takes",
+    )
+    for name, limits in CASES.items():
+        if quick:
+            limits = Limits(limits.sessions // 10, limits.calls, limits.outstanding,
+                            limits.settles, limits.queue)  # fmt: skip
+        found = World(limits).play()
+        aim = 1.2 if limits.queue else None
+        sent = [found.messages[f"s{n}"] for n in range(limits.sessions)]
+        calls = ", ".join(f"{what} {count}" for what, count in found.calls.most_common())
+        report.lines(f"{limits.sessions} sessions, {name}: floor {limits.floor:.0f} s")
+        lost = limits.sessions - len(found.gone)
+        report.add(
+            Figure(f"burst, {name}: still open", lost, "", aim=0),
+            Figure(f"burst, {name}: last gone / floor", found.seconds / limits.floor, "×", aim=aim,
+                   note=f"{calls}; refused {found.refused}"),
+            figures.of(f"burst, {name}: gone after", found.gone, "s"),
+            figures.of(f"burst, {name}: messages a session", sent, ""),
+        )  # fmt: skip

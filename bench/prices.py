@@ -1,0 +1,2 @@
+def report(report, found):
+    pass
