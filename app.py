@@ -14,7 +14,7 @@ from chalicelib import deployment, wiring
 
 QUEUE = os.environ.get("BREAK_GLASS_QUEUE", "break-glass")
 BODIES = ["application/x-www-form-urlencoded", "application/json"]
-SEES_THROUGH = timedelta(seconds=20)  # what a lone stream record may wait for in place
+SEES_THROUGH = timedelta(seconds=20)  # what a side that may be alone waits for in place
 SWEEP_LEAVES = timedelta(seconds=10)  # no new session so close to the end of the invocation
 SWEEP_AT_MOST = 500  # sessions in one sweep; the next one comes in a minute
 
@@ -47,7 +47,7 @@ def worker(event: SQSEvent) -> Any:
 def sweep(event: CloudWatchEvent) -> None:
     from chalicelib.looks import sweep_once
 
-    sweep_once(_remaining(event), SWEEP_LEAVES, SWEEP_AT_MOST)
+    sweep_once(_remaining(event), SWEEP_LEAVES, SWEEP_AT_MOST, SEES_THROUGH)
 
 
 @app.schedule("rate(1 hour)")

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib import figures, wiring
@@ -14,6 +14,7 @@ from chalicelib.runner import Look
 
 Remaining = Callable[[], timedelta]
 NOW = timedelta(0)
+A_GRANT_TAKES = timedelta(seconds=5)
 FAILED = {"FailedLooks": 1}  # a figure with an alarm on it
 Failures = dict[str, list[dict[str, str]]]  # what is to come again, as Lambda wants it said
 
@@ -72,7 +73,7 @@ def follow(
                 continue
             if found.alone:
                 lone.append((found, record))
-            elif not _forward(found, remaining):
+            elif not _forward(found, remaining, patience):
                 failed.append(_number(record))
         except Exception as error:
             journal("error", "a stream record that cannot be handled", error=type(error).__name__)
@@ -84,21 +85,40 @@ def follow(
     return _again(failed)
 
 
-def sweep_once(remaining: Remaining, leaves: timedelta, most: int) -> None:
+def sweep_once(
+    remaining: Remaining, leaves: timedelta, most: int, patience: timedelta = NOW
+) -> None:
     """The sweep's side: looks by itself at whatever is due, the longest due first.
 
-    In the end it says how things stand, which is also the sign that it came to its end.
+    Where that was somebody's access it sees to it, for as long as its patience lasts: nobody else
+    may come. In the end it says how things stand, which is also the sign that it came to its end.
     """
+    pending: dict[str, datetime] = {}
     for session_id in wiring.table().due(wiring.CLOCK.now(), most):
         if remaining() < leaves:
             journal("warning", "the sweep leaves some for the next")
             break
-        try:
-            wiring.runner().advance(session_id, Look("sweep", remaining))
-        except Exception as error:
-            _failed(session_id, error)
+        _sweep(session_id, remaining, pending)
+    give_up = wiring.CLOCK.now() + patience
+    while pending and remaining() > leaves:
+        session_id, due = min(pending.items(), key=lambda each: each[1])
+        if due > give_up:
+            break
+        wiring.CLOCK.sleep(max(due - wiring.CLOCK.now(), NOW))
+        del pending[session_id]
+        _sweep(session_id, remaining, pending)
     unfinished = wiring.table().unfinished(most)
     journal("info", "swept", metrics=figures.standing(unfinished, wiring.CLOCK.now()))
+
+
+def _sweep(session_id: str, remaining: Remaining, pending: dict[str, datetime]) -> None:
+    try:
+        rest = wiring.runner().advance(session_id, Look("sweep", remaining))
+    except Exception as error:
+        _failed(session_id, error)
+        return
+    if rest is not None and rest.urgent:
+        pending[session_id] = rest.until
 
 
 def _count(record: Mapping[str, Any]) -> None:
@@ -111,11 +131,15 @@ def _count(record: Mapping[str, Any]) -> None:
             journal("info", state, metrics=counts, session=session_id, glass=figures.glass(record))
 
 
-def _forward(found: Wake, remaining: Remaining) -> bool:
+def _forward(found: Wake, remaining: Remaining, patience: timedelta) -> bool:
+    """Where the queue refuses we look here, until access has come, for nobody else may see to it.
+
+    Others wait behind: so not for long.
+    """
     try:
         wiring.queue().send(found.session_id, NOW)
     except Trouble:
-        return _look(found, remaining, NOW)
+        return _look(found, remaining, min(patience, A_GRANT_TAKES))
     return True
 
 

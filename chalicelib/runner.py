@@ -130,24 +130,28 @@ class Runner:
             Duty.CONCLUDE: self._report,
         }
 
-    def advance(self, session_id: str, look: Look) -> None:
-        """Does what the session asks for, step by step, until there is nothing but to wait."""
+    def advance(self, session_id: str, look: Look) -> "Rest | None":
+        """Does what the session asks for, step by step, until there is nothing but to wait.
+
+        Returns when to look again, or None for never.
+        """
         patience = look.patience
         for _ in range(STEPS):
             rest = self.step(session_id, look)
             if rest is None:
-                return
+                return None
             wait = rest.until - self.clock.now()
             if wait <= timedelta(0):
                 if look.remaining() < CALL_TAKES:
-                    return  # look_at has come already, so the sweep goes on from here
+                    return rest  # look_at has come already, so the sweep goes on from here
                 continue
             if (wait <= HASTE and rest.exact) or (wait <= patience and rest.urgent):
                 self.clock.sleep(wait)
                 patience -= wait
                 continue
-            return
+            return rest
         self.journal("error", "a session moves in a circle", session=session_id)
+        return None
 
     def step(self, session_id: str, look: Look) -> "Rest | None":
         """One turn: read, decide, act, write. When to look again, or None for never."""
