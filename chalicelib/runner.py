@@ -5,7 +5,7 @@ the rows alone, so it does not matter who looks, how often, how late, or who die
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -73,7 +73,8 @@ STEPS = 100  # of one look; never reached, unless something moves in a circle
 class Look:
     """One look at a session: from which side, and how long the worker at hand may still live.
 
-    `patience` is for the side that may be alone: it waits in place for what is due so soon.
+    For `patience` in all it waits in place for what is due, while access may be open: the queue's
+    side for a first poll, and longer the stream's, which may be alone.
     """
 
     side: str  # queue | sweep | stream
@@ -135,7 +136,6 @@ class Runner:
 
         Returns when to look again, or None for never.
         """
-        patience = look.patience
         for _ in range(STEPS):
             rest = self.step(session_id, look)
             if rest is None:
@@ -145,9 +145,9 @@ class Runner:
                 if look.remaining() < CALL_TAKES:
                     return rest  # look_at has come already, so the sweep goes on from here
                 continue
-            if (wait <= HASTE and rest.exact) or (wait <= patience and rest.urgent):
+            if (wait <= HASTE and rest.exact) or (wait <= look.patience and rest.urgent):
                 self.clock.sleep(wait)
-                patience -= wait
+                look = replace(look, patience=look.patience - wait)
                 continue
             return rest
         self.journal("error", "a session moves in a circle", session=session_id)
@@ -359,7 +359,7 @@ class Runner:
         if _reached(session.deadline, now):
             return Rest(now)
         asked = {"standing": "no", "grant_call": UNKNOWN, "grant_asked_at": now}
-        claimed = self._claim(session, now, look, **asked)
+        claimed = self._claim(session, look, **asked)
         if claimed is None:
             return self._leave(session, now)
         try:
@@ -369,7 +369,7 @@ class Runner:
             return self._outcome(claimed, str(refused), grant_call=answer)
         except Unknown as unknown:
             return self._unknown(claimed, unknown)
-        return self._outcome(claimed, grant_call=request_id)
+        return self._outcome(claimed, look=look, grant_call=request_id)
 
     def _granted(
         self, session: Session, now: datetime, look: Look, standing: str = "no"
@@ -422,7 +422,6 @@ class Runner:
         first = session.revoke_first_asked_at is None
         claimed = self._claim(
             session,
-            now,
             look,
             revoke_call=UNKNOWN,
             revoke_asked_at=now,
@@ -440,7 +439,7 @@ class Runner:
             return self._outcome(claimed, str(refused), revoke_call="")
         except Unknown as unknown:
             return self._unknown(claimed, unknown)
-        return self._outcome(claimed, revoke_call=request_id)
+        return self._outcome(claimed, look=look, revoke_call=request_id)
 
     def _release(
         self, session: Session, now: datetime, look: Look, **changes: Any
@@ -485,19 +484,23 @@ class Runner:
             return None
         return status
 
-    def _claim(self, session: Session, now: datetime, look: Look, **changes: Any) -> Session | None:
+    def _claim(self, session: Session, look: Look, **changes: Any) -> Session | None:
         """A4: nobody else acts on the session until we can no longer be acting. None: no time."""
-        left = look.remaining()
+        left = look.remaining()  # before the clock: a pause between them must lengthen the claim
         if left < CALL_TAKES:
             return None
-        claimed = session.with_(
-            busy_until=now + left + NETWORK + SKEW, busy_token=self.token(), **changes
-        )
+        until = self.clock.now() + left + NETWORK + SKEW
+        claimed = session.with_(busy_until=until, busy_token=self.token(), **changes)
         self.store.write(claimed.with_(look_at=claimed.busy_until))
         return claimed.with_(version=session.version + 1)
 
-    def _outcome(self, claimed: Session, error: str = "", **changes: Any) -> "Rest | None":
-        """A5: what the call came to; where another has written meanwhile, by our token."""
+    def _outcome(
+        self, claimed: Session, error: str = "", look: Look | None = None, **changes: Any
+    ) -> "Rest | None":
+        """A5: what the call came to; where another has written meanwhile, by our token.
+
+        Who has the patience for the first poll needs no message; should they die, the sweep looks.
+        """
         now = self.clock.now()
         if error:
             changes |= {"tries": claimed.tries + 1, "last_error": error}
@@ -505,7 +508,8 @@ class Runner:
         changes |= {"busy_until": None, "busy_token": ""}
         retry_at = now + (_backoff(claimed.tries) if error else POLL)
         try:
-            return self._write(claimed.with_(**changes, retry_at=retry_at), now)
+            waits = look is not None and look.patience >= POLL
+            return self._write(claimed.with_(**changes, retry_at=retry_at), now, wake=not waits)
         except Stale:
             self.store.outcome(claimed.id, claimed.busy_token, changes)
             return Rest(now)
@@ -533,7 +537,7 @@ class Runner:
             if answer.rest:  # the search goes on: role hops, or more than one query gives
                 asked = session.with_(trail_query=answer.rest, trail_query_at=now)
                 return self._write(asked.with_(retry_at=now + POLL), now)
-            claimed = self._claim(session, now, look)  # or two workers would send the mail
+            claimed = self._claim(session, look)  # or two workers would send the mail
             if claimed is None:
                 return self._leave(session, now)
             session = claimed.with_(busy_until=None, busy_token="")
@@ -731,10 +735,10 @@ class Runner:
                 self._wake(arranged, now)
         return _rest(arranged, now)
 
-    def _write(self, session: Session, now: datetime) -> "Rest | None":
+    def _write(self, session: Session, now: datetime, wake: bool = True) -> "Rest | None":
         arranged, send = scheduled(session, now)
         self.store.write(arranged)
-        if send:
+        if send and wake:
             self._wake(arranged, now)
         return _rest(arranged, now)
 
