@@ -154,14 +154,14 @@ class ExtendWithoutLease(Rows):
 # ---- all of them -----------------------------------------------------------------------------------
 
 _NO_CLAIM = """
-    def _unclaimed(self, session, now, look, **changes):
+    def _unclaimed(self, session, look, **changes):
         claimed = session.with_(**changes)
         self.store.write(claimed)
         return claimed.with_(version=session.version + 1)
 
     def _claim("""
 _CLAIM = "\n    def _claim("
-_ASKS_CREATE = """        claimed = self._claim(session, now, look, **asked)
+_ASKS_CREATE = """        claimed = self._claim(session, look, **asked)
         if claimed is None:
             return self._leave(session, now)
         try:
@@ -182,8 +182,8 @@ MUTANTS = (
         "no claim before Create",
         (
             ("runner", _CLAIM, _NO_CLAIM),
-            ("runner", "self._claim(session, now, look, **asked)",
-             "self._unclaimed(session, now, look, **asked)"),
+            ("runner", "self._claim(session, look, **asked)",
+             "self._unclaimed(session, look, **asked)"),
         ),
         bounds=TIMING_OUT,
     ),
@@ -191,8 +191,8 @@ MUTANTS = (
         "no claim before Delete",
         (
             ("runner", _CLAIM, _NO_CLAIM),
-            ("runner", "claimed = self._claim(\n            session,\n            now,\n",
-             "claimed = self._unclaimed(\n            session,\n            now,\n"),
+            ("runner", "claimed = self._claim(\n            session,\n            look,\n",
+             "claimed = self._unclaimed(\n            session,\n            look,\n"),
         ),
         bounds=SMALL,
     ),
@@ -204,12 +204,12 @@ MUTANTS = (
     ),
     Mutant(
         "the claim a tick short",
-        (("runner", "now + left + NETWORK + SKEW", "now + left + SKEW"),),
+        (("runner", "+ left + NETWORK + SKEW", "+ left + SKEW"),),
         bounds=SMALL,
     ),
     Mutant(
         "no skew margin",
-        (("runner", "now + left + NETWORK + SKEW", "now + left + NETWORK"),),
+        (("runner", "+ left + NETWORK + SKEW", "+ left + NETWORK"),),
         bounds=replace(SMALL, skew=1),
     ),
     Mutant(
@@ -253,7 +253,7 @@ MUTANTS = (
             request_id = self.identity_center.create(session.access)
         except (Refused, Unknown):
             return self._leave(session, now)
-        claimed = self._claim(session, now, look, **asked)
+        claimed = self._claim(session, look, **asked)
         if claimed is None:
             return self._leave(session, now)
         try:
@@ -314,6 +314,7 @@ MUTANTS = (
              "            now = self.read_at = self.clock.now()\n            ask = asks("),
             ("runner", "        now = self.clock.now()  # the look-ups took time: the deadline may "
              "have passed\n", "        now = self.read_at\n"),
+            ("runner", "until = self.clock.now() + left", "until = self.read_at + left"),
         ),
         bounds=SMALL,
     ),

@@ -786,8 +786,13 @@ class Remaining:
         if world.replaying:
             value: timedelta = world.again()
             return value
-        assert world.current is not None
-        return world.brings(timedelta(milliseconds=world.current.dies - world.now))
+        worker = world.current
+        assert worker is not None
+        if worker.resumed:
+            worker.resumed = False
+        elif world.faults.strikes("long pause"):
+            raise Stopped(world.now + world.random.randrange(40_000))
+        return world.brings(timedelta(milliseconds=worker.dies - world.now))
 
 
 class Clock(Ports):
