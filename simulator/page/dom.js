@@ -46,13 +46,15 @@ function replace(old, fresh) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** Sets text only where it differs, so that a screen reader is not told twice. */
+/** Sets a line of text, hidden while it is empty; the same text twice is not told twice. */
 export function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
-  element.hidden = !text && element.hasAttribute("data-hides");
+  element.hidden = !text;
 }
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
+const CLOCK = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+});
 
 /** A moment in the reader's own zone: ISO text or epoch seconds. */
 export const clock = (moment) => CLOCK.format(new Date(typeof moment === "number" ? moment * 1000 : moment));

@@ -1,6 +1,6 @@
 // The page: follows the feed, and hands each part what it shows.
 
-import { byId, h } from "./dom.js";
+import { byId, h, say } from "./dom.js";
 import { showSessions, tick } from "./session.js";
 import { showSlack } from "./slack.js";
 import { showDoors, showMail, showSwitches } from "./world.js";
@@ -42,9 +42,7 @@ function sessions() {
 }
 
 function trouble(said) {
-  const box = byId("trouble");
-  if (box.textContent !== said) box.textContent = said;
-  box.hidden = !said;
+  say(byId("trouble"), said);
 }
 
 /** Who lives here, and how short time is. */
@@ -53,10 +51,11 @@ function meet() {
   const before = who.value || sessionStorage.getItem("who");
   who.replaceChildren(...people.map((p) => h("option", { value: p.id }, `${p.name} – ${may(p)}`)));
   if (people.some((p) => p.id === before)) who.value = before;
-  const longest = glasses.map((g) => `“${g.name}” ${g.seconds} s`).join(", ");
+  const lasts = glasses.map((g) => g.seconds);
   byId("short").replaceChildren(h("b", {}, "Time is short here: "),
-    `a session lasts ${longest} instead of an hour, the wait for CloudTrail ${report_after} s instead of 15 minutes, ` +
-    `credentials live ${tail} s instead of an hour. Everything else is the real app, really deployed, on an AWS of this machine’s own.`);
+    `a session lasts ${Math.min(...lasts)} to ${Math.max(...lasts)} s instead of an hour, the wait ` +
+    `for CloudTrail ${report_after} s instead of 15 minutes, credentials live ${tail} s instead of ` +
+    "an hour. The rest is real: the app, deployed on an AWS that lives on this machine.");
   introduce();
 }
 

@@ -24,15 +24,14 @@ const TIMES = [
 const LOOKS = { queue: "a wake-up of the queue", sweep: "the sweep", stream: "the stream", route: "the route" };
 
 let chosen = null; // a session's id; null follows the newest
-let since = 0; // of a press here: sessions before it are not what it brought
+let follows = null; // whose newest: of the person who pressed here, else of anybody
 let current = null;
-let wrapped = "";
 
-document.addEventListener("broke", () => { chosen = null; });
+document.addEventListener("broke", (event) => { [chosen, follows] = [null, event.detail]; });
 
 export function showSessions(state, redraw) {
   const all = state.sessions;
-  current = all.find((s) => s.id === chosen) ?? all[0] ?? null;
+  current = all.find((s) => s.id === chosen) ?? all.find((s) => s.slack_user === follows) ?? all[0] ?? null;
   const choose = (id) => { chosen = id; redraw(); };
   keep(byId("sessions"), all.slice(0, 5).map((s) => brief(s)), (s) => s.id, (s) =>
     h("button", { class: "tab", "aria-pressed": String(s.here), onclick: () => choose(s.id) },
@@ -75,7 +74,7 @@ function showMachine() {
   pill.textContent = current?.state ?? "";
   pill.className = `pill ${current?.state ?? ""}`;
   const news = current ? `Session of ${brief(current).name} on ${current.glass}: ${current.state}` : "";
-  if (news !== wrapped) byId("said").textContent = wrapped = news;
+  if (byId("said").textContent !== news) byId("said").textContent = news;
 }
 
 /** Every second, and whenever something has changed. */
@@ -93,13 +92,15 @@ export function tick(now) {
   const counts = left != null && then;
   const rows = [["what", current.state === "DENIED" ? `${what} ${current.reason ?? ""}` : what]];
   if (counts) rows.push(["hint", then]);
-  const tried = current.tries > 0 && current.last_error;
-  const lines = JSON.stringify([rows, counts && left, tried, current.tries]);
+  const tried = current.tries > 0 && current.last_error
+    ? `Tried ${current.tries} ${current.tries === 1 ? "time" : "times"} so far: ${current.last_error}.` : "";
+  const late = current.state === "REVOKING" ? Math.floor(now - overSince(current)) : 0;
+  if (tried || late > 2) rows.push(["warn", `${tried} ${late > 2 ? `Its end was ${late} s ago.` : ""} It never gives up.`]);
+  const lines = JSON.stringify([rows, counts && left]);
   if (box.print !== lines) {
     box.print = lines;
     box.replaceChildren(
-      h("div", {}, rows.map(([css, said]) => h("p", { class: css }, said)),
-        tried && h("p", { class: "warn" }, `Tried ${current.tries} ${current.tries === 1 ? "time" : "times"} so far: ${current.last_error}. It never gives up.`)),
+      h("div", {}, rows.map(([css, said]) => h("p", { class: css }, said))),
       counts ? h("p", { class: "left", role: "timer", "aria-label": `${left} seconds` }, minutes(left)) : "");
   }
   bar.hidden = false;
@@ -108,6 +109,9 @@ export function tick(now) {
   const said = `${who} · ${current.state}${counts ? ` · ${minutes(left)}` : ""}`;
   if (bar.textContent !== said) bar.textContent = said;
 }
+
+/** The moment at which access should have ended. */
+const overSince = (s) => Math.min(...[s.deadline, s.ended_at].filter(Boolean).map((at) => new Date(at) / 1000));
 
 const minutes = (left) => `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
 

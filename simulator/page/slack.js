@@ -1,11 +1,12 @@
 // Slack's pane: channels, messages, Block Kit and mrkdwn, and the press of a button.
 
-import { byId, clock, h, keep, post } from "./dom.js";
+import { byId, h, keep, post } from "./dom.js";
 
 const EMOJI = { rotating_light: "🚨", hourglass: "⌛", lock: "🔒", unlock: "🔓", fire: "🔥", x: "❌",
   warning: "⚠️", white_check_mark: "✅", closed_lock_with_key: "🔐", information_source: "ℹ️" };
 const TOKEN =
   /```([\s\S]+?)```|`([^`\n]+)`|<([^>\n]+)>|(?<![\w*])\*(?!\s)([^*\n]+)(?<!\s)\*(?![\w*])|(?<![\w_])_(?!\s)([^_\n]+)(?<!\s)_(?![\w_])|(?<![\w~])~(?!\s)([^~\n]+)(?<!\s)~(?![\w~])|:([a-z0-9_+-]+):/;
+const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
 let world, viewer;
 let channel = "C0DEPLOY";
@@ -41,19 +42,18 @@ function showMessages(messages) {
   const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
   const before = box.childElementCount && box.lastElementChild.dataset.key;
   const tops = messages.filter((m) => !m.thread_ts);
-  const replies = Object.groupBy
-    ? Object.groupBy(messages, (m) => m.thread_ts ?? "")
-    : messages.reduce((all, m) => ({ ...all, [m.thread_ts ?? ""]: [...(all[m.thread_ts ?? ""] ?? []), m] }), {});
-  const shown = tops.map((m) => ({ ...m, channel, replies: replies[m.ts] ?? [] }));
+  const replies = (m) => messages.filter((reply) => reply.thread_ts === m.ts);
+  const shown = tops.map((m) => ({ ...m, replies: replies(m) }));
   keep(box, shown, (m) => m.ts, message);
   if (atEnd || before !== box.lastElementChild?.dataset.key) box.scrollTop = box.scrollHeight;
 }
 
 function message(m) {
-  const when = h("time", { datetime: new Date(m.ts * 1000).toISOString() }, clock(Number(m.ts)));
+  const moment = new Date(m.ts * 1000);
+  const when = h("time", { datetime: moment.toISOString() }, TIME.format(moment));
   const head = h("p", { class: "head" }, h("b", {}, m.from.name), m.from.app && h("span", { class: "app" }, "APP"), " ", when);
   const blocks = m.blocks?.length ? m.blocks : [{ type: "section", text: { type: "mrkdwn", text: m.text } }];
-  return h("article", { class: m.to ? "message ephemeral" : "message", "aria-label": `${m.from.name}, ${clock(Number(m.ts))}` },
+  return h("article", { class: m.to ? "message ephemeral" : "message", "aria-label": `${m.from.name}, ${TIME.format(moment)}` },
     h("span", { class: `avatar ${m.from.name === "Deployer" ? "deployer" : ""}`, "aria-hidden": "true" }, m.from.name[0]),
     h("div", { class: "body" },
       m.to && h("p", { class: "only" }, h("span", { "aria-hidden": "true" }, "👁 "), "Only visible to you"),
@@ -99,7 +99,7 @@ async function press(pressed, element, m) {
     answer.textContent = fine
       ? `The app answered in ${took}; Slack waits 3 s.`
       : `Slack would show a warning here: status ${told.status} after ${took}.`;
-    if (element.action_id === "break_glass") document.dispatchEvent(new CustomEvent("broke"));
+    if (element.action_id === "break_glass") document.dispatchEvent(new CustomEvent("broke", { detail: viewer }));
   } catch (error) {
     answer.textContent = `The press did not get through: ${error.message}`;
   }

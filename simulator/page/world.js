@@ -1,6 +1,6 @@
 // The world outside: the doors as Identity Center has them, the mailbox, and what can be broken.
 
-import { byId, clock, h, keep, post } from "./dom.js";
+import { byId, clock, h, keep, post, say } from "./dom.js";
 
 let letter = null; // the chosen letter's number; null follows the newest
 let form = "html";
@@ -67,7 +67,7 @@ function open(l, state) {
 /** No scripts run in the frame; its origin is ours only so that its height can be read. */
 function fit(event) {
   const inside = event.target.contentDocument?.documentElement;
-  if (inside) event.target.style.height = `${Math.min(inside.scrollHeight + 4, 2400)}px`;
+  if (inside) event.target.style.height = `${Math.min(inside.scrollHeight + 4, 720)}px`;
 }
 
 function text(address) {
@@ -98,9 +98,7 @@ export function showSwitches(state) {
   const said = blind
     ? "All three sides from which sessions are looked at are off, so nobody looks. Turn any one on again: access ends at its first look."
     : "";
-  const box = byId("blind");
-  if (box.textContent !== said) box.textContent = said;
-  box.hidden = !said;
+  say(byId("blind"), said);
 }
 
 async function turn(event) {

@@ -1,0 +1,331 @@
+"""The page: its parts alone, and the story played in a browser as a person would."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+import urllib.error
+import urllib.request
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from chalicelib.machine import TRANSITIONS
+from simulator import diagram
+from simulator.breakage import SWITCHES, Breakage
+from simulator.conversation import Place, fold, seeds
+from simulator.page import Feed
+from simulator.world import World
+from tests.page.browser import Browser, browser, programs, until
+
+LAPTOP, PHONE = (1280, 900), (390, 844)
+
+
+# Its parts ----------------------------------------------------------------------------------------
+
+
+def said(ts: str, **facts: Any) -> dict[str, Any]:
+    none = dict.fromkeys(("channel", "user", "thread_ts", "response_type", "text", "blocks"))
+    return {**none, "ts": ts, "via": "chat.postMessage", "path": "/api", **facts}
+
+
+def test_the_drawing_has_every_state_edge_and_event_of_the_tables() -> None:
+    drawn = ET.fromstring(diagram.svg())
+    found = {name: [e.get(name) for e in drawn.iter() if e.get(name)] for name in
+             ("data-state", "data-edge", "data-event", "data-at")}  # fmt: skip
+    assert sorted(found["data-state"]) == sorted(found["data-at"]) == sorted(TRANSITIONS)
+    edges = {f"{a} {b}" for a, moves in TRANSITIONS.items() for b in moves.values()}
+    assert sorted(found["data-edge"]) == sorted(edges)
+    events = [event for moves in TRANSITIONS.values() for event in moves]
+    assert sorted(found["data-event"]) == sorted(events)
+
+
+def test_what_is_drawn_stays_inside_the_drawing_and_apart() -> None:
+    drawn = ET.fromstring(diagram.svg())
+    _, _, width, height = map(float, drawn.attrib["viewBox"].split())
+    boxes = [tuple(float(e.attrib[k]) for k in ("x", "y", "width", "height"))
+             for e in drawn.iter() if e.tag.endswith("rect")]  # fmt: skip
+    for x, y, wide, high in boxes:
+        assert x >= 0
+        assert x + wide <= width
+        assert y >= 0
+        assert y + high <= height
+    assert len({(x, y) for x, y, *_ in boxes}) == len(boxes)
+
+
+def test_an_update_stands_where_the_message_stood() -> None:
+    shown = fold(
+        [],
+        [
+            said("1.1", channel="C0INCIDENT", text="open"),
+            said("1.2", channel="C0INCIDENT", text="report", thread_ts="1.1"),
+            said("1.1", channel="C0INCIDENT", text="closed", via="chat.update"),
+        ],
+        {},
+    )
+    told = [(each["text"], each["thread_ts"], each.get("edited", False)) for each in shown]
+    assert told == [("closed", None, True), ("report", "1.1", False)]
+
+
+def test_an_answer_is_seen_by_its_person_alone_and_where_they_pressed() -> None:
+    path = "/response/T0EXAMPLE/U0ALICE/abc"
+    answers = [
+        said("1.1", via="response_url", path=path, response_type="ephemeral", text="incoming"),
+        said("1.2", via="chat.postEphemeral", user="U0BOB", channel="C0DEPLOY", text="hush"),
+        said("1.3", channel="U0BOB", text="direct"),
+    ]
+    shown = fold([], answers, {path: Place("C0INCIDENT", "1.0")})
+    assert [(each["channel"], each["to"], each["thread_ts"]) for each in shown] == [
+        ("C0INCIDENT", "U0ALICE", "1.0"),
+        ("C0DEPLOY", "U0BOB", None),
+        ("U0BOB", None, None),
+    ]
+
+
+def test_the_feed_tells_only_what_changed() -> None:
+    feed = Feed()
+    feed.put("doors", ["shut"])
+    feed.put("log", [])
+    first = feed.since(0, 0)
+    assert first["news"] == {"doors": ["shut"], "log": []}
+    feed.put("doors", ["shut"])
+    assert feed.since(first["number"], 0)["news"] == {}
+    feed.put("doors", ["open"])
+    assert feed.since(first["number"], 0)["news"] == {"doors": ["open"]}
+    assert feed.since(10**15, 0)["news"] == {}, (
+        "a browser of an earlier world waits, it crashes not"
+    )
+
+
+def test_the_feed_answers_as_soon_as_there_is_news() -> None:
+    feed = Feed()
+    number = feed.since(0, 0)["number"]
+    began = time.monotonic()
+    threading.Timer(0.1, lambda: feed.put("doors", ["open"])).start()
+    assert feed.since(number, 10)["news"] == {"doors": ["open"]}
+    assert time.monotonic() - began < 5
+
+
+def test_the_danger_asks_first() -> None:
+    buttons = [e for m in seeds(0) for b in m["blocks"] for e in b.get("elements", [])]
+    labels = [e["text"]["text"] for e in buttons if e["type"] == "button"]
+    assert labels == ["Retry", "Break Glass Staging", "Retry", "Break Glass Prod"]
+    for each in buttons:
+        if each.get("action_id") == "break_glass":
+            assert each["style"] == each["confirm"]["style"] == "danger"
+
+
+# The story ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    programs()
+    with World.start(page=True) as world:
+        yield world
+
+
+@pytest.fixture
+def laptop(world: World) -> Iterator[Browser]:
+    with browser(world.facts["page"], *LAPTOP) as window:
+        yield window
+        assert window.complaints() == []
+
+
+@pytest.fixture
+def phone(world: World) -> Iterator[Browser]:
+    with browser(world.facts["page"], *PHONE, dark=True, scale=2) as window:
+        yield window
+        assert window.complaints() == []
+
+
+def break_glass(window: Browser, button: str) -> None:
+    window.click(button, "#messages")
+    window.sees("dialog[open]", "everything that you do is reported")
+    window.click("Break glass", "dialog")
+
+
+def seconds_left(window: Browser) -> int:
+    found = re.search(r"(\d+):(\d\d)", window.sees("#clock .left", ":"))
+    assert found
+    return int(found[1]) * 60 + int(found[2])
+
+
+@pytest.mark.world
+def test_two_people_play_the_story_at_once(laptop: Browser, phone: Browser) -> None:
+    """Alice breaks prod on a laptop and lets it run out; Bob breaks staging on a phone, and ends
+    it himself. Each sees what is theirs, and both see the doors."""
+    laptop.become("Alice Ames")
+    phone.become("Bob Baker")
+    laptop.sees("#short", "15 to 30 s instead of an hour")
+    laptop.sees("[data-door=prod]", "Nobody is in.")
+    laptop.sees("[data-door=staging]", "Steve Stone stands here for good")
+
+    break_glass(laptop, "Break Glass Prod")
+    hush = laptop.sees(".message.ephemeral", "Glass broken – access incoming…")
+    assert "Only visible to you" in hush
+    laptop.sees("#answer", "The app answered in")
+    assert "incoming" not in phone.read("#messages"), "an ephemeral message is for one person"
+
+    laptop.sees(".message.ephemeral", "You are in: EmergencyAdmin on Production", 30)
+    laptop.sees("#state", "ACTIVE")
+    laptop.sees("[data-door=prod].open", "Alice Ames has been in since")
+    left = seconds_left(laptop)
+    assert 10 < left <= 30
+    until(lambda: seconds_left(laptop) < left, 5, lambda: "the countdown counts down")
+    assert laptop.shows("[data-state=ACTIVE].here")
+    assert laptop.shows("[data-edge='GRANTING ACTIVE'].taken")
+    laptop.picture("demo-laptop")
+
+    break_glass(phone, "Break Glass Staging")
+    phone.sees(".message.ephemeral", "Glass broken – access incoming…")
+    phone.sees(".message.ephemeral", "You are in: EmergencyOperator on Staging", 30)
+    phone.sees("[data-door=staging].open", "Bob Baker has been in since")
+    phone.sees("#now", "Bob · staging · ACTIVE")
+    phone.picture("demo-phone")
+    phone.picture("demo-phone-session", "#session")
+    phone.channel("# incidents")
+    card = phone.sees("#messages", "@Bob Baker (bob@example.com) broke the glass “staging”")
+    assert "@Alice Ames" in card
+    phone.click("End now", "#messages")
+    phone.sees(".message.ephemeral", "Ending it now…")
+    phone.sees("[data-door=staging].standing", "Steve Stone stands here for good", 15)
+    phone.sees("#messages", "@Bob Baker (bob@example.com) had EmergencyOperator")
+    phone.sees("#receipt", "ended by bob@example.com")
+
+    laptop.sees("[data-door=prod].closed", "Nobody is in.", 40)
+    laptop.sees(".message.ephemeral", "Your access to “prod” is closed.")
+    laptop.channel("# incidents")
+    laptop.sees("#messages", "had EmergencyAdmin on Production (111122223333) until")
+    laptop.sees("#messages", "(edited)")
+
+    for window, title in (
+        (laptop, "Alice Ames on Production (111122223333)"),
+        (phone, "Bob Baker on Staging (444455556666)"),
+    ):
+        window.sees("#letters", title, 40)
+    laptop.sees("#messages .thread", "calls", 20)
+    read_the_report(laptop)
+    laptop.sees("#state", "CLOSED", 60)
+    receipt = laptop.sees("#receipt", "expired; found by")
+    assert "Seen to be gone" in receipt
+    laptop.picture("demo-report", "#mail")
+    for window in (laptop, phone):
+        wide = window.run("return document.documentElement.scrollWidth")
+        assert wide <= window.width, "nothing hangs over the side"
+
+
+def read_the_report(window: Browser) -> None:
+    window.run(
+        "[...document.querySelectorAll('#letters button')]"
+        ".find(b => b.innerText.includes('Alice Ames')).click()"
+    )
+    frame = window.shows("#letter iframe")
+    assert frame.get_attribute("sandbox") == "allow-same-origin", "no scripts, no forms, no pop-ups"
+    window.driver.switch_to.frame(frame)
+    window.sees("body", "Alice Ames on Production (111122223333)")
+    window.sees("body", "iam:CreateUser")
+    window.driver.switch_to.default_content()
+    window.click("Text", "#letter")
+    window.sees("#letter pre", "alice@example.com")
+    for link in window.all("#letter a.attachment"):
+        with urllib.request.urlopen(link.get_attribute("href")) as answer:
+            assert "attachment" in answer.headers["Content-Disposition"]
+            assert len(answer.read()) > 1000
+    window.click("HTML", "#letter")
+    window.shows("#letter iframe")
+
+
+@pytest.mark.world
+def test_who_may_not_is_told_so_and_no_door_opens(laptop: Browser) -> None:
+    laptop.become("Mallory Moss")
+    laptop.click("Break Glass Prod", "#messages")
+    laptop.click("Not now", "dialog")
+    laptop.click("Retry", "#messages")
+    laptop.sees(".message.ephemeral", "This button is not for Break Glass")
+    assert "Mallory" not in laptop.read("#rows"), "“Not now” presses nothing"
+    break_glass(laptop, "Break Glass Prod")
+    laptop.sees(".message.ephemeral", "No access to “prod”", 20)
+    laptop.sees("#state", "DENIED")
+    laptop.sees("#rows", "Mallory Moss")
+    assert "Mallory" not in laptop.read("#door-list") + laptop.read("#history")
+
+
+@pytest.mark.world
+def test_access_ends_whatever_is_broken(phone: Browser) -> None:
+    """By keyboard, where a finger would do as well."""
+    from selenium.webdriver.common.keys import Keys
+
+    phone.become("Grace Gray")
+    phone.type(Keys.ENTER, "Break Glass Staging", "#messages")
+    phone.sees("dialog[open]", "Break the glass?")
+    phone.type(Keys.ENTER, "Break glass", "dialog")
+    phone.sees("[data-door=staging].open", "Grace Gray has been in since", 30)
+    for switch in ("slack", "mail", "queue"):
+        phone.turn(switch)
+        phone.shows(f"label:has([data-switch={switch}]:checked)")
+    phone.click("Kill the worker")
+    phone.sees("#killed", "worker was running" if "no" in phone.read("#killed") else "killed at")
+    phone.picture("demo-phone-broken", "#doors")
+    phone.sees("[data-door=staging].standing", "Steve Stone", 90)
+    assert "Grace" not in phone.read("#door-list")
+    phone.shows("label:has([data-switch=mail]:checked)")
+    phone.click("Heal all")
+    phone.sees("#letters", "Grace Gray on Staging", 120)
+    phone.sees("#receipt", "expired; found by")
+
+
+@pytest.mark.world
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
+def test_axe_finds_nothing_serious(world: World, size: tuple[int, int], dark: bool) -> None:
+    with browser(world.facts["page"], *size, dark=dark) as window:
+        window.sees("#rows", "Alice Ames")
+        window.run("document.querySelectorAll('details').forEach(d => d.open = true)")
+        time.sleep(0.5)  # colours fade in
+        assert window.axe() == []
+        window.click("Break Glass Prod", "#messages")
+        window.shows("dialog[open]")
+        assert window.axe() == []
+
+
+@pytest.mark.world
+def test_every_switch_breaks_and_heals(world: World) -> None:
+    breakage = Breakage(world)
+    assert set(breakage.state()) == {each.name for each in SWITCHES}
+    for each in SWITCHES:
+        breakage.turn(each.name, True)
+    assert all(breakage.state().values())
+    assert enabled(world) == {"worker": False, "stream": False, "sweep": False}
+    breakage.heal()
+    assert not any(breakage.state().values())
+    assert enabled(world) == {"worker": True, "stream": True, "sweep": True}
+
+
+def enabled(world: World) -> dict[str, bool]:
+    """What AWS itself says of the three sides from which sessions are looked at."""
+    mappings = world.aws("lambda").list_event_source_mappings()["EventSourceMappings"]
+    found = {m["FunctionArn"].rpartition("-")[2]: m["State"] == "Enabled" for m in mappings}
+    rules = world.aws("events").list_rules()["Rules"]
+    return found | {"sweep": all(rule["State"] == "ENABLED" for rule in rules)}
+
+
+@pytest.mark.world
+def test_nobody_else_can_use_the_page(world: World) -> None:
+    """A page elsewhere that has somebody's browser call here, by address or by a made-up name."""
+    page = world.facts["page"]
+    for headers in ({"Origin": "https://elsewhere.example"}, {"Host": "elsewhere.example"}):
+        request = urllib.request.Request(f"{page}/heal", b"{}", {
+            "Content-Type": "application/json", **headers})  # fmt: skip
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(request)
+        assert refused.value.code == 403
+        refused.value.close()
+    for path in ("/../world.py", "/%2e%2e/world.py", "/nothing.js"):
+        with pytest.raises(urllib.error.HTTPError) as missing:
+            urllib.request.urlopen(page + path)
+        assert missing.value.code == 404
+        missing.value.close()
