@@ -15,7 +15,7 @@ IDENTITY_STORE_ID = "d-9067f0a1b2"
 TRAIL = "aws-controltower/CloudTrailLogs"
 PRODUCTION, STAGING = "111122223333", "444455556666"
 ACCOUNTS = {PRODUCTION: "Production", STAGING: "Staging"}
-CHANNELS = {"C0INCIDENT": "incidents", "C0DEPLOY": "deployments"}
+CHANNELS = {"C0DEPLOY": "deployments", "C0INCIDENT": "incidents"}
 TEAM = "T0EXAMPLE"
 REPORT_AFTER = 4  # seconds from the end of access to the report; in life about 15 minutes
 
