@@ -168,15 +168,13 @@ class Explorer:
             token=lambda: "mine",
             directory=Known(),
         )
-        self.runner = names["Runner"](
-            outside, names["Glasses"]({"prod": glass}, {"U1": ANN.email})
-        )
+        self.runner = names["Runner"](outside, names["Glasses"]({"prod": glass}, {"U1": ANN.email}))
         self.look = names["Look"]("queue", feed.remaining)
 
     # ---- rows
 
     def row(self, session: Session, age: int, slot: int) -> int:
-        """The number of a row that a worker (or the route) writes, whose clock started `age` ago."""
+        """The number of a row as a worker (or the route) writes it, begun `age` ticks ago."""
         past = TICK * age
         now = T0 + past
 
@@ -626,9 +624,9 @@ class Explorer:
                 continue
             if b.end and not row.end_asked_at:
                 yield f"End now, {IDS[sid]}", self._wish(s, sid, "end")
-            if b.extend and not row.extend_asked_at and not row.extended:
-                if row.state is State.ACTIVE:
-                    yield f"Extend, {IDS[sid]}", self._wish(s, sid, "extend")
+            extendable = row.state is State.ACTIVE and not row.extended
+            if b.extend and extendable and not row.extend_asked_at:
+                yield f"Extend, {IDS[sid]}", self._wish(s, sid, "extend")
             lease = s[3 + sid]
             gone = (*s[: 3 + sid], None, *s[4 + sid :])
             if lease == 0:
@@ -674,7 +672,7 @@ class Explorer:
             if kept != s[7]:
                 s = (*s[:7], kept, *s[8:])
         first, second = s[9], s[10]
-        if first is None and second is not None or (first and second and second < first):
+        if (first is None and second is not None) or (first and second and second < first):
             swap = {"0": "1", "1": "0"}
             rows = [self.retokened(number, swap) for number in s[:2]]
             s = (*rows, *s[2:9], second, first, s[11])
@@ -719,10 +717,10 @@ class Explorer:
                 if self.state_of(s[sid]) is State.ACTIVE and s[3 + sid] is None:
                     raise Wrong("the lease is gone, and access stays")
             states = [self.state_of(n) for n in s[:2] if n]
-            if all(state in DONE_STATES for state in states):
-                if not any(status == "P" for _, status in s[7]):
-                    self._at_the_end(s)
-                    break
+            quiet = not any(status == "P" for _, status in s[7])
+            if quiet and all(state in DONE_STATES for state in states):
+                self._at_the_end(s)
+                break
         else:
             raise Wrong(f"a session is stuck: {', '.join(str(self.state_of(n)) for n in s[:2])}")
         healed.update(path)

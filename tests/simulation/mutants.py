@@ -3,6 +3,7 @@
 A fault is found by what comes of it (somebody keeps access, another's access is lost, a session is
 stuck), never by a look at the step itself.
 """
+# ruff: noqa: E501, ISC004 -- the patches read best as the lines that they change
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

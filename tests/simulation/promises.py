@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from chalicelib.machine import State
+from chalicelib.session import Session
 from tests.simulation.world import MINUTE, SECOND, SKEW_MS, World, ms_of
 
 CLOSES_WITHIN = 5 * MINUTE  # of the deadline, or of the moment from which all was well
@@ -59,30 +60,34 @@ def _access(world: World) -> Iterator[str]:
             yield f"{session.id} kept access although its lease was deleted"
 
 
-def _told(world: World, session) -> Iterator[str]:
+def _told(world: World, session: Session) -> Iterator[str]:
     heard = world.heard[session.id]
     told = session.id not in world.unheard
-    if session.state is State.DENIED and told:
-        if not any("No access" in text for text in heard):
-            yield f"{session.id} was denied, and nobody said so"
-        if session.id in {held.session_id for held in world.held}:
-            yield f"{session.id} was denied, and had access"
-    had = session.id in world.was_active or any(h.session_id == session.id for h in world.held)
     mails = [subject for subject in world.mails[session.id] if subject.startswith("report")]
+    had = session.id in world.was_active or any(h.session_id == session.id for h in world.held)
+    if session.state is State.DENIED and told and not _heard(heard, "No access"):
+        yield f"{session.id} was denied, and nobody said so"
+    if session.state is State.DENIED and had:
+        yield f"{session.id} was denied, and had access"
     if had and not mails:
         yield f"{session.id} had access, and no report was mailed"
-    if (
-        had
-        and told
-        and not any("closed" in text or "stays" in text or "never came" in text for text in heard)
-    ):
+    if had and told and not _heard(heard, "closed", "stays", "never came"):
         yield f"{session.id} was not told that it is over"
+    if not world.faults.any:
+        if len(mails) > 2:
+            yield f"{session.id} was reported {len(mails)} times although nothing went wrong"
+        if sum("You are in" in text for text in heard) > 1:
+            yield f"{session.id} was told twice that access has come"
 
 
-def _receipt(world: World, session) -> Iterator[str]:
+def _heard(heard: list[str], *words: str) -> bool:
+    return any(word in text for text in heard for word in words)
+
+
+def _receipt(world: World, session: Session) -> Iterator[str]:
     if session.gone_at is None or session.standing != "no":
         return
     for held in world.held:
-        if held.session_id == session.id and held.until is not None:
-            if ms_of(session.gone_at) + SKEW_MS < held.until:
-                yield f"{session.id} says gone at {session.gone_at}, before it was"
+        mine = held.session_id == session.id and held.until is not None
+        if mine and ms_of(session.gone_at) + SKEW_MS < held.until:
+            yield f"{session.id} says gone at {session.gone_at}, before it was"

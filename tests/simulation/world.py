@@ -724,9 +724,9 @@ class World:
     def _over(self) -> bool:
         assert self.healed_at is not None
         rows = self.rows.sessions.values()
-        if not self.workers and not self.pending:
-            if all(row.final and not row.owed for row in rows):
-                return True
+        quiet = not self.workers and not self.pending
+        if quiet and all(row.final and not row.owed for row in rows):
+            return True
         ends = [ms_of(row.deadline) for row in rows if row.deadline is not None]
         last = max([self.healed_at, *ends]) + self.tail + 2 * self.report_after + 2 * HOUR
         return self.now > last
