@@ -537,6 +537,11 @@ class Explorer:
             early = was.deadline > T0 + TICK * self.bounds.skew
             if early and lease is not None and not was.end_asked_at:
                 raise Wrong("a session was ended before its deadline")
+        let_in = was.state is State.GRANTING and was.standing == "" and not was.end_asked_at
+        if let_in and is_.state is State.REVOKING and not self.bounds.hand_door:
+            assert was.deadline is not None
+            if was.deadline > T0 + TICK * self.bounds.skew and lease is not None:
+                raise Wrong("a press was let in and turned away, though it should have waited")
 
     def ask(self, s, slot, sid, age, kind, who) -> Iterator[tuple[str, State_]]:
         b, faults = self.bounds, s[11]

@@ -67,7 +67,7 @@ def _looks(mutant: Mutant, seeds: int, seconds: float) -> Iterator[tuple[str, st
 
     def simulated(seed: int) -> str:
         wrong = World(seed, runner, mutant.rows).run()
-        return wrong[0] if wrong else ""
+        return next((what for what in wrong if " raised " not in what), "")
 
     if mutant.seed is not None:
         yield f"seed {mutant.seed}", simulated(mutant.seed)
@@ -186,7 +186,7 @@ MUTANTS = (
             ("runner", "self._claim(session, look, **asked)",
              "self._unclaimed(session, look, **asked)"),
         ),
-        bounds=TIMING_OUT,
+        seed=22, bounds=CALM,
     ),
     Mutant(
         "no claim before Delete",
@@ -195,28 +195,28 @@ MUTANTS = (
             ("runner", "claimed = self._claim(\n            session,\n            look,\n",
              "claimed = self._unclaimed(\n            session,\n            look,\n"),
         ),
-        bounds=SMALL,
+        bounds=CALM,
     ),
     Mutant(
         "others ignore busy_until",
         (("session", "return session.busy_until is not None and now < session.busy_until",
           "return False"),),
-        bounds=SMALL,
+        bounds=CALM,
     ),
     Mutant(
         "the claim a tick short",
         (("runner", "+ left + NETWORK + SKEW", "+ left + SKEW"),),
-        bounds=SMALL,
+        bounds=CALM,
     ),
     Mutant(
         "no skew margin",
         (("runner", "+ left + NETWORK + SKEW", "+ left + NETWORK"),),
-        bounds=replace(SMALL, skew=1),
+        bounds=replace(CALM, skew=1),
     ),
     Mutant(
         "grant not settled",
         (("runner", _SETTLE_GRANT, ""),),
-        bounds=SMALL,
+        seed=4, bounds=CALM,
     ),
     Mutant(
         "“?” grant ignored",
@@ -228,7 +228,7 @@ MUTANTS = (
     Mutant(
         "revoke not settled",
         (("runner", _SETTLE_REVOKE, "call = NO_CALL\n"),),
-        bounds=SMALL,
+        bounds=CALM,
     ),
     Mutant(
         "“?” delete ignored",
@@ -240,12 +240,12 @@ MUTANTS = (
     Mutant(
         "standing observed again",
         (("runner", '            if session.standing == "":\n', "            if True:\n"),),
-        bounds=SMALL,
+        seed=1, bounds=CALM,
     ),
     Mutant(
         "standing ignored when revoking",
         (("runner", 'if session.standing != "no":', 'if session.standing == "":'),),
-        bounds=replace(SMALL, standing=True),
+        seed=0, bounds=replace(CALM, standing=True),
     ),
     Mutant(
         "act before intent",
@@ -266,13 +266,13 @@ MUTANTS = (
     Mutant("claim written unconditionally", rows=ClaimUnconditional, reduced=False, bounds=SMALL),
     Mutant("conditions on state only", rows=OnStateOnly, reduced=False, bounds=SMALL),
     Mutant("no conditions", rows=Unconditional, reduced=False, bounds=SMALL),
-    Mutant("door freed on entering REVOKING", rows=DoorFreedOnRevoking, bounds=SMALL),
-    Mutant("door freed when the delete is asked", rows=DoorFreedOnAsking, bounds=SMALL),
-    Mutant("door put unconditionally", rows=DoorUnconditional, bounds=SMALL),
+    Mutant("door freed on entering REVOKING", rows=DoorFreedOnRevoking, bounds=CALM),
+    Mutant("door freed when the delete is asked", rows=DoorFreedOnAsking, bounds=CALM),
+    Mutant("door put unconditionally", rows=DoorUnconditional, bounds=CALM),
     Mutant(
         "no read-back (where listing lags)",
         (("runner", _READ_BACK, "            if False:\n                text"),),
-        bounds=LAGGING,
+        bounds=replace(CALM, lags=True),
     ),
     Mutant(
         "delete not confirmed (where listing lags)",
@@ -281,7 +281,7 @@ MUTANTS = (
           '                    if session.revoke_call not in ("", UNKNOWN)\n'
           "                    else self._settled(session, session.revoke_call, deletion=True)\n"
           "                )\n"),),
-        bounds=LAGGING,
+        bounds=replace(CALM, lags=True),
     ),
     Mutant(
         "Delete before the grant is settled",
@@ -289,7 +289,7 @@ MUTANTS = (
             ("runner", _SETTLE_GRANT, ""),
             ("runner", _READ_BACK, _SETTLE_GRANT + _READ_BACK),
         ),
-        bounds=LAGGING,
+        bounds=replace(CALM, lags=True),
     ),
     Mutant(
         "list before the grant is settled",
@@ -299,14 +299,14 @@ MUTANTS = (
              _SETTLE_GRANT.replace("            if", "        if").replace("      return", "  return")
              + _RELEASES),
         ),
-        bounds=SMALL,
+        bounds=CALM,
     ),
     Mutant(
         "no “expired” in GRANTING",
         (("session", "    if due is not None and now >= due:\n        return TIMEOUTS",
           "    if due is not None and now >= due and session.state is not State.GRANTING:\n"
           "        return TIMEOUTS"),),
-        bounds=SMALL,
+        seed=21, bounds=CALM,
     ),
     Mutant(
         "clock not read again at the claim",
@@ -317,12 +317,12 @@ MUTANTS = (
              "have passed\n", "        now = self.read_at\n"),
             ("runner", "until = self.clock.now() + left", "until = self.read_at + left"),
         ),
-        bounds=SMALL,
+        bounds=CALM,
     ),
     Mutant(
         "lease deletion ignored",
         (("session", "    if session.state in OPEN and not leased:\n", "    if False:\n"),),
-        bounds=replace(SMALL, duration=2),
+        seed=27, bounds=replace(SMALL, duration=2),
     ),
     Mutant(
         "grant_failed straight to DENIED",
@@ -365,7 +365,7 @@ MUTANTS = (
         "re-create without settling",
         (("runner", "            call = self._settled(session, session.grant_call)\n",
           "            call = NO_CALL\n"),),
-        bounds=SMALL,
+        seed=4, bounds=CALM,
     ),
     Mutant(
         "a late-granted edge back from SETTLING",
@@ -375,5 +375,6 @@ MUTANTS = (
           "            if settling and self.identity_center.assigned(session.access):\n"
           "                back = session.with_(state=State.REVOKING, revoke_call='')\n"
           "                return self._write(back, now)\n"),),
+        seed=7,
     ),
 )  # fmt: skip

@@ -638,7 +638,8 @@ class World:
             self._stream(new.id, alone=False)
         if old is not None and old.state is not new.state:
             who = self.current.name if self.current else "route"
-            self.say(who, f"{new.id}: {new.state} ({new.steps[-1].split(' ', 2)[2]})")
+            why = new.steps[-1].split(" ", 2)[2] if new.steps else "?"
+            self.say(who, f"{new.id}: {new.state} ({why})")
             self._entered(old, new)
         if new.deadline is not None and (old is None or old.deadline != new.deadline):
             self._ttl(new.id)
@@ -694,6 +695,8 @@ class World:
             return
         if new.ended_how == "lease gone" and new.id in self.lease_gone:
             return
+        if new.ended_how == "grant failed" and old.standing == "" and not self.doors_by_hand:
+            self.fail(f"{new.id} was let in and turned away, though it should have waited")
         if new.ended_how == "grant failed" and new.id not in self.was_active:
             return
         self.fail(f"{new.id} was ended before its deadline ({new.ended_how})")
