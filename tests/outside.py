@@ -1,0 +1,197 @@
+"""The outside in memory, for one Runner: answers as it is told, and keeps what it was asked."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.ports import Call, Mail, Reported, TrailAnswer
+from chalicelib.runner import Glasses, Look, Outside, Runner
+from chalicelib.session import Access, Glass, PermissionSet, Person, Session
+from tests.books import MemoryBooks
+from tests.stories import HOUR, NOON, SET, glass
+
+Answer = Any  # a value, or an exception to be raised
+
+
+def given(answer: Answer) -> Any:
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
+
+
+@dataclass
+class World:
+    """Everything around a Runner. `says` holds planned answers by call, the next one first."""
+
+    books: MemoryBooks = field(default_factory=MemoryBooks)
+    glasses: dict[str, Glass] = field(default_factory=lambda: {"prod": glass()})
+    emails: dict[str, str] = field(
+        default_factory=lambda: {
+            "U0ALICE": "alice@example.com",
+            "U0BOB": "bob@example.com",
+            "U0MALLORY": "mallory@example.com",
+        }
+    )
+    groups: dict[str, frozenset[str]] = field(default_factory=lambda: {"bob": frozenset({"sre"})})
+    assignments: set[Access] = field(default_factory=set)
+    says: dict[str, list[Answer]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    told: list[tuple[str, str]] = field(default_factory=list)
+    mails: list[Mail] = field(default_factory=list)
+    lines: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    wakes: list[tuple[str, timedelta]] = field(default_factory=list)
+    time: datetime = NOON
+    left: timedelta = timedelta(seconds=30)
+    meanwhile: dict[str, Any] = field(default_factory=dict)  # happens during that call
+
+    def runner(self) -> Runner:
+        outside = Outside(
+            store=self.books,
+            identity_center=self,
+            directory=self,
+            chat=self,
+            trail=self,
+            post=Post(self),
+            wakeups=WakeUps(self),
+            clock=self,
+            journal=lambda level, what, /, **facts: self.lines.append((level, what, facts)),
+            token=lambda: f"token-{len(self.asked)}",
+            reports=self,
+        )
+        return Runner(outside, Glasses(self.glasses, {}))
+
+    def look(self, session: Session | str, side: str = "queue", patience: float = 0) -> Session:
+        session_id = session if isinstance(session, str) else session.id
+        look = Look(side, lambda: self.left, timedelta(seconds=patience))
+        self.runner().advance(session_id, look)
+        return self.row(session_id)
+
+    def row(self, session_id: str) -> Session:
+        return self.books.sessions[session_id]
+
+    def keep(self, session: Session, *, door: bool = True, lease: bool = True) -> Session:
+        """The session's rows as they stand in its state."""
+        self.books.sessions[session.id] = session
+        if session.live and door:
+            self.books.doors[session.access.key] = session.id
+        if session.live and lease:
+            self.books.leases[session.id] = 1
+        return session
+
+    def until(self, session: Session, *states: str, steps: int = 200) -> Session:
+        """Looks whenever the session asks for it, until it is in one of the states."""
+        for _ in range(steps):
+            row = self.look(session)
+            if row.state in states:
+                return row
+            assert row.look_at is not None, row
+            self.time = max(row.look_at, self.time + timedelta(milliseconds=500))
+        raise AssertionError(f"still {row.state} at {self.time}")
+
+    def reply(self, call: str, otherwise: Answer) -> Any:
+        self.asked.append(call)
+        if call in self.meanwhile:
+            self.meanwhile.pop(call)()
+        planned = self.says.get(call)
+        return given(planned.pop(0) if planned else otherwise)
+
+    # ---- ports.IdentityCenter
+
+    def create(self, access: Access) -> str:
+        answer: str = self.reply("create", "create-1")
+        self.assignments.add(access)
+        return answer
+
+    def delete(self, access: Access) -> str:
+        answer: str = self.reply("delete", "delete-1")
+        self.assignments.discard(access)
+        return answer
+
+    def creation(self, request_id: str) -> Call:
+        return self.reply("creation", Call("SUCCEEDED"))  # type: ignore[no-any-return]
+
+    def deletion(self, request_id: str) -> Call:
+        return self.reply("deletion", Call("SUCCEEDED"))  # type: ignore[no-any-return]
+
+    def creating(self, access: Access, since: datetime) -> bool:
+        return self.reply("creating", False)  # type: ignore[no-any-return]
+
+    def deleting(self, access: Access, since: datetime) -> bool:
+        return self.reply("deleting", False)  # type: ignore[no-any-return]
+
+    def assigned(self, access: Access) -> bool:
+        return self.reply("assigned", access in self.assignments)  # type: ignore[no-any-return]
+
+    def permission_set(self, name_or_arn: str) -> PermissionSet | None:
+        return self.reply(  # type: ignore[no-any-return]
+            "permission_set", PermissionSet(SET, "BreakGlassAdmin", HOUR)
+        )
+
+    # ---- ports.Directory
+
+    def person(self, email: str) -> Person | None:
+        name = email.partition("@")[0]
+        known = Person(f"{name}-id", name, name.title(), email)
+        return self.reply("person", known)  # type: ignore[no-any-return]
+
+    def groups_of(self, principal_id: str, groups: Iterable[str]) -> frozenset[str]:
+        return self.groups.get(principal_id.removesuffix("-id"), frozenset()) & set(groups)
+
+    # ---- ports.Chat
+
+    def email(self, user: str) -> str | None:
+        return self.reply("email", self.emails.get(user))  # type: ignore[no-any-return]
+
+    def respond(self, url: str, message: dict[str, Any]) -> None:
+        self.reply("respond", None)
+        self.told.append(("response_url", message["text"]))
+
+    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> str:
+        self.reply("post", None)
+        self.told.append((channel, message["text"]))
+        return "1.5"
+
+    def update(self, channel: str, ts: str, message: dict[str, Any]) -> None:
+        self.reply("update", None)
+        self.told.append((f"{channel} {ts}", message["text"]))
+
+    # ---- ports.Trail and ports.Reports
+
+    def ask(self, session: Session, until: datetime) -> str:
+        return self.reply("ask", "query-1")  # type: ignore[no-any-return]
+
+    def answer(self, token: str) -> TrailAnswer | None:
+        return self.reply("find", TrailAnswer(()))  # type: ignore[no-any-return]
+
+    def make(self, session: Session, answer: TrailAnswer, now: datetime) -> Reported:
+        mail = Mail(session.report_to, f"Report {session.id}", "text", "<p>html</p>")
+        return self.reply(  # type: ignore[no-any-return]
+            "make", Reported(mail, ("Nothing was done.",), 0, "digest")
+        )
+
+    # ---- ports.Clock
+
+    def now(self) -> datetime:
+        return self.time
+
+    def sleep(self, duration: timedelta) -> None:
+        self.time += duration
+
+
+@dataclass
+class Post:
+    world: World
+
+    def send(self, mail: Mail) -> None:
+        self.world.reply("mail", None)
+        self.world.mails.append(mail)
+
+
+@dataclass
+class WakeUps:
+    world: World
+
+    def send(self, session_id: str, after: timedelta) -> None:
+        self.world.reply("wake", None)
+        self.world.wakes.append((session_id, after))
