@@ -17,7 +17,7 @@ from simulator import company
 from simulator.press import press
 from simulator.world import Reply, World
 
-PATIENCE = 90.0  # seconds; on a loaded machine everything takes longer, and nothing less is proven
+PATIENCE = 75.0  # seconds; on a loaded machine everything takes longer, and nothing less is proven
 POLL = 0.25
 T = TypeVar("T")
 
@@ -35,7 +35,7 @@ GLASSES = [
     ),
     company.Glass("s-admin", company.STAGING, company.ADMIN, 8, ("everyone",), by_name=True),
     company.Glass("s-operator", company.STAGING, company.OPERATOR, 8, ("everyone",)),
-    company.Glass("s-audit", company.STAGING, company.AUDITOR, 25, ("everyone",)),
+    company.Glass("s-audit", company.STAGING, company.AUDITOR, 15, ("everyone",)),
 ]
 
 
@@ -261,6 +261,10 @@ class Scene:
         name = self.world.function_name(function)
         for each in functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
             functions.update_event_source_mapping(UUID=each["UUID"], Enabled=on)
+
+    def queue_exists(self) -> bool:
+        queues = self.aws("sqs").list_queues(QueueNamePrefix="break-glass").get("QueueUrls", [])
+        return any(url.endswith("/break-glass") for url in queues)
 
     def dead_letters(self) -> list[str]:
         sqs = self.aws("sqs")

@@ -1,0 +1,269 @@
+"""Parts of the running system broken on purpose: access still ends, and nothing is lost.
+
+The tests run in the order in which they stand: some begin what a later one sees the end of.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.world.scene import Press, Scene, at
+
+pytestmark = pytest.mark.world
+
+MINUTE = 60.0
+AGAIN = 100.0  # seconds that a claim may outlive its killed worker, and then some
+
+
+@pytest.fixture(autouse=True)
+def healed(scene: Scene) -> Iterator[None]:
+    """Whatever a test breaks, the next one finds healthy."""
+    yield
+    if not scene.queue_exists():
+        scene.world.redeploy()
+    scene.switch_queue(True)
+    scene.switch_stream(True)
+    scene.switch_sweep(True)
+    scene.world.control("heal", change=True)
+
+
+# ---- the worker dies in the middle of each duty -----------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def killed(scene: Scene) -> dict[str, Press]:
+    """One session for each duty, whose worker was killed while it waited for the outside."""
+    control, kill = scene.world.control, {"function": "worker"}
+
+    revoked, reported = scene.press("alice", "admin"), scene.press("bob", "admin")
+    for pressed in (revoked, reported):
+        pressed.until("ACTIVE")
+
+    control("identity_center", outcomes={"CreateAccountAssignment": ["HANG"]})
+    granted = scene.press("carol", "admin")
+    scene.until("the create is asked", lambda: events(scene, granted, "create asked"))
+    assert control("kill-worker", **kill)["killed"]
+
+    control("identity_center", outcomes={"DeleteAccountAssignment": ["HANG", "HANG"]})
+    for pressed in (revoked, reported):
+        scene.until("the delete is asked", lambda p=pressed: events(scene, p, "delete asked"))
+    assert control("kill-worker", **kill)["killed"]
+
+    control("slack", down="hang", hang_seconds=5)
+    decided = scene.press("grace", "admin")
+    scene.until("the press is recorded", lambda: decided.row)
+    time.sleep(1)  # users.info hangs by now
+    control("kill-worker", **kill)
+    control("heal", change=True)
+    return {"decide": decided, "grant": granted, "revoke": revoked, "report": reported}
+
+
+def events(scene: Scene, pressed: Press, event: str) -> list[dict[str, Any]]:
+    history = scene.history(pressed.glass, pressed.who)
+    return [each for each in history if each["event"] == event]
+
+
+def test_workers_are_killed_in_the_middle_of_their_duties(killed: dict[str, Press]) -> None:
+    """What becomes of their sessions is seen below, once their claims have run out."""
+    assert set(killed) == {"decide", "grant", "revoke", "report"}
+
+
+# ---- two of three sides are gone ----------------------------------------------------------------
+
+
+def test_with_sweep_and_stream_gone_the_queue_ends_access(scene: Scene) -> None:
+    pressed = scene.press("alice", "s-admin")
+    pressed.until("ACTIVE")
+    scene.switch_sweep(False)
+    scene.switch_stream(False)
+    row = pressed.closes()
+    assert (row["ended_look"], row["revoke_look"]) == ("queue", "queue")
+    late = at(row["ended_at"]) - at(row["deadline"])
+    assert late.total_seconds() < 15
+
+
+def test_with_queue_and_sweep_gone_the_lease_ends_access(scene: Scene) -> None:
+    pressed = scene.press("bob", "s-admin")
+    pressed.until("ACTIVE")
+    scene.switch_queue(False)
+    scene.switch_sweep(False)
+    row = pressed.closes()
+    assert (row["ended_look"], row["revoke_look"]) == ("stream", "stream")
+
+
+def test_with_queue_and_stream_gone_the_sweep_begins_and_ends_access(
+    scene: Scene, killed: dict[str, Press]
+) -> None:
+    """Also with a row among what is due that nobody can read: it holds up no other."""
+    pressed = scene.press("carol", "operator")
+    pressed.until("ACTIVE")
+    scene.switch_queue(False)
+    scene.switch_stream(False)
+    scene.aws("dynamodb").put_item(
+        TableName=scene.world.facts["table"],
+        Item={
+            "id": {"S": "bg-spoiled"},
+            "kind": {"S": "session"},
+            "state": {"S": "NO SUCH STATE"},
+            "open": {"S": "yes"},
+            "look_at": {"S": "2020-01-01T00:00:00.000Z"},
+        },
+    )
+    begun = scene.press("carol", "s-operator")
+    row = pressed.closes()
+    assert (row["ended_look"], row["revoke_look"]) == ("sweep", "sweep")
+    row = begun.until("GRANTING", "ACTIVE", "REVOKING", "SETTLING", "REPORTING", "TAILING")
+    assert "(sweep)" in row["steps"][0]
+    scene.until(
+        "the sweep has tried the spoiled row",
+        lambda: [line for line in scene.logs("sweep") if "bg-spoiled" in line],
+    )
+    scene.switch_queue(True)
+    scene.switch_stream(True)
+    begun.closes()
+
+
+def test_with_the_queue_deleted_and_no_sweep_the_stream_does_all_of_it(scene: Scene) -> None:
+    scene.switch_sweep(False)
+    sqs = scene.aws("sqs")
+    sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName="break-glass")["QueueUrl"])
+    pressed, held = scene.press("steve", "operator"), scene.press("grace", "s-audit")
+    pressed.until("ACTIVE")
+    row = pressed.closes()
+    assert "(stream)" in row["steps"][0]
+    assert (row["ended_look"], row["gone_look"]) == ("stream", "stream")
+    assert held.until("ACTIVE")
+    scene.world.redeploy()  # a deployment makes the queue anew, and leaves sessions alone
+    scene.switch_sweep(True)
+    row = held.closes()
+    assert at(row["gone_at"]) > at(row["deadline"])
+    pressed.has("reported_at")
+    held.has("reported_at")
+
+
+# ---- poison -------------------------------------------------------------------------------------
+
+
+def test_poison_goes_to_the_dead_letters_and_holds_up_nobody(scene: Scene) -> None:
+    held = scene.press("bobby", "admin")
+    held.until("ACTIVE")
+    sqs = scene.aws("sqs")
+    queue = sqs.get_queue_url(QueueName="break-glass")["QueueUrl"]
+    broken = f'{{"session": "{held.id}"'
+    for body in ("not JSON", broken, '{"session": 7}', '{"session": "bg-poison-message"}'):
+        sqs.send_message(QueueUrl=queue, MessageBody=body)
+    spoiled = {"kind": {"S": "session"}, "state": {"S": "?"}, "look_at": {"S": "2020"}}
+    table = scene.world.facts["table"]
+    for row_id in ("bg-poison-message", "bg-poison-record"):
+        scene.aws("dynamodb").put_item(TableName=table, Item={"id": {"S": row_id}, **spoiled})
+    pressed = scene.press("mallory", "s-admin")
+    pressed.until("ACTIVE", seconds=20)
+
+    def buried() -> bool:
+        letters = "\n".join(scene.dead_letters())
+        return all(each in letters for each in ("not JSON", held.id, "bg-poison-record"))
+
+    scene.until("the poison is in the dead letters", buried, evidence=scene.dead_letters)
+    pressed.closes()
+    assert held.closes()["ended_look"] in ("queue", "sweep", "stream")
+
+
+# ---- the outside fails for a while --------------------------------------------------------------
+
+
+def test_identity_center_fails_in_every_way_at_grant_and_at_revoke(scene: Scene) -> None:
+    ways = ["ThrottlingException", "FAILED: for a reason", "LOST", "ConflictException"]
+    calls = ("CreateAccountAssignment", "DeleteAccountAssignment")
+    scene.world.control("identity_center", outcomes={call: list(ways) for call in calls})
+    pressed = [scene.press(who, "s-audit") for who in ("mallory", "steve")]
+    for each in pressed:
+        each.until("ACTIVE")
+        each.closes()
+        assert each.row["revoke_asked_at"]
+    left = scene.world.control()["identity_center"]["outcomes"]
+    assert left["DeleteAccountAssignment"] == []
+
+
+def test_identity_center_gone_for_a_while_delays_and_loses_nothing(scene: Scene) -> None:
+    before = scene.press("alice", "operator")
+    before.until("ACTIVE")
+    scene.world.control("identity_center", down="503")
+    during = scene.press("bobby", "s-operator")
+    row = scene.until(
+        "the row says what is the matter",
+        lambda: r if (r := before.row).get("tries", 0) >= 2 else None,
+        evidence=lambda: before.row,
+    )
+    assert row["state"] == "REVOKING"
+    assert row["last_error"].startswith("IAM Identity Center")
+    scene.world.control("heal", change=True)
+    row = before.closes()
+    assert float(row["lag_gone"]) > 1
+    during.closes()
+
+
+def test_slack_mail_and_logs_gone_for_a_while_lose_nothing(scene: Scene) -> None:
+    pressed = scene.press("grace", "operator")
+    pressed.until("ACTIVE")
+    control = scene.world.control
+    control("slack", down="500")
+    control("mail", down=True)
+    control("trail", start_error="LimitExceededException")
+    row = pressed.closes()  # access ends on time all the same
+    assert float(row["lag_gone"]) < 30
+    row = scene.until(
+        "the report was tried",
+        lambda: r if (r := pressed.row)["state"] == "REPORTING" and r.get("tries") else None,
+        evidence=lambda: pressed.row,
+    )
+    assert "LimitExceeded" in row["last_error"]
+    control("trail", start_error="", results_error="InternalServerException")
+    time.sleep(2)
+    control("trail", results_error="")
+    scene.until("SES was asked", lambda: "SES" in pressed.row.get("last_error", ""))
+    assert not scene.mails(pressed.id, "Report")
+    control("heal", change=True)
+    pressed.has("reported_at")
+    scene.until("the report", lambda: scene.mails(pressed.id, "Report"))
+    pressed.hears("is closed")
+    scene.until("the card", lambda: scene.posted("C0INCIDENT", "It is closed", "grace@"))
+
+
+# ---- what became of the killed ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("duty", ["decide", "grant", "revoke", "report"])
+def test_a_worker_killed_in_the_middle_of_a_duty_leaves_nothing_open(
+    scene: Scene, killed: dict[str, Press], duty: str
+) -> None:
+    pressed = killed[duty]
+    row = pressed.until("SETTLING", "REPORTING", "TAILING", "CONCLUDING", "CLOSED", seconds=AGAIN)
+    assert not pressed.assigned
+    assert row["gone_at"]
+    appeared = events(scene, pressed, "appeared")
+    assert len(events(scene, pressed, "disappeared")) == len(appeared)
+    assert pressed.has("concluded_at", seconds=AGAIN)["state"] == "CLOSED"
+    if appeared:
+        assert scene.mails(pressed.id, "Report")
+
+
+def test_at_the_end_nothing_is_open_that_was_not_standing(scene: Scene) -> None:
+    standing = {"9067f0a1-0006-4000-8000-000000000006"}  # steve's, on staging
+    opened = scene.world.control("open")
+    assert {each["principal_id"] for each in opened if "principal_id" in each} <= standing | {
+        each["principal_id"] for each in scene.world.history() if each["by"] == "an administrator"
+    }
+    doors = scene.world.rows("door")
+    leases = scene.world.rows("lease")
+    live = {
+        row["id"]
+        for row in scene.world.rows()
+        if row.get("state") in ("GRANTING", "ACTIVE", "REVOKING")
+    }
+    assert {row["session_id"] for row in doors} <= live, json.dumps(doors, default=str)
+    assert {row["session_id"] for row in leases} <= live, json.dumps(leases, default=str)
