@@ -14,6 +14,7 @@
     GET  /history           Identity Center's truth: who asked, what appeared and disappeared
     GET  /open              the assignments that stand now
     GET  /mailbox           mails sent through SES
+    GET  /permissions       what the functions' roles were asked for, under AUTH=true
     GET  /messages          what the app said in Slack
                             (these three take ?since=N: without the first N)
 
@@ -81,6 +82,7 @@ class Control:
             "open": self._open,
             "mailbox": self.mailbox.mails,
             "messages": self.slack.messages,
+            "permissions": _permissions,
         }
 
     def _change(self, name: str, ask: dict[str, Any]) -> Answer:
@@ -111,6 +113,12 @@ class Control:
 def _after(found: Any, query: str) -> Any:
     since = dict(parse_qsl(query)).get("since", "0")
     return found[int(since) :] if isinstance(found, list) and since.isdecimal() else found
+
+
+def _permissions() -> list[dict[str, Any]]:
+    from simulator.aws import permissions_used  # MiniStack's side, loaded by then
+
+    return permissions_used.used()
 
 
 def _access(ask: dict[str, Any]) -> Access:

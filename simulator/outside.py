@@ -67,6 +67,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
         mail,
         organizations,
         permissions,
+        permissions_used,
         time_to_live,
         timing,
     )
@@ -99,6 +100,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
     identity.patch(center, store)
     organizations.patch()
     permissions.patch()
+    permissions_used.patch()
 
     visitor = Visitor(center, _trail_writer(endpoint))
     others = {"trail": trail, "visitor": visitor.faults}

@@ -28,6 +28,9 @@ def patch(center: IdentityCenter, store: IdentityStore) -> None:
     _mount("identitystore", "AWSIdentityStore", _Store(center, store))
 
 
+_ASKS_ALSO = {"CreateAccountAssignment": "iam:GetSAMLProvider"}
+
+
 class _Service:
     """Looks to MiniStack like one of its service modules."""
 
@@ -73,7 +76,11 @@ class _Service:
             return None
         action = f"{self.namespace}:{operation}"
         key = router.extract_access_key_id(headers, query)
-        for arn in self.arns(operation, ask):
+        asked = [(action, arn) for arn in self.arns(operation, ask)]
+        if operation in _ASKS_ALSO:  # in the caller's name, on a provider that is not listed here
+            provider = f"arn:aws:iam::{get_account_id()}:saml-provider/AWSSSO_0_DO_NOT_DELETE"
+            asked.append((_ASKS_ALSO[operation], provider))
+        for action, arn in asked:
             found = iam_evaluator.enforce(
                 key, action, self.namespace, get_region(), resource_arn=arn
             )
@@ -127,6 +134,7 @@ class _Store(_Service):
         user = ask.get("UserId") or (ask.get("MemberId") or {}).get("UserId")
         named = {
             "user": [user] if user else _ALL.get(operation, {}).get("user", []),
+            "membership": ["*"] if operation == "IsMemberInGroups" else [],
             "group": ask.get("GroupIds") or ([ask["GroupId"]] if ask.get("GroupId") else []),
         }
         named["group"] = named["group"] or _ALL.get(operation, {}).get("group", [])

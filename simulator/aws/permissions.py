@@ -1,6 +1,9 @@
 """Gap: under AUTH=true MiniStack lets some things pass that AWS asks permission for.
 
 - SendEmail of SES v2 is checked on "*"; AWS checks the sender's identity.
+- A mail with attachments is a raw one underneath, and permissions are checked underneath: so for
+  that AWS is taken to ask for SendRawEmail too.
+- A policy may say which partition keys an item may have (dynamodb:LeadingKeys).
 - StartQuery is checked on "*" where the log group stands in logGroupNames or logGroupIdentifiers;
   AWS checks the log group.
 - Lambda itself reads queues and streams with the function's role: AWS refuses the event source
@@ -25,12 +28,15 @@ _READS = {
         "dynamodb:GetRecords",
         "dynamodb:GetShardIterator",
         "dynamodb:DescribeStream",
+        "dynamodb:ListStreams",  # Lambda's developer guide names it among those that it needs
     ),
 }
 _LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 _resource_arn = iam_actions.extract_resource_arn
 _ses_arn = iam_actions._ses_v2_resource_arn
+_dynamodb_context = iam_actions.dynamodb_service_context
+_enforce_mail = app._enforce_ses_v2
 _create_mapping = lambda_svc._create_esm
 _write_log = lambda_svc._emit_lambda_logs
 
@@ -38,9 +44,19 @@ _write_log = lambda_svc._emit_lambda_logs
 def patch() -> None:
     iam_actions.extract_resource_arn = _log_group_or_other_arn
     iam_actions._ses_v2_resource_arn = _sender_arn
+    iam_actions.dynamodb_service_context = _with_leading_keys
     if app.AUTH:
+        app._enforce_ses_v2 = _mail_allowed
         lambda_svc._create_esm = _create_allowed_mapping
         lambda_svc._emit_lambda_logs = _write_allowed_log
+
+
+def _with_leading_keys(body: bytes) -> dict[str, Any]:
+    """dynamodb:LeadingKeys, of the operations that name one item."""
+    context: dict[str, Any] = dict(_dynamodb_context(body))
+    ask = json.loads(body or b"{}")
+    key = (ask.get("Item") or ask.get("Key") or {}).get("id", {}).get("S")
+    return context | ({"dynamodb:LeadingKeys": [key]} if key else {})
 
 
 def _sender_arn(method: str, path: str, body: bytes, region: str, account_id: str) -> str:
@@ -51,6 +67,19 @@ def _sender_arn(method: str, path: str, body: bytes, region: str, account_id: st
         name = address if known else address.rpartition("@")[2]
         return f"arn:aws:ses:{region}:{account_id}:identity/{name}"
     return str(_ses_arn(method, path, body, region, account_id))
+
+
+def _mail_allowed(
+    method: str, path: str, headers: dict, body: bytes, query: dict, request_id: str
+) -> Any:
+    denied = _enforce_mail(method, path, headers, body, query, request_id)
+    if denied or not (method == "POST" and path.rstrip("/").endswith("/outbound-emails")):
+        return denied
+    if not json.loads(body).get("Content", {}).get("Simple", {}).get("Attachments"):
+        return None
+    arn = _sender_arn(method, path, body, get_region(), get_account_id())
+    ask = {"resource_arn": arn, "named_resource": arn}
+    return app._enforce_data_plane("sesv2", "ses:SendRawEmail", headers, query, request_id, **ask)
 
 
 def _log_group_or_other_arn(service: str, *request: Any) -> str:
