@@ -573,7 +573,8 @@ class World:
         self.say("center", f"{request.id}: accepts to {kind} for {session_id} ({worker})")
         row = self.rows.sessions.get(session_id)
         if row is None or not row.live:
-            self.fail(f"{kind} for {session_id}, which is {row.state if row else 'no session'}")
+            state = row.state if row else "no session"
+            self.fail(f"a {kind} is accepted for {session_id}, which is {state}")
         return request
 
     def accept_late(self, kind: str, access: Access, session_id: str, ends: int) -> None:
