@@ -87,6 +87,8 @@ class Worker:
     at: int = 0  # how much of the log has been given again
     resumed: bool = False  # it stands before a call and has been stopped there already
     dead: bool = False
+    pending: dict[str, datetime] = field(default_factory=dict)  # what the sweep sees through
+    gives_up: datetime | None = None
 
 
 @dataclass(eq=False)
@@ -404,10 +406,8 @@ class World:
         self.after(wait, self._streamed, session_id, alone)
 
     def _streamed(self, session_id: str, alone: bool) -> None:
-        if alone:
+        if alone or self.faults.strikes("queue down") or self.faults.out("queue", self.now):
             self._start("stream", [session_id], patience=PATIENCE)
-        elif self.faults.strikes("queue down") or self.faults.out("queue", self.now):
-            self._start("stream", [session_id])
         else:
             self.enqueue(session_id, 0)
 
@@ -462,7 +462,9 @@ class World:
                     if worker.side == "sweep" and remaining() < SWEEP_LEAVES:
                         break
                     look = Look(worker.side, remaining, worker.patience)
-                    worker.runner.advance(worker.todo[0], look)
+                    rest = worker.runner.advance(worker.todo[0], look)
+                    if worker.side == "sweep" and rest is not None and rest.urgent:
+                        worker.pending[worker.todo[0]] = rest.until
                 except Trouble as trouble:
                     self.say(worker.name, f"a look at {worker.todo[0]} failed: {trouble}")
                     if worker.side == "queue":
@@ -470,7 +472,8 @@ class World:
                 worker.todo.pop(0)
                 worker.log.clear()
                 worker.resumed = False
-            self.workers.discard(worker)
+            if not self._sees_through(worker):
+                self.workers.discard(worker)
         except Stopped as stopped:
             worker.resumed = True
             self.at(min(stopped.until, worker.dies), self._run, worker)
@@ -482,6 +485,20 @@ class World:
             raise
         finally:
             self.current = None
+
+    def _sees_through(self, worker: Worker) -> bool:
+        """Whether the sweep waits in place for access that it has seen open, and goes on then."""
+        now = moment(self.now + worker.skew)
+        if not worker.pending or worker.dies - self.now <= SWEEP_LEAVES // MS:
+            return False
+        worker.gives_up = worker.gives_up or now + PATIENCE
+        session_id, due = min(worker.pending.items(), key=lambda each: each[1])
+        if due > worker.gives_up:
+            return False
+        del worker.pending[session_id]
+        worker.todo = [session_id]
+        self.after(max(0, (due - now) // MS), self._run, worker)
+        return True
 
     def _die(self, worker: Worker, how: str) -> None:
         worker.dead = True
