@@ -30,6 +30,9 @@ class MemoryBooks(Rows):
         waiting.sort(key=lambda each: each.look_at or now)
         return [each.id for each in waiting[:limit]]
 
+    def unfinished(self, limit: int) -> Sequence[Session]:
+        return [each for each in self.sessions.values() if each.look_at is not None][:limit]
+
     # ---- ports.Books
 
     def all_doors(self) -> Sequence[tuple[str, Access | None]]:

@@ -34,6 +34,8 @@ from chalicelib.ports import DoorTaken, Stale, Unavailable, Unreadable
 from chalicelib.session import Access, Noted, Session, from_iso, iso
 
 CONNECT_TIMEOUT, READ_TIMEOUT, RETRIES = 0.5, 1.0, 1  # seconds; the route has three in all
+IDS = ["id"]  # all that is asked of an index, so that no row that a hand has spoiled is read there
+SPOILED = (ValueError, TypeError, KeyError)  # PynamoDB's of a time or a number that is none
 LOST_RACES = {"ConditionalCheckFailedException", "TransactionConflictException"}
 
 T = TypeVar("T")
@@ -232,14 +234,14 @@ class Table:
         return self._connection.session
 
     def read(self, session_id: str) -> tuple[Session | None, bool]:
-        with translated():
-            with TransactGet(connection=self._connection) as transaction:
-                row = transaction.get(Row, session_id)
-                lease = transaction.get(Row, lease_id(session_id))
-            try:
+        try:
+            with translated():
+                with TransactGet(connection=self._connection) as transaction:
+                    row = transaction.get(Row, session_id)
+                    lease = transaction.get(Row, lease_id(session_id))
                 return _found(row.get, _session), _found(lease.get, lambda _: True) or False
-            except (ValueError, TypeError, KeyError) as error:
-                raise Unreadable(f"{session_id} is no session: {type(error).__name__}") from error
+        except SPOILED as error:
+            raise Unreadable(f"{session_id} is no session: {type(error).__name__}") from error
 
     def write(self, session: Session) -> None:
         with translated():
@@ -268,7 +270,8 @@ class Table:
                     row, condition = unless
                     transaction.condition_check(Row, row.id, condition=condition)
         except Stale as stale:
-            if _lost(stale)[:3] == [False, True, False]:
+            checks = 0 if unless is None else 1  # PynamoDB puts them before what is written
+            if _lost(stale)[checks:] == [False, True, False]:
                 raise DoorTaken(session.access.key) from stale
             raise
 
@@ -298,7 +301,9 @@ class Table:
     def holder(self, access: Access) -> str | None:
         with translated():
             try:
-                door = Row.get(door_id(access), consistent_read=True)
+                door = Row.get(
+                    door_id(access), consistent_read=True, attributes_to_get=["session_id"]
+                )
             except DoesNotExist:
                 return None
             return str(door.session_id)
@@ -313,12 +318,16 @@ class Table:
 
     def living(self, access: Access) -> Sequence[str]:
         with translated():
-            return [row.id for row in Row.by_access.query(access.key)]
+            return [row.id for row in Row.by_access.query(access.key, attributes_to_get=IDS)]
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:
         with translated():
             found = Row.due.query(
-                rows.OPEN, Row.look_at <= now, limit=limit, scan_index_forward=True
+                rows.OPEN,
+                Row.look_at <= now,
+                limit=limit,
+                scan_index_forward=True,
+                attributes_to_get=IDS,
             )
             return [row.id for row in found]
 
@@ -328,13 +337,20 @@ class Table:
         A row that cannot be read is left out: each look at it says so.
         """
         with translated():
-            found = Row.due.query(rows.OPEN, limit=limit, scan_index_forward=True)
+            found = Row.due.query(
+                rows.OPEN, limit=limit, scan_index_forward=True, attributes_to_get=IDS
+            )
             ids = [row.id for row in found]
-            sessions = []
-            for row in Row.batch_get(ids) if ids else ():
-                with suppress(ValueError, TypeError, KeyError):
-                    sessions.append(_session(row))
-            return sessions
+            try:
+                return [_session(row) for row in Row.batch_get(ids)] if ids else []
+            except SPOILED:
+                pass
+        sessions = []
+        for session_id in ids:
+            with suppress(Unreadable):
+                session, _ = self.read(session_id)
+                sessions += [session] if session else []
+        return sessions
 
     # ---- ports.Books
 
@@ -350,12 +366,12 @@ class Table:
 
     def _listed(self, kind: str) -> Sequence[str]:
         with translated():
-            return [row.id for row in Row.due.query(kind)]
+            return [row.id for row in Row.due.query(kind, attributes_to_get=IDS)]
 
     def alive(self) -> Sequence[str]:
         """The whole index, which holds live sessions alone, however long the log is."""
         with translated():
-            return [row.id for row in Row.by_access.scan()]
+            return [row.id for row in Row.by_access.scan(attributes_to_get=IDS)]
 
     def hang(self, session: Session) -> None:
         with translated(), TransactWrite(connection=self._connection) as transaction:
@@ -369,10 +385,11 @@ class Table:
     def noted(self, access: Access) -> Noted | None:
         with translated():
             try:
-                row = Row.get(assignment_id(access), consistent_read=True)
+                return _noted(Row.get(assignment_id(access), consistent_read=True), access)
             except DoesNotExist:
                 return None
-        return _noted(row, access)
+            except SPOILED as error:
+                raise Unreadable(f"{assignment_id(access)} says nothing") from error
 
     def note(self, noted: Noted) -> None:
         new = noted.version == 0
@@ -388,7 +405,10 @@ class Table:
         )
         with translated():
             newest_first = Row.by_account.query(
-                access.account_id, filter_condition=saw_it, scan_index_forward=False
+                access.account_id,
+                filter_condition=saw_it,
+                scan_index_forward=False,
+                attributes_to_get=IDS,
             )
             return next((str(row.id) for row in newest_first), None)
 
@@ -418,12 +438,6 @@ def _access(kind: str, row_id: str) -> Access | None:
 
 def lease_id(session_id: str) -> str:
     return f"lease/{session_id}"
-
-
-def session_of_lease(row_id: str) -> str | None:
-    """The session whose lease has this row id; None where it is no lease."""
-    kind, _, session_id = row_id.partition("/")
-    return session_id if kind == "lease" else None
 
 
 def _lease(session: Session) -> Row:
