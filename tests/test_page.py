@@ -292,6 +292,38 @@ def test_axe_finds_nothing_serious(world: World, size: tuple[int, int], dark: bo
         assert window.axe() == []
 
 
+MRKDWN = {
+    "*EmergencyAdmin* on *Production (1)*": "<b>EmergencyAdmin</b> on <b>Production (1)</b>",
+    "2*3*4 and a_b_c and `*code*`": "2*3*4 and a_b_c and <code>*code*</code>",
+    "_slanted_ ~struck~ *_both_*": "<i>slanted</i> <s>struck</s> <b><i>both</i></b>",
+    "<@U0ALICE> in <#C0INCIDENT>": '<span class="mention">@Alice Ames</span> in '
+    '<span class="mention">#incidents</span>',
+    "<https://example.com/?a=1&amp;b=2|there>": '<a href="https://example.com/?a=1&amp;b=2" '
+    'rel="noreferrer" target="_blank">there</a>',
+    "&lt;b&gt; &amp;amp; <script>": "&lt;b&gt; &amp;amp; &lt;script&gt;",
+    "<javascript:alert(1)|press me>": "&lt;javascript:alert(1)|press me&gt;",
+    ":lock: :no_such_thing:": '<span role="img" aria-label="lock">🔒</span> :no_such_thing:',
+    "until <!date^1795348800^{time}|12:00 UTC>": 'until <time datetime="2026-11-22T12:00:00.000Z" '
+    'title="11/22/2026, 1:00:00 PM">1:00 PM</time>',
+}
+
+
+@pytest.mark.world
+def test_mrkdwn_reads_as_in_slack_and_is_never_html(laptop: Browser) -> None:
+    laptop.sees("#messages", "Deployment of ABC failed")
+    drawn = laptop.driver.execute_async_script(
+        """const [sources, done] = arguments;
+        import("/slack.js").then(({ mrkdwn }) => done(sources.map((source) => {
+            const box = document.createElement("p");
+            box.append(...mrkdwn(source));
+            return box.innerHTML;
+        })));""",
+        list(MRKDWN),
+    )
+    plain = [each.replace("\u202f", " ") for each in drawn]  # a narrow space before PM
+    assert dict(zip(MRKDWN, plain, strict=True)) == MRKDWN
+
+
 @pytest.mark.world
 def test_every_switch_breaks_and_heals(world: World) -> None:
     breakage = Breakage(world)

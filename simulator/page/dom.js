@@ -53,11 +53,15 @@ export function say(element, text) {
 }
 
 const CLOCK = new Intl.DateTimeFormat(undefined, {
-  hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
 });
 
 /** A moment in the reader's own zone: ISO text or epoch seconds. */
-export const clock = (moment) => CLOCK.format(new Date(typeof moment === "number" ? moment * 1000 : moment));
+export const clock = (moment) =>
+  CLOCK.format(new Date(typeof moment === "number" ? moment * 1000 : moment));
 
 export const seconds = (number) => `${number < 10 ? number.toFixed(1) : Math.round(number)} s`;
 

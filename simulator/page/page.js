@@ -10,9 +10,15 @@ let ahead = 0; // the server's clock against ours, in seconds
 const who = byId("who");
 
 const PARTS = {
-  world: [meet], messages: [() => showSlack(state, who.value)], sessions: [sessions], total: [sessions],
-  locks: [sessions], letters: [() => showMail(state)], doors: [() => showDoors(state)],
-  switches: [() => showSwitches(state)], trouble: [() => trouble(state.trouble && `The world does not answer just now: ${state.trouble}`)],
+  world: [meet],
+  messages: [() => showSlack(state, who.value)],
+  sessions: [sessions],
+  total: [sessions],
+  locks: [sessions],
+  letters: [() => showMail(state)],
+  doors: [() => showDoors(state)],
+  switches: [() => showSwitches(state)],
+  trouble: [() => trouble(state.trouble && `The world does not answer just now: ${state.trouble}`)],
 };
 
 follow();
@@ -27,18 +33,24 @@ async function follow() {
       ahead = told.now - Date.now() / 1000;
       Object.assign(state, told.news);
       if (!("trouble" in told.news) && !state.trouble) trouble("");
-      for (const show of new Set(Object.keys(told.news).flatMap((name) => PARTS[name] ?? []))) show();
+      for (const show of new Set(Object.keys(told.news).flatMap((name) => PARTS[name] ?? [])))
+        show();
       tick(told.now);
     } catch (error) {
       console.warn(error);
-      trouble("The demo has stopped. Start it again with “make demo” and open the address that it prints.");
+      trouble(
+        "The demo has stopped. Start it with “make demo” and open the address that it prints.",
+      );
       await new Promise((go) => setTimeout(go, 2000));
     }
   }
 }
 
 function sessions() {
-  showSessions(state, () => { sessions(); tick(Date.now() / 1000 + ahead); });
+  showSessions(state, () => {
+    sessions();
+    tick(Date.now() / 1000 + ahead);
+  });
 }
 
 function trouble(said) {
@@ -49,27 +61,35 @@ function trouble(said) {
 function meet() {
   const { people, glasses, report_after, tail } = state.world;
   const before = who.value || sessionStorage.getItem("who");
-  who.replaceChildren(...people.map((p) => h("option", { value: p.id }, `${p.name} – ${may(p)}`)));
+  who.replaceChildren(
+    ...people.map((p) => h("option", { value: p.id }, `${p.name} (${short(p)})`)),
+  );
   if (people.some((p) => p.id === before)) who.value = before;
   const lasts = glasses.map((g) => g.seconds);
-  byId("short").replaceChildren(h("b", {}, "Time is short here: "),
-    `a session lasts ${Math.min(...lasts)} to ${Math.max(...lasts)} s instead of an hour, the wait ` +
-    `for CloudTrail ${report_after} s instead of 15 minutes, credentials live ${tail} s instead of ` +
-    "an hour. The rest is real: the app, deployed on an AWS that lives on this machine.");
+  byId("short").replaceChildren(
+    h("b", {}, "Time is short here: "),
+    `a session lasts ${Math.min(...lasts)} to ${Math.max(...lasts)} s instead of an hour, ` +
+      `the wait for CloudTrail ${report_after} s instead of 15 minutes, credentials ${tail} s ` +
+      "instead of an hour. The rest is real: the app, deployed on an AWS on this machine.",
+  );
   introduce();
 }
 
 function may(p) {
   if (!p.known) return "in Slack only";
   if (!p.may.length) return "may break none";
-  return `may break ${p.may.length === state.world.glasses.length ? "every glass" : p.may.join(" and ")}`;
+  const all = p.may.length === state.world.glasses.length;
+  return `may break ${all ? "every glass" : p.may.join(" and ")}`;
 }
+
+const short = (p) => may(p).replace("may break ", "");
 
 function introduce() {
   const p = state.world.people.find((each) => each.id === who.value);
+  const known = p.known ? `${p.email} ${may(p)}` : `Identity Center does not know ${p.email}`;
   byId("who-may").textContent = p.stands
     ? `${p.name} has standing access to ${p.stands}: it was there before and must stay.`
-    : `${p.email} ${p.known ? may(p) : "is unknown to Identity Center"}. Choose anybody: some may, some may not.`;
+    : `${known}. Choose anybody: some may, some may not.`;
 }
 
 who.addEventListener("change", () => {

@@ -4,7 +4,10 @@ import { byId, clock, h, keep, seconds } from "./dom.js";
 
 const SAYS = {
   REQUESTED: ["Finding out who asks, and whether they may.", "Denied, if nobody has decided, in"],
-  GRANTING: ["Asking Identity Center for access.", "Given up, and made sure that nothing stays, in"],
+  GRANTING: [
+    "Asking Identity Center for access.",
+    "Given up, and made sure that nothing stays, in",
+  ],
   ACTIVE: ["The door is open.", "It closes by itself in"],
   REVOKING: ["Taking access back, and looking until it is gone."],
   SETTLING: ["The door is closed.", "Waiting for CloudTrail to catch up; the report comes in"],
@@ -15,34 +18,67 @@ const SAYS = {
   DENIED: ["No access was given."],
 };
 const TIMES = [
-  ["asked_at", "Asked"], ["allowed_at", "Allowed"], ["denied_at", "Denied"],
-  ["grant_asked_at", "Grant asked"], ["granted_at", "Granted"], ["deadline", "Deadline"],
-  ["end_asked_at", "End asked"], ["ended_at", "Ended"], ["revoke_asked_at", "Delete asked"],
-  ["revoke_succeeded_at", "Delete done"], ["gone_at", "Seen to be gone"],
-  ["reported_at", "Reported"], ["concluded_at", "Concluded"],
+  ["asked_at", "Asked"],
+  ["allowed_at", "Allowed"],
+  ["denied_at", "Denied"],
+  ["grant_asked_at", "Grant asked"],
+  ["granted_at", "Granted"],
+  ["deadline", "Deadline"],
+  ["end_asked_at", "End asked"],
+  ["ended_at", "Ended"],
+  ["revoke_asked_at", "Delete asked"],
+  ["revoke_succeeded_at", "Delete done"],
+  ["gone_at", "Seen to be gone"],
+  ["reported_at", "Reported"],
+  ["concluded_at", "Concluded"],
 ];
-const LOOKS = { queue: "a wake-up of the queue", sweep: "the sweep", stream: "the stream", route: "the route" };
+const LOOKS = {
+  queue: "a wake-up of the queue",
+  sweep: "the sweep",
+  stream: "the stream",
+  route: "the route",
+};
 
 let chosen = null; // a session's id; null follows the newest
 let follows = null; // whose newest: of the person who pressed here, else of anybody
 let current = null;
 
-document.addEventListener("broke", (event) => { [chosen, follows] = [null, event.detail]; });
+document.addEventListener("broke", (event) => {
+  [chosen, follows] = [null, event.detail];
+});
 
 export function showSessions(state, redraw) {
   const all = state.sessions;
-  current = all.find((s) => s.id === chosen) ?? all.find((s) => s.slack_user === follows) ?? all[0] ?? null;
-  const choose = (id) => { chosen = id; redraw(); };
-  keep(byId("sessions"), all.slice(0, 5).map((s) => brief(s)), (s) => s.id, (s) =>
-    h("button", { class: "tab", "aria-pressed": String(s.here), onclick: () => choose(s.id) },
-      h("span", { class: `dot ${s.state}`, "aria-hidden": "true" }), `${s.name} · ${s.glass}`,
-      h("span", { class: "unseen" }, ` ${s.state}`)));
+  current =
+    all.find((s) => s.id === chosen) ?? all.find((s) => s.slack_user === follows) ?? all[0] ?? null;
+  const choose = (id) => {
+    chosen = id;
+    redraw();
+  };
+  keep(
+    byId("sessions"),
+    all.slice(0, 5).map((s) => brief(s)),
+    (s) => s.id,
+    (s) =>
+      h(
+        "button",
+        { class: "tab", "aria-pressed": String(s.here), onclick: () => choose(s.id) },
+        h("span", { class: `dot ${s.state}`, "aria-hidden": "true" }),
+        `${s.name} · ${s.glass}`,
+        h("span", { class: "unseen" }, ` ${s.state}`),
+      ),
+  );
   showMachine();
   showLog(state, choose);
 }
 
-const brief = (s) => ({ id: s.id, name: (s.name ?? s.slack_user_name ?? s.slack_user ?? "?").split(" ")[0],
-  glass: s.glass || "?", state: s.state, here: s === current });
+const brief = (s) => ({
+  id: s.id,
+  name: (s.name ?? s.slack_user_name ?? s.slack_user ?? "?").split(" ")[0],
+  glass: s.glass || "?",
+  state: s.state,
+  here: s === current,
+});
 
 /** The states that the session has passed, oldest first. */
 function path(session) {
@@ -53,27 +89,47 @@ function showMachine() {
   const passed = path(current);
   const svg = document.querySelector("svg.machine");
   const lit = (selector, css, on) =>
-    svg.querySelectorAll(selector).forEach((element) => element.classList.toggle(css, on(element.dataset)));
-  const edges = passed.slice(1).map((step, i) => ({ edge: `${passed[i].state} ${step.state}`, event: step.event }));
+    svg
+      .querySelectorAll(selector)
+      .forEach((element) => element.classList.toggle(css, on(element.dataset)));
+  const edges = passed
+    .slice(1)
+    .map((step, i) => ({ edge: `${passed[i].state} ${step.state}`, event: step.event }));
   lit("[data-state]", "been", (d) => passed.some((s) => s.state === d.state));
   lit("[data-state]", "here", (d) => current?.state === d.state);
   lit("[data-edge]", "taken", (d) => edges.some((e) => e.edge === d.edge));
-  svg.querySelectorAll("[data-event]").forEach((e) => e.classList.toggle("taken", edges.some((t) =>
-    t.event === e.dataset.event && t.edge === e.closest("[data-edge]").dataset.edge)));
+  svg.querySelectorAll("[data-event]").forEach((e) =>
+    e.classList.toggle(
+      "taken",
+      edges.some(
+        (t) => t.event === e.dataset.event && t.edge === e.closest("[data-edge]").dataset.edge,
+      ),
+    ),
+  );
   const first = (name) => passed.find((s) => s.state === name);
-  svg.querySelectorAll("[data-at]").forEach((e) => { e.textContent = first(e.dataset.at) ? clock(first(e.dataset.at).at) : ""; });
+  svg.querySelectorAll("[data-at]").forEach((e) => {
+    e.textContent = first(e.dataset.at) ? clock(first(e.dataset.at).at) : "";
+  });
   svg.querySelectorAll("[data-took]").forEach((e) => {
     const step = first(e.dataset.took);
-    e.textContent = step && step !== passed[0] ? `+${seconds((new Date(step.at) - new Date(passed[0].at)) / 1000)}` : "";
+    e.textContent =
+      step && step !== passed[0]
+        ? `+${seconds((new Date(step.at) - new Date(passed[0].at)) / 1000)}`
+        : "";
   });
-  svg.setAttribute("aria-label", current
-    ? `The state machine. This session passed ${passed.map((s) => s.state).join(", ")}.`
-    : "The state machine. No session yet.");
+  svg.setAttribute(
+    "aria-label",
+    current
+      ? `The state machine. This session passed ${passed.map((s) => s.state).join(", ")}.`
+      : "The state machine. No session yet.",
+  );
   const pill = byId("state");
   pill.hidden = !current;
   pill.textContent = current?.state ?? "";
   pill.className = `pill ${current?.state ?? ""}`;
-  const news = current ? `Session of ${brief(current).name} on ${current.glass}: ${current.state}` : "";
+  const news = current
+    ? `Session of ${brief(current).name} on ${current.glass}: ${current.state}`
+    : "";
   if (byId("said").textContent !== news) byId("said").textContent = news;
 }
 
@@ -82,8 +138,10 @@ export function tick(now) {
   const box = byId("clock");
   const bar = byId("now");
   if (!current) {
-    box.replaceChildren(h("p", { class: "what" }, "Nobody has broken a glass yet."),
-      h("p", { class: "hint" }, "Press “Break Glass Prod” in Slack, and watch."));
+    box.replaceChildren(
+      h("p", { class: "what" }, "Nobody has broken a glass yet."),
+      h("p", { class: "hint" }, "Press “Break Glass Prod” in Slack, and watch."),
+    );
     bar.hidden = true;
     return;
   }
@@ -92,16 +150,27 @@ export function tick(now) {
   const counts = left != null && then;
   const rows = [["what", current.state === "DENIED" ? `${what} ${current.reason ?? ""}` : what]];
   if (counts) rows.push(["hint", then]);
-  const tried = current.tries > 0 && current.last_error
-    ? `Tried ${current.tries} ${current.tries === 1 ? "time" : "times"} so far: ${current.last_error}.` : "";
+  const times = current.tries === 1 ? "once" : `${current.tries} times`;
+  const tried = current.tries && current.last_error ? `Tried ${times}: ${current.last_error}.` : "";
   const late = current.state === "REVOKING" ? Math.floor(now - overSince(current)) : 0;
-  if (tried || late > 2) rows.push(["warn", `${tried} ${late > 2 ? `Its end was ${late} s ago.` : ""} It never gives up.`]);
+  if (tried || late > 2)
+    rows.push([
+      "warn",
+      `${tried} ${late > 2 ? `Its end was ${late} s ago.` : ""} It never gives up.`,
+    ]);
   const lines = JSON.stringify([rows, counts && left]);
   if (box.print !== lines) {
     box.print = lines;
     box.replaceChildren(
-      h("div", {}, rows.map(([css, said]) => h("p", { class: css }, said))),
-      counts ? h("p", { class: "left", role: "timer", "aria-label": `${left} seconds` }, minutes(left)) : "");
+      h(
+        "div",
+        {},
+        rows.map(([css, said]) => h("p", { class: css }, said)),
+      ),
+      counts
+        ? h("p", { class: "left", role: "timer", "aria-label": `${left} seconds` }, minutes(left))
+        : "",
+    );
   }
   bar.hidden = false;
   bar.className = `now ${current.state}`;
@@ -111,25 +180,63 @@ export function tick(now) {
 }
 
 /** The moment at which access should have ended. */
-const overSince = (s) => Math.min(...[s.deadline, s.ended_at].filter(Boolean).map((at) => new Date(at) / 1000));
+const overSince = (s) =>
+  Math.min(...[s.deadline, s.ended_at].filter(Boolean).map((at) => new Date(at) / 1000));
 
 const minutes = (left) => `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
 
 function showLog(state, choose) {
-  byId("log-count").textContent = state.total > state.sessions.length
-    ? `the newest ${state.sessions.length} of ${state.total} presses` : `every press, for good: ${state.total ?? 0}`;
-  const rows = state.sessions.map((s) => ({ ...brief(s), who: s.name ?? s.slack_user_name ?? s.slack_user, at: s.asked_at,
-    how: s.reason || ended(s), lag: s.lag_gone }));
-  keep(byId("rows"), rows, (s) => s.id, (s) =>
-    h("tr", { class: s.here ? "here" : "" },
-      h("td", {}, h("button", { class: "link", "aria-pressed": String(s.here), onclick: () => choose(s.id) }, clock(s.at))),
-      h("td", {}, s.who), h("td", {}, s.glass), h("td", {}, h("span", { class: `pill ${s.state}` }, s.state)),
-      h("td", { class: "roomy" }, s.how), h("td", { class: "roomy number" }, s.lag == null ? "" : seconds(Number(s.lag)))));
-  byId("locks").textContent = state.locks.length ? state.locks.map((row) => JSON.stringify(row)).join("\n") : "None: no access is held.";
+  byId("log-count").textContent =
+    state.total > state.sessions.length
+      ? `the newest ${state.sessions.length} of ${state.total} presses`
+      : `every press, for good: ${state.total ?? 0}`;
+  const rows = state.sessions.map((s) => ({
+    ...brief(s),
+    who: s.name ?? s.slack_user_name ?? s.slack_user,
+    at: s.asked_at,
+    how: s.reason || ended(s),
+    lag: s.lag_gone,
+  }));
+  keep(
+    byId("rows"),
+    rows,
+    (s) => s.id,
+    (s) =>
+      h(
+        "tr",
+        { class: s.here ? "here" : "" },
+        h(
+          "td",
+          {},
+          h(
+            "button",
+            { class: "link", "aria-pressed": String(s.here), onclick: () => choose(s.id) },
+            clock(s.at),
+          ),
+        ),
+        h("td", {}, s.who),
+        h("td", {}, s.glass),
+        h("td", {}, h("span", { class: `pill ${s.state}` }, s.state)),
+        h("td", { class: "roomy" }, s.how),
+        h("td", { class: "roomy number" }, s.lag == null ? "" : seconds(Number(s.lag))),
+      ),
+  );
+  byId("locks").textContent = state.locks.length
+    ? state.locks.map((row) => JSON.stringify(row)).join("\n")
+    : "None: no access is held.";
   showReceipt();
 }
 
-const ended = (s) => s.ended_how ? `${s.ended_how}${s.ended_by ? ` by ${s.ended_by}` : ""}; found by ${LOOKS[s.ended_look] ?? s.ended_look}` : "";
+function ended(s) {
+  const by = s.ended_by ? ` by ${s.ended_by}` : "";
+  return s.ended_how ? `${s.ended_how}${by}; found by ${found(s.ended_look)}` : "";
+}
+
+/** Whose look it was, and how long after access should have ended. */
+function found(look, lag) {
+  const after = lag == null ? "" : `, ${seconds(Number(lag))} after its end`;
+  return look && `${LOOKS[look] ?? look}${after}`;
+}
 
 function showReceipt() {
   const box = byId("receipt");
@@ -141,22 +248,49 @@ function showReceipt() {
   const open = box.querySelector("details")?.open;
   const facts = [
     ["Session", h("code", {}, s.id)],
-    ["Access", s.permission_set && `${s.permission_set} on ${s.account_name ?? ""} (${s.account_id})`],
+    [
+      "Access",
+      s.permission_set && `${s.permission_set} on ${s.account_name ?? ""} (${s.account_id})`,
+    ],
     ["Stood before", s.standing && (s.standing === "yes" ? "yes, so it stays" : "no")],
     ...TIMES.map(([name, label]) => [label, s[name] && clock(s[name])]),
     ["How it ended", ended(s)],
-    ["First delete asked by", s.revoke_look && `${LOOKS[s.revoke_look] ?? s.revoke_look}${s.lag_asked == null ? "" : `, ${seconds(Number(s.lag_asked))} after its end`}`],
-    ["Seen to be gone by", s.gone_look && `${LOOKS[s.gone_look] ?? s.gone_look}${s.lag_gone == null ? "" : `, ${seconds(Number(s.lag_gone))} after its end`}`],
+    ["First delete asked by", found(s.revoke_look, s.lag_asked)],
+    ["Seen to be gone by", found(s.gone_look, s.lag_gone)],
     ["CloudTrail events", s.reported_at && String(s.report_events ?? 0)],
     ["Why not", s.reason],
   ].filter(([, value]) => value);
   box.replaceChildren(
     h("h3", {}, "Its steps"),
-    h("ol", { class: "steps" }, path(s).map((step) => h("li", {},
-      h("time", { datetime: step.at }, clock(step.at)), h("b", {}, step.state),
-      step.event ? ` ${step.event}` : " pressed", step.look && h("span", { class: "hint" }, ` ${LOOKS[step.look] ?? step.look}`)))),
+    h(
+      "ol",
+      { class: "steps" },
+      path(s).map((step) =>
+        h(
+          "li",
+          {},
+          h("time", { datetime: step.at }, clock(step.at)),
+          h("b", {}, step.state),
+          step.event ? ` ${step.event}` : " pressed",
+          step.look && h("span", { class: "hint" }, ` ${LOOKS[step.look] ?? step.look}`),
+        ),
+      ),
+    ),
     h("h3", {}, "Its receipt"),
-    h("dl", {}, facts.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value)))),
-    h("details", { open: open ?? false }, h("summary", {}, "The row as it stands in the table"),
-      h("pre", { tabindex: "0", "aria-label": "The row" }, JSON.stringify({ ...s, due: undefined }, null, 2))));
+    h(
+      "dl",
+      {},
+      facts.map(([label, value]) => h("div", {}, h("dt", {}, label), h("dd", {}, value))),
+    ),
+    h(
+      "details",
+      { open: open ?? false },
+      h("summary", {}, "The row as it stands in the table"),
+      h(
+        "pre",
+        { tabindex: "0", "aria-label": "The row" },
+        JSON.stringify({ ...s, due: undefined }, null, 2),
+      ),
+    ),
+  );
 }
