@@ -62,6 +62,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
     from simulator import company
     from simulator.aws import (
         api_gateway,
+        cloudformation,
         identity,
         insights,
         mail,
@@ -93,6 +94,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
     mailbox, slack, trail = Mailbox(), Slack(BOT_TOKEN), insights.TrailFaults()
 
     api_gateway.patch()
+    cloudformation.patch()
     time_to_live.patch()
     timing.patch()
     insights.patch(trail)

@@ -372,26 +372,22 @@ def event_sources(patient: Patient) -> Iterator[Finding]:
 
 
 def schedule(patient: Patient) -> Iterator[Finding]:
-    client = patient.aws("events")
+    client, region = patient.aws("events"), patient.aws("events").meta.region_name
+    partition = str(patient.caller["Arn"]).split(":")[1]
     for handler, every in (("sweep", "rate(1 minute)"), ("reconcile", "rate(1 hour)")):
-        name = f"{function_name(APP, patient.stage, handler)}-event"
-        try:
-            rule = client.describe_rule(Name=name)
-        except client.exceptions.ResourceNotFoundException:
-            yield Finding(BAD, f"the schedule {name} is gone", AGAIN)
-            continue
-        targets = client.list_targets_by_rule(Rule=name)["Targets"]
         function = patient.deployed.functions.get(handler, "?")
-        if rule["State"] != "ENABLED":
-            yield Finding(
-                BAD, f"the schedule {name} is disabled", f"aws events enable-rule --name {name}"
-            )
-        elif rule["ScheduleExpression"] != every:
-            yield Finding(BAD, f"{name} is {rule['ScheduleExpression']} instead of {every}", AGAIN)
-        elif not any(each["Arn"].endswith(f":{function}") for each in targets):
-            yield Finding(BAD, f"the schedule {name} starts nothing of ours", AGAIN)
+        arn = f"arn:{partition}:lambda:{region}:{patient.account}:function:{function}"
+        names = client.list_rule_names_by_target(TargetArn=arn)["RuleNames"]
+        rules = [client.describe_rule(Name=name) for name in names]
+        mine = [rule for rule in rules if rule.get("ScheduleExpression") == every]
+        if not mine:
+            yield Finding(BAD, f"no schedule starts {function} at {every}", AGAIN)
+        elif mine[0]["State"] != "ENABLED":
+            name = mine[0]["Name"]
+            cure = f"aws events enable-rule --name {name}"
+            yield Finding(BAD, f"the schedule {name} is disabled", cure)
         else:
-            yield Finding(OK, f"{name}: {every}")
+            yield Finding(OK, f"{mine[0]['Name']}: {every}")
 
 
 def route(patient: Patient) -> Iterator[Finding]:

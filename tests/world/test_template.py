@@ -1,0 +1,170 @@
+"""The other road: `chalice package` and CloudFormation give the same as `chalice deploy`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from chalicelib import schema
+from simulator.world import STAGE, World
+from tests.world.ops import at, tool
+
+pytestmark = pytest.mark.world
+CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
+BUCKET = "deployments"
+NOISE = ("TableId", "CreationDateTime", "TableSizeBytes", "ItemCount", "LatestStreamArn",
+         "LatestStreamLabel", "TableArn", "ProvisionedThroughput")  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with World.start(deploy=False, auth=True) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def template(world: World) -> Path:
+    """The packaged template, from what ships and the file to merge."""
+    world._stage()
+    merge = world.home / "merge.json"
+    said = tool(world, "template", "--out", str(merge))
+    assert said.code == 0, said.err
+    out = world.home / "out"
+    command = [sys.executable, "-c", CHALICE, "package", "--stage", STAGE]
+    done = subprocess.run(
+        [*command, "--merge-template", str(merge), str(out)],
+        cwd=world.staged,
+        env=world._deploy_environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out / "sam.json"
+
+
+@pytest.fixture(scope="module")
+def stack(world: World, template: Path) -> dict[str, str]:
+    """The stack's outputs, once it stands."""
+    s3, formation = world.aws("s3"), world.aws("cloudformation")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.upload_file(str(template.with_name("deployment.zip")), BUCKET, "deployment.zip")
+    body = template.read_text().replace("./deployment.zip", f"s3://{BUCKET}/deployment.zip")
+    formation.create_stack(
+        StackName="break-glass",
+        TemplateBody=body,
+        Parameters=[{"ParameterKey": "ApiGatewayMayLog", "ParameterValue": "set-it"}],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    end = time.monotonic() + 120
+    while True:
+        (found,) = formation.describe_stacks(StackName="break-glass")["Stacks"]
+        if found["StackStatus"] == "CREATE_COMPLETE":
+            return {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
+        failed = formation.describe_stack_events(StackName="break-glass")["StackEvents"]
+        reasons = [e.get("ResourceStatusReason") for e in failed if "FAILED" in e["ResourceStatus"]]
+        assert not reasons, reasons
+        assert time.monotonic() < end, found["StackStatus"]
+        time.sleep(0.5)
+
+
+def test_the_template_passes_the_linter(template: Path) -> None:
+    linter = Path(sys.executable).with_name("cfn-lint")
+    done = subprocess.run([str(linter), str(template)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
+def test_without_what_is_merged_the_template_has_no_table(template: Path) -> None:
+    kinds = {each["Type"] for each in json.loads(template.read_text())["Resources"].values()}
+    assert {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::CloudWatch::Alarm"} <= kinds
+
+
+def test_both_roads_make_the_same_table(world: World, stack: dict[str, str]) -> None:
+    dynamodb = world.aws("dynamodb")
+    by_stack = _described(dynamodb, "break-glass")
+    schema.ensure(dynamodb, "break-glass-by-deploy")
+    by_deploy = _described(dynamodb, "break-glass-by-deploy")
+    assert by_stack == by_deploy | {"TableName": "break-glass"}
+
+
+def test_the_stack_is_what_the_doctor_wants(world: World, stack: dict[str, str]) -> None:
+    _record(world, stack)
+    told = json.loads(tool(world, "doctor", "--json").out)
+    assert [each for each in told["findings"] if each["state"] == "bad"] == []
+
+
+def test_the_stack_takes_a_press_to_access_and_back(world: World, stack: dict[str, str]) -> None:
+    _record(world, stack)
+    assert world.press("carol", "audit").status == 200
+    end = time.monotonic() + 90
+    while "CLOSED" not in tool(world, "log", "--person", "carol@example.com").out:
+        assert time.monotonic() < end, tool(world, "log", "--scan").out
+        time.sleep(1)
+
+
+def test_the_table_outlives_its_stack(world: World, stack: dict[str, str]) -> None:
+    """Runs last: what is kept is kept."""
+    world.aws("cloudformation").delete_stack(StackName="break-glass")
+    time.sleep(3)
+    assert _described(world.aws("dynamodb"), "break-glass")["TableStatus"] == "ACTIVE"
+
+
+def test_the_merged_file_is_made_for_the_stage_that_is_asked_for(world: World) -> None:
+    from tools import _project
+    from tools.template import template
+
+    with at(world):
+        made = template("prod", _project.settings("prod"))["Resources"]
+    assert made["Sweep"]["Properties"]["FunctionName"] == "break-glass-prod-sweep"
+    assert "BreakGlassProdOverdueAlarm" in made
+
+
+# Below --------------------------------------------------------------------------------------------
+
+
+def _described(dynamodb: Any, name: str) -> dict[str, Any]:
+    """Without what differs from table to table."""
+    table = dynamodb.describe_table(TableName=name)["Table"]
+    kept = {key: value for key, value in table.items() if key not in NOISE}
+    kept["GlobalSecondaryIndexes"] = sorted(
+        (
+            {key: index[key] for key in ("IndexName", "KeySchema", "Projection")}
+            for index in table["GlobalSecondaryIndexes"]
+        ),
+        key=lambda index: str(index["IndexName"]),
+    )
+    kept["AttributeDefinitions"] = sorted(
+        table["AttributeDefinitions"], key=lambda each: str(each["AttributeName"])
+    )
+    kept["ttl"] = dynamodb.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    backups = dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    recovery = backups["PointInTimeRecoveryDescription"]["PointInTimeRecoveryStatus"]
+    return kept | {"recovery": recovery}
+
+
+def _record(world: World, stack: dict[str, str]) -> None:
+    """What chalice would have recorded, so that the world and the commands find the stack."""
+    file = world.staged / ".chalice" / "deployed" / f"{STAGE}.json"
+    prefix = "arn:aws:lambda:us-east-1:000000000000:function:break-glass-local"
+    names = {"api_handler": prefix} | {
+        name: f"{prefix}-{name}" for name in ("stream", "worker", "sweep", "reconcile")
+    }
+    functions = [
+        {"name": name, "resource_type": "lambda_function", "lambda_arn": arn}
+        for name, arn in names.items()
+    ]
+    url = f"https://{stack['RestAPIId']}.execute-api.us-east-1.amazonaws.com/api/"
+    api = {"name": "rest_api", "resource_type": "rest_api", "rest_api_url": url,
+           "rest_api_id": stack["RestAPIId"]}  # fmt: skip
+    shutil.rmtree(file.parent, ignore_errors=True)
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps({"resources": [*functions, api]}))
+    base = f"{world.facts['endpoint']}/restapis/{stack['RestAPIId']}/api/_user_request_"
+    world.facts["slack_url"] = f"{base}/slack"

@@ -1,0 +1,194 @@
+"""The other road, for teams that deploy by CloudFormation: what `chalice package` lacks, to merge.
+
+    python -m tools template --stage prod
+    chalice package --stage prod --merge-template .chalice/merge-prod.json out
+
+Chalice's own template has the functions, their roles and the route. This adds table, queues, event
+sources as they should be, log groups, limits, alarms and the dashboard, from the same definitions
+that `chalice deploy` uses. Choose one road: both make things of the same names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from chalicelib import infrastructure, schema
+from chalicelib.alarms import FUNCTIONS, alarms, dashboard, function_name
+from chalicelib.settings import Settings
+from tools import _project
+from tools._checks import APP
+
+SUMMARY = "writes what `chalice package --merge-template` needs for a whole CloudFormation stack"
+
+LOGICAL = {
+    "api_handler": "APIHandler",
+    "stream": "Stream",
+    "worker": "Worker",
+    "sweep": "Sweep",
+    "reconcile": "Reconcile",
+}
+KEPT = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    _project.add_stage(parser)
+    parser.add_argument("--out", type=Path, help="the file (.chalice/merge-STAGE.json)")
+
+
+def run(args: argparse.Namespace) -> int:
+    stage = _project.stage_name(args.stage)
+    out = args.out or _project.project() / ".chalice" / f"merge-{stage}.json"
+    made = template(stage, _project.settings(stage))
+    out.write_text(json.dumps(made, indent=2) + "\n")
+    print(f"wrote {out}: {len(made['Resources'])} resources to merge")
+    print(
+        f"Next: chalice package --stage {stage} --merge-template {out} out\n"
+        "      aws cloudformation package --template-file out/sam.json "
+        "--s3-bucket BUCKET --output-template-file out/stack.json\n"
+        "      aws cloudformation deploy --template-file out/stack.json "
+        f"--stack-name {APP}-{stage} --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND\n"
+        "      then python -m tools slack-manifest --url URL, with the stack's EndpointURL + slack"
+    )
+    return 0
+
+
+def template(stage: str, settings: Settings) -> dict[str, Any]:
+    """What chalice merges into its own template."""
+    resources: dict[str, Any] = {
+        "Table": _table(settings.table),
+        "DeadLetters": _queue(f"{settings.queue}-dlq", infrastructure.DEAD_LETTERS),
+        "WakeUps": _queue(settings.queue, infrastructure.QUEUE, redrive=True),
+        "RestAPI": _route(),
+        "AccessLogGroup": _log_group(infrastructure.access_log_group(APP, stage)),
+        "Dashboard": {
+            "Type": "AWS::CloudWatch::Dashboard",
+            "Properties": {
+                "DashboardName": f"{APP}-{stage}",
+                "DashboardBody": {
+                    "Fn::Sub": dashboard(APP, stage, settings.queue, "${AWS::Region}")
+                },
+            },
+        },
+    }
+    for handler in FUNCTIONS:
+        name = function_name(APP, stage, handler)
+        resources[f"{LOGICAL[handler]}LogGroup"] = _log_group(f"/aws/lambda/{name}")
+        resources[LOGICAL[handler]] = _function(handler, name)
+    target, topic = _target(settings.alarm_to, stage)
+    resources |= topic
+    for alarm in alarms(APP, stage, settings.queue):
+        logical = "".join(word.title() for word in alarm["AlarmName"].split("-")) + "Alarm"
+        actions = {"AlarmActions": [target], "OKActions": [target]} if target else {}
+        resources[logical] = {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm | actions}
+    return {
+        "Parameters": {
+            "ApiGatewayMayLog": {
+                "Type": "String",
+                "AllowedValues": ["is-set", "set-it"],
+                "Default": "is-set",
+                "Description": "Whether the account names API Gateway a role to write logs with "
+                "in this region (once for all APIs), or this stack is to set one.",
+            }
+        },
+        "Conditions": {"SetLogsRole": {"Fn::Equals": [{"Ref": "ApiGatewayMayLog"}, "set-it"]}},
+        "Resources": resources | _logs_role(),
+    }
+
+
+def _table(name: str) -> dict[str, Any]:
+    """CreateTable's arguments say all but these, and StreamEnabled, which goes without saying."""
+    properties = schema.definition() | {
+        "TableName": name,
+        "StreamSpecification": {
+            key: value
+            for key, value in schema.definition()["StreamSpecification"].items()
+            if key != "StreamEnabled"
+        },
+        "TimeToLiveSpecification": {"AttributeName": schema.TTL_ATTRIBUTE, "Enabled": True},
+        "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
+        "DeletionProtectionEnabled": True,
+    }
+    return {"Type": "AWS::DynamoDB::Table", **KEPT, "Properties": properties}
+
+
+def _queue(name: str, attributes: dict[str, str], redrive: bool = False) -> dict[str, Any]:
+    properties: dict[str, Any] = {"QueueName": name}
+    properties |= {key: int(value) for key, value in attributes.items()}
+    if redrive:
+        properties["RedrivePolicy"] = {
+            "deadLetterTargetArn": {"Fn::GetAtt": ["DeadLetters", "Arn"]},
+            "maxReceiveCount": infrastructure.MAX_RECEIVES,
+        }
+    return {"Type": "AWS::SQS::Queue", **KEPT, "Properties": properties}
+
+
+def _log_group(name: str) -> dict[str, Any]:
+    properties = {"LogGroupName": name, "RetentionInDays": infrastructure.LOG_DAYS}
+    return {"Type": "AWS::Logs::LogGroup", **KEPT, "Properties": properties}
+
+
+def _function(handler: str, name: str) -> dict[str, Any]:
+    properties: dict[str, Any] = {"FunctionName": name}
+    letters: Any = {"Fn::GetAtt": ["DeadLetters", "Arn"]}
+    wanted = infrastructure.event_sources(letters).get(handler, {})
+    if handler == "stream":
+        source = {"Stream": {"Fn::GetAtt": ["Table", "StreamArn"]}, **wanted}
+        properties["Events"] = {"StreamDynamodbEventSource": {"Properties": source}}
+    if handler == "worker":
+        # Merged into chalice's own Fn::Sub, so it has to be one as well.
+        source = {"Queue": {"Fn::Sub": "${WakeUps.Arn}"}, **wanted}
+        properties["Events"] = {"WorkerSqsEventSource": {"Properties": source}}
+    return {"DependsOn": [f"{LOGICAL[handler]}LogGroup"], "Properties": properties}
+
+
+def _route() -> dict[str, Any]:
+    return {
+        "Properties": {
+            "MethodSettings": [
+                {
+                    "ResourcePath": "/*",
+                    "HttpMethod": "*",
+                    "ThrottlingRateLimit": infrastructure.REQUESTS_PER_SECOND,
+                    "ThrottlingBurstLimit": infrastructure.BURST,
+                }
+            ],
+            "AccessLogSetting": {
+                "DestinationArn": {"Fn::GetAtt": ["AccessLogGroup", "Arn"]},
+                "Format": infrastructure.ACCESS_LOG,
+            },
+        }
+    }
+
+
+def _target(alarm_to: str, stage: str) -> tuple[Any, dict[str, Any]]:
+    """Who is told of alarms, and the topic that this takes."""
+    if "@" not in alarm_to:
+        return alarm_to, {}
+    subscription = {"Protocol": "email", "Endpoint": alarm_to}
+    topic = {
+        "Type": "AWS::SNS::Topic",
+        "Properties": {"TopicName": f"{APP}-{stage}-alarms", "Subscription": [subscription]},
+    }
+    return {"Ref": "AlarmTopic"}, {"AlarmTopic": topic}
+
+
+def _logs_role() -> dict[str, Any]:
+    managed = infrastructure.PUSH_LOGS.format("${AWS::Partition}")
+    return {
+        "ApiGatewayLogsRole": {
+            "Type": "AWS::IAM::Role",
+            "Condition": "SetLogsRole",
+            "Properties": {
+                "AssumeRolePolicyDocument": infrastructure.TRUST,
+                "ManagedPolicyArns": [{"Fn::Sub": managed}],
+            },
+        },
+        "ApiGatewayAccount": {
+            "Type": "AWS::ApiGateway::Account",
+            "Condition": "SetLogsRole",
+            "Properties": {"CloudWatchRoleArn": {"Fn::GetAtt": ["ApiGatewayLogsRole", "Arn"]}},
+        },
+    }
