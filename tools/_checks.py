@@ -422,7 +422,8 @@ def route_settings(patient: Patient) -> Iterator[Finding]:
     if drift:
         yield Finding(BAD, f"the route is throttled at {_said(drift)}", AGAIN)
     group = infrastructure.access_log_group(APP, patient.stage)
-    if not stage.get("accessLogSettings", {}).get("destinationArn", "").endswith(f":{group}"):
+    logged_to = stage.get("accessLogSettings", {}).get("destinationArn", "")
+    if not logged_to.removesuffix(":*").endswith(f":{group}"):
         yield Finding(BAD, "the route writes no access log", AGAIN)
     elif not drift:
         yield Finding(OK, f"the route: {want['throttlingRateLimit']} a second, logged to {group}")
