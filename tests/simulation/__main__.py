@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from multiprocessing import Pool, cpu_count
 
 from tests.simulation.explorer import Bounds, Explorer, Found
@@ -114,10 +115,8 @@ def explore_cases(names: Iterable[str], faults: int, cores: int) -> int:
 
 
 def bounded(name: str, faults: int) -> Bounds:
-    from dataclasses import replace
-
     case, fewer = CASES[name]
-    return replace(case, faults=max(0, faults - fewer))
+    return replace(case, faults=max(min(1, faults), faults - fewer))
 
 
 def _explore(case: tuple[str, Bounds]) -> tuple[str, Found]:

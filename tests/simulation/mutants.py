@@ -375,6 +375,6 @@ MUTANTS = (
           "            if settling and self.identity_center.assigned(session.access):\n"
           "                back = session.with_(state=State.REVOKING, revoke_call='')\n"
           "                return self._write(back, now)\n"),),
-        seed=7,
+        seed=12,
     ),
 )  # fmt: skip
