@@ -13,6 +13,7 @@ from typing import Literal
 from chalicelib.trail_events import Event
 
 RESOURCES_SHOWN = 3
+ADDRESSES_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,52 +21,74 @@ class Rule:
     """Matches an event's service and name, both as regular expressions for the whole word.
 
     `only` narrows it: "open" and "decrypted" are the hints of the event, "direct" means that no
-    service called on the person's behalf.
+    service called on the person's behalf, "write" that it is none of the reads.
     """
 
     weight: int
     service: str
     name: str
     why: str
-    only: Literal["", "open", "decrypted", "direct"] = ""
+    only: Literal["", "open", "decrypted", "direct", "write"] = ""
 
 
 RULES = (
     # Who watches: switched off before anything else is done.
-    Rule(100, "cloudtrail", "StopLogging|Delete.*|UpdateTrail|Put.*Selectors", "logging changed"),
+    Rule(100, "cloudtrail", "Stop.*|Delete.*|Update(Trail|EventDataStore|Channel)|Put.*Selectors",
+         "logging changed"),
     Rule(100, "guardduty|securityhub|macie2?|inspector2?|detective|access-analyzer|config",
-         "Delete.*|Disable.*|Stop.*|Disassociate.*|Update(Detector|Member).*|CreateFilter",
+         "(Batch)?(Delete|Disable|Stop|Disassociate|Archive|Decline).*|Update(Detector|Member).*"
+         "|(Create|Update)(Filter|IPSet|ArchiveRule|AutomationRule|FindingsFilter)"
+         "|UpdateStandardsControl|UpdateMacieSession|UpdateSecurityHubConfiguration"
+         "|Put(ConfigurationRecorder|DeliveryChannel|RetentionConfiguration)",
          "detection changed"),
-    Rule(95, "logs", "Delete(LogGroup|LogStream|SubscriptionFilter|MetricFilter|Destination)",
-         "logs deleted"),
-    Rule(95, "ec2", "DeleteFlowLogs", "logs deleted"),
-    Rule(90, "monitoring", "DeleteAlarms|DisableAlarmActions", "alarms switched off"),
+    Rule(98, ".*", "(Delete|Put|Disassociate|Update).*(Logging|QueryLog|FlowLogs?).*",
+         "logging changed"),
+    Rule(95, "logs", "Delete(LogGroup|LogStream|SubscriptionFilter|MetricFilter|Destination"
+         "|Delivery.*|DataProtectionPolicy)", "logs deleted"),
+    Rule(90, "logs", "(Put|Delete)(RetentionPolicy|SubscriptionFilter)", "logging changed"),
+    Rule(90, "monitoring", "DeleteAlarms|DisableAlarmActions|SetAlarmState|DeleteAnomalyDetector",
+         "alarms switched off"),
     Rule(85, "events", "DeleteRule|DisableRule|RemoveTargets", "alarms switched off"),
+    Rule(84, "wafv2?|waf-regional|shield|network-firewall|fms|bedrock",
+         "(Delete|Disassociate|Disable)(WebACL|RuleGroup|IPSet|Rule|Protection.*|Firewall.*"
+         "|Policy|Guardrail|ProactiveEngagement|Subscription)", "protection removed"),
+    Rule(91, ".*", ".*", "opened to the world", "open"),
     # Ways back in.
-    Rule(94, "iam", "CreateAccessKey|(Create|Update)LoginProfile|CreateServiceSpecificCredential"
-         "|UploadSSHPublicKey|UploadSigningCertificate|CreateVirtualMFADevice",
-         "new credentials made"),
+    Rule(94, "iam", "CreateAccessKey|(Create|Update)LoginProfile|ChangePassword"
+         "|(Create|Reset)ServiceSpecificCredential|UploadSSHPublicKey|UploadSigningCertificate"
+         "|CreateVirtualMFADevice", "new credentials made"),
     Rule(93, "iam", "CreateUser|UpdateAssumeRolePolicy|Create(SAML|OpenIDConnect)Provider"
          "|Update(SAML|OpenIDConnect)Provider.*|DeactivateMFADevice|DeleteVirtualMFADevice",
          "who may come in changed"),
-    Rule(92, "organizations|sso|sso-directory|identitystore|account",
-         "(?!Get|List|Describe|Search).*", "who may come in changed"),
-    Rule(86, "ec2", "(Create|Import)KeyPair", "new credentials made"),
+    Rule(92, "organizations|sso|sso-directory|identitystore|account|rolesanywhere", ".*",
+         "who may come in changed", "write"),
+    Rule(86, "ec2|lightsail", "(Create|Import)KeyPair", "new credentials made"),
+    Rule(82, "appsync|apigateway|iot|transfer",
+         "(Create|Import)(ApiKey|KeysAndCertificate|SshPublicKey)", "new credentials made"),
     # Open to all.
-    Rule(91, ".*", ".*", "opened to the world", "open"),
-    Rule(88, "s3|s3-outposts", "(Delete|Put)(Account|Bucket)?PublicAccessBlock.*",
+    Rule(88, "s3|s3-outposts|ec2|elasticmapreduce",
+         "(Delete|Put|Disable)(Account|Bucket|Image|Snapshot)?(Block)?PublicAccess(Block)?.*",
          "public access block changed"),
     Rule(84, "ec2", "Modify(Snapshot|Image|FpgaImage)Attribute", "image or snapshot shared"),
     Rule(84, "rds", "ModifyDB(Cluster)?SnapshotAttribute", "image or snapshot shared"),
     # Permissions.
-    Rule(90, "iam", "(?!Get|List|Simulate|Generate).*", "permissions changed"),
+    Rule(90, "iam", "(?!Generate).*", "permissions changed", "write"),
+    Rule(84, "ec2", "(Associate|Replace|Disassociate)IamInstanceProfile.*", "permissions changed"),
+    Rule(84, "eks", ".*Access(Entry|Policy)|.*PodIdentityAssociation", "permissions changed",
+         "write"),
     Rule(82, "kms", "PutKeyPolicy|CreateGrant|RetireGrant|RevokeGrant", "permissions changed",
          "direct"),
-    Rule(82, "ram", "(?!Get|List).*", "permissions changed"),
-    Rule(80, ".*", "(Put|Set|Delete|Add|Remove|Attach|Detach).*(Policy|Permission|Acl)"
-         "(20\\d{6}(v\\d)?)?", "permissions changed"),
+    Rule(82, "ram", ".*", "permissions changed", "write"),
+    Rule(80, ".*", "(Batch)?(Put|Set|Delete|Add|Remove|Attach|Detach|Modify|Grant|Revoke)"
+         ".*(Policy|Permissions?|Acl)(20\\d{6}(v\\d)?)?", "permissions changed"),
     Rule(74, "ec2", "(Authorize|Revoke|Modify)SecurityGroup.*|.*NetworkAcl.*",
+         "network rules changed", "write"),
+    Rule(74, "rds|redshift|elasticache", "(Authorize|Revoke).*SecurityGroup.*",
          "network rules changed"),
+    Rule(67, "s3", "(Put|Delete)Bucket(Lifecycle.*|Versioning|Encryption|Replication"
+         "|OwnershipControls|Website|Cors)", "a bucket's safeguards changed"),
+    Rule(67, "ec2|kms", "DisableEbsEncryptionByDefault|DisableKeyRotation",
+         "encryption weakened"),
     # Secrets.
     Rule(87, "secretsmanager", "(Batch)?GetSecretValue", "secret read"),
     Rule(86, "ssm", "GetParameters?(ByPath)?|GetParameterHistory", "secret parameter read",
@@ -73,25 +96,32 @@ RULES = (
     Rule(60, "ssm", "GetParameters?(ByPath)?|GetParameterHistory", "parameter read"),
     Rule(72, "kms", "Decrypt|ReEncrypt.*", "decrypted by hand, not by a service", "direct"),
     Rule(85, "ec2", "GetPasswordData", "secret read"),
-    Rule(70, "secretsmanager", "(?!Get|List|Describe).*", "secret changed"),
+    Rule(85, "lightsail", "DownloadDefaultKeyPair|GetInstanceAccessDetails", "secret read"),
+    Rule(84, "redshift.*", "Get(ClusterCredentials.*|Credentials)", "secret read"),
+    Rule(70, "secretsmanager", ".*", "secret changed", "write"),
     # Into machines.
-    Rule(83, "ssm", "StartSession|ResumeSession|SendCommand|StartAutomationExecution",
-         "commands run on machines"),
-    Rule(83, "ec2-instance-connect", "Send.*PublicKey", "commands run on machines"),
+    Rule(83, "ssm", "StartSession|ResumeSession|SendCommand|StartAutomationExecution"
+         "|(Create|Update)Association.*", "commands run on machines"),
+    Rule(83, "ec2-instance-connect", "Send.*PublicKey|OpenTunnel", "commands run on machines"),
+    Rule(83, "ec2", "EnableSerialConsoleAccess", "commands run on machines"),
     Rule(83, "ecs", "ExecuteCommand", "commands run on machines"),
-    Rule(68, "lambda", "Update(Function)?Code.*", "code replaced"),
+    Rule(68, "lambda", "Update(Function)?Code.*|PublishLayerVersion.*", "code replaced"),
     # Other identities.
     Rule(78, "sts", "AssumeRoot", "took on an account's root"),
-    Rule(76, "sts", "AssumeRole|Get(FederationToken|SessionToken)", "took on another identity",
-         "direct"),
+    Rule(76, "sts", "AssumeRole|Get(FederationToken|SessionToken|DelegatedAccessToken)",
+         "took on another identity", "direct"),
+    Rule(76, "cognito-identity", "GetCredentialsForIdentity", "took on another identity"),
     Rule(76, "signin", "SwitchRole", "took on another identity"),
     # Gone for good.
     Rule(89, "kms", "ScheduleKeyDeletion|DisableKey|DeleteImportedKeyMaterial", "key destroyed"),
-    Rule(79, ".*", "Delete(DB.*|Table|Bucket|Cluster.*|FileSystem|Volume|Snapshot|Backup.*|Vault"
-         "|Stack|HostedZone|Function.*|Repository|Queue|Topic|Stream|Secret|RecoveryPoint)",
-         "deleted"),
+    Rule(79, ".*", "Delete(DB.*|Table|Bucket|(Global)?Cluster.*|.*Domain|ReplicationGroup"
+         "|FileSystem|Volume|Snapshot|Backup.*|Vault|Stack|HostedZone|Function.*|Repository|Queue"
+         "|Topic|Stream|Secret|RecoveryPoint)", "deleted"),
     Rule(79, "ec2", "TerminateInstances", "deleted"),
-    Rule(66, ".*", "(Batch)?(Delete|Terminate|Destroy|Purge|Deregister|Erase).*", "deleted"),
+    Rule(66, "(?!cloudshell).*",
+         "(?!.*(Tags?|Message|Messages|MessageBatch)$)(Batch)?(Delete|Terminate|Destroy|Purge"
+         "|Deregister|Erase).*", "deleted"),
+    Rule(45, "cloudshell", "CreateSession|GetFile.*Urls", "worked in the console's own shell"),
 )  # fmt: skip
 
 SIGN_IN_FAILED, SIGN_IN_FAILED_WEIGHT = "sign-in failed", 58
@@ -100,7 +130,8 @@ CHANGED, CHANGED_WEIGHT = "changed", 30
 ELSEWHERE, ELSEWHERE_WEIGHT = "from an address that did not sign in to the portal", 71
 STRANGE_CLIENT, STRANGE_WEIGHT = "unusual client", 77
 STRANGE_AGENTS = re.compile(
-    r"kali|parrot|pentoo|pacu|scoutsuite|prowler|stratus|cloudfox|trufflehog|weirdaal|curl/|sqlmap",
+    r"kali|parrot|pentoo|pacu|scoutsuite|prowler|stratus|cloudfox|trufflehog|weirdaal|curl/|sqlmap"
+    r"|pmapper|cloudmapper|enumerate-iam|aws-nuke|python-requests|postman|burp|s3 browser|rclone",
     re.IGNORECASE,
 )
 
@@ -131,19 +162,21 @@ def judge(event: Event) -> tuple[int, str]:
     """How heavy an event weighs, and why; (0, "") where nothing is to be said."""
     if event.place == "portal":
         return (SIGN_IN_FAILED_WEIGHT, SIGN_IN_FAILED) if event.failed else (0, "")
+    if event.detail == "dry":
+        return 0, ""
     for rule, service, name in _COMPILED:
         if not (name(event.name) and service(event.service)):
             continue
-        if event.read_only and rule.only == "open":
+        if event.read_only and rule.only in ("open", "write"):
             continue
         if rule.only in ("open", "decrypted") and event.detail != rule.only:
             continue
         if rule.only == "direct" and event.by_service:
             continue
         if event.failed and not event.refused:
-            return rule.weight // 3, f"{rule.why} (it failed)"
+            return rule.weight // 3, f"attempt failed – {rule.why}"
         if event.refused:
-            return max(rule.weight - 15, REFUSED_WEIGHT), f"{rule.why} (refused)"
+            return max(rule.weight - 15, REFUSED_WEIGHT), f"attempt refused – {rule.why}"
         return rule.weight, rule.why
     if event.failed and event.sign_in:
         return SIGN_IN_FAILED_WEIGHT, SIGN_IN_FAILED
@@ -160,7 +193,7 @@ def worth_a_look(events: Iterable[Event]) -> tuple[Worth, ...]:
     groups: dict[tuple[str | int, ...], list[Event]] = {}
     addresses: dict[str, list[Event]] = {}
     signed_in: set[str] = set()
-    strange: list[Event] = []
+    strange: dict[str, list[Event]] = {}
     for event in events:
         traits = _traits(event)
         if traits not in verdicts:
@@ -175,14 +208,18 @@ def worth_a_look(events: Iterable[Event]) -> tuple[Worth, ...]:
             signed_in.add(event.address)
         elif event.address != "AWS Internal":
             addresses.setdefault(event.address, []).append(event)
-        if STRANGE_AGENTS.search(event.agent):
-            strange.append(event)
+        if tool := STRANGE_AGENTS.search(event.agent):
+            strange.setdefault(tool.group().lower(), []).append(event)
     found = [_line(group, *verdicts[_traits(group[0])]) for group in groups.values()]
-    for address, group in addresses.items():
-        if signed_in and address not in signed_in:
-            found.append(_whence(group, ELSEWHERE_WEIGHT, ELSEWHERE, address))
-    if strange:
-        found.append(_whence(strange, STRANGE_WEIGHT, STRANGE_CLIENT, strange[0].agent))
+    elsewhere = {a: group for a, group in addresses.items() if signed_in and a not in signed_in}
+    busiest = sorted(elsewhere, key=lambda address: (-len(elsewhere[address]), address))
+    for address in busiest[:ADDRESSES_SHOWN]:
+        found.append(_whence(elsewhere[address], ELSEWHERE_WEIGHT, ELSEWHERE, address))
+    if rest := busiest[ADDRESSES_SHOWN:]:
+        group = [event for address in rest for event in elsewhere[address]]
+        found.append(_whence(group, ELSEWHERE_WEIGHT, ELSEWHERE, f"{len(rest)} more addresses"))
+    for group in strange.values():
+        found.append(_whence(group, STRANGE_WEIGHT, STRANGE_CLIENT, group[0].agent))
     found.sort(key=_rank)
     return tuple(found)
 

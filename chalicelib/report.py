@@ -6,6 +6,7 @@ twice reads the same twice.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -281,8 +282,9 @@ def _sentence(report: Report) -> str:
         parts.append(f"{hops} through roles or keys that were taken on")
     if addresses:
         parts.append(f"from {_number(len(addresses), 'address', 'addresses')}")
-    if regions := sorted({event.region for event in calls if event.region}):
-        parts.append("in " + _listed([plain(region, 30) for region in regions], 4))
+    regions = Counter(event.region for event in calls if event.region)
+    if busiest := sorted(regions, key=lambda region: (-regions[region], region)):
+        parts.append("in " + _listed([plain(region, 30) for region in busiest], 4))
     return ", ".join(parts) + "."
 
 
@@ -300,7 +302,7 @@ def _loud_cautions(report: Report) -> list[str]:
 
 def _cautions(report: Report, notes: Sequence[str]) -> list[str]:
     session, sifted = report.session, report.sifted
-    said = [*_loud_cautions(report), *notes]
+    said = list(notes)
     if session.standing == "yes":
         said.append(
             "This person had the same access before the session, and keeps it: "
@@ -317,7 +319,8 @@ def _cautions(report: Report, notes: Sequence[str]) -> list[str]:
         said.append(f"{_number(timeless, 'event')} came without a time.")
     if not report.new_is_exact:
         said.append("What is marked as new was told by the time it reached the trail alone.")
-    if (until := session.credentials_until) and session.tail:
+    came = session.granted_at is not None or bool(report.calls)
+    if came and (until := session.credentials_until) and session.tail:
         if not report.final:
             said.append(
                 f"Credentials handed out during the session may live until {_clock(until)}. "
@@ -339,10 +342,12 @@ def _cautions(report: Report, notes: Sequence[str]) -> list[str]:
 
 def _facts(report: Report) -> list[tuple[str, str]]:
     session = report.session
+    lived = session.tail and session.granted_at
     slack = " ".join(filter(None, (session.slack_user_name, f"({session.slack_user})")))
     facts = [
         ("Who", ", ".join(filter(None, (session.name, session.email)))),
         ("Slack", slack if session.slack_user else ""),
+        ("Signs in as", session.user_name),
         ("Account", _account(session)),
         ("Permission set", session.permission_set),
         ("Glass", session.glass),
@@ -352,7 +357,7 @@ def _facts(report: Report) -> list[tuple[str, str]]:
         ("Deadline", _clock(session.deadline)),
         ("Ended", _ended(session)),
         ("Revoked", _revoked(session)),
-        ("Credentials until", _clock(session.credentials_until) if session.tail else ""),
+        ("Credentials until", _clock(session.credentials_until) if lived else ""),
         ("Session", session.id),
     ]
     return [(label, plain(value)) for label, value in facts if value]
@@ -479,6 +484,7 @@ def _view(report: Report, notes: Sequence[str]) -> dict[str, Any]:
             _table_view("In the access portal", report.portal, report, "No event was seen."),
         ],
         "picture": _picture_view(report),
+        "loud": _loud_cautions(report),
         "cautions": _cautions(report, notes),
         "attached": bool(report.events),
         "count": report.count,

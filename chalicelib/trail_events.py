@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal, Self
 
 from chalicelib.session import Session, from_iso, iso
@@ -28,9 +29,15 @@ SAME_MOMENT = timedelta(seconds=2)  # CloudTrail's times are whole seconds, of t
 HANDS_OUT = ("Assume", "Get", "Create", "BatchGet", "Switch")
 READS = re.compile(
     r"(Batch)?(Get|List|Describe|Head|Lookup|Search|Query|Scan|Select|Filter|Check|Preview|Estimate"
-    r"|Validate|Simulate|Detect|View|Read|Discover|Assume|Decrypt|Verify|GenerateDataKey|Download)"
+    r"|Validate|Simulate|Detect|View|Read|Discover|Assume|Decrypt|Verify|GenerateDataKey|Download"
+    r"|Retrieve|Count|Compare|Is(?=[A-Z])|Has(?=[A-Z])|StartQuery$|StopQuery$|StartLiveTail)"
 )
-REFUSALS = re.compile(r"access_?denied|unauthori[sz]ed|not_?authori[sz]ed|forbidden", re.IGNORECASE)
+# They hand out credentials or keep a browser's terminal alive; the account stays as it was.
+UNCHANGING = frozenset({"sts.amazonaws.com", "cloudshell.amazonaws.com"})
+REFUSALS = re.compile(
+    r"access_?denied|unauthori[sz]ed|not_?authori[sz]ed|authorization_?error|forbidden|^403$",
+    re.IGNORECASE,
+)
 REFUSAL_WORDS = re.compile(r"not authorized|access denied|explicit deny", re.IGNORECASE)
 DRY_RUN = "DryRunOperation"  # EC2 answers so where the call would have gone through
 
@@ -136,7 +143,7 @@ class Event:
     @property
     def change(self) -> bool:
         """Whether it changed something: a write in an account that was not turned away."""
-        return not (self.read_only or self.error or self.sign_in)
+        return not (self.read_only or self.error or self.sign_in or self.source in UNCHANGING)
 
     def to_json(self) -> str:
         """The record as one line of JSON, as CloudTrail gave it; "@ingestionTime" is the log's."""
@@ -350,9 +357,13 @@ def _judge(whose: Whose, record: Json) -> Verdict:
     same, and too little is said to call it another's.
     """
     identity = record.get("userIdentity")
+    if _text(record.get("eventCategory")) == "Insight":
+        return "other"  # a remark of CloudTrail's on many calls, and nobody's
     if not isinstance(identity, dict) or not identity:
         return "obscure"
     kind = _text(identity.get("type"))
+    if not kind and not identity.keys() - {"accountId", "invokedBy"} and "invokedBy" in identity:
+        return "elsewise"  # a service by itself
     source = _text(record.get("eventSource"))
     user_id = _text(_table(identity.get("onBehalfOf")).get("userId"))
     if user_id and whose.principal_id and user_id != whose.principal_id:
@@ -466,7 +477,8 @@ def _handed_out(whose: Whose, record: Json) -> tuple[str, str, tuple[str, ...]]:
     keys = tuple(dict.fromkeys(_keys_in(answer)))
     user = _table(answer.get("assumedRoleUser"))
     account, role, _ = _session_arn(_text(user.get("arn")))
-    principal = _text(user.get("assumedRoleId"))
+    federated = _table(answer.get("federatedUser"))
+    principal = _text(user.get("assumedRoleId")) or _text(federated.get("federatedUserId"))
     if role and whose.role(role) and account == whose.account_id:
         return "", "", keys  # the session's own role: nothing to name
     if role:
@@ -474,10 +486,9 @@ def _handed_out(whose: Whose, record: Json) -> tuple[str, str, tuple[str, ...]]:
         return f"role {role}{there}", principal, keys
     if not keys:
         return "", principal, ()
-    federated = _text(_table(answer.get("federatedUser")).get("arn"))
     owner = _text(_table(answer.get("accessKey")).get("userName"))
-    if federated:
-        return f"federated user {_last(federated)}", principal, keys
+    if visitor := _last(federated.get("arn")):
+        return f"federated user {visitor}", principal, keys
     if owner:
         return f"new access key of {owner}", principal, keys
     return f"credentials of {name}", principal, keys
@@ -503,6 +514,7 @@ def _event(
     identity = _table(record.get("userIdentity"))
     name = _word(record.get("eventName"))
     error, refused = _error(record)
+    dry = _text(record.get("errorCode")).endswith(DRY_RUN)
     return Event(
         id=_text(record.get("eventID")),
         time=time,
@@ -514,11 +526,11 @@ def _event(
         account=_word(record.get("recipientAccountId")) or _word(identity.get("accountId")),
         address=_word(record.get("sourceIPAddress")),
         agent=_word(record.get("userAgent")),
-        read_only=_read_only(record, name),
+        read_only=_read_only(record, name) or dry,
         error=sys.intern(error),
         refused=refused,
         resource=_resource(record),
-        detail=_detail(record, name),
+        detail="dry" if dry else _detail(record, name),
         via=sys.intern(via),
         by_service=_by_service(record, identity),
     )
@@ -539,21 +551,12 @@ def _error(record: Json) -> tuple[str, bool]:
     Some services say so in `responseElements`, and sign-in in its own words.
     """
     answer = _table(record.get("responseElements"))
-    details = _table(record.get("serviceEventDetails"))
-    code = (
-        _text(record.get("errorCode"))
-        or _text(answer.get("errorCode"))
-        or _text(answer.get("error"))
-        or _text(_table(answer.get("error")).get("code"))
-        or _text(answer.get("__type"))
-    )
-    words = (
-        _text(record.get("errorMessage"))
-        or _text(answer.get("errorMessage"))
-        or _text(_table(answer.get("error")).get("message"))
-    )
+    code, words = _text(record.get("errorCode")), _text(record.get("errorMessage"))
+    if not code and not words:
+        code, words = _error_in(answer)
     if not code and not words:
         name = _text(record.get("eventName"))
+        details = _table(record.get("serviceEventDetails"))
         if "Failure" in (answer.get(name), details.get(name)):
             code = "Failure"
     if code.endswith(DRY_RUN):
@@ -562,39 +565,64 @@ def _error(record: Json) -> tuple[str, bool]:
     return code or words[:200], refused
 
 
+def _error_in(answer: Json) -> tuple[str, str]:
+    """Code and words of an error that stands in an answer, by the names that services give it."""
+    code = words = ""
+    for name, value in answer.items():
+        match name.lower():
+            case "errorcode" | "__type":
+                code = code or _text(value)
+            case "errormessage":
+                words = words or _text(value)
+            case "error" | "errordetail" | "errordetails" | "unsuccessful":
+                code = code or _text(value)
+                for way, said in islice(_leaves(value), LEAVES):
+                    if way[-1:] in (("code",), ("errorcode",)):
+                        code = code or said
+                    elif way[-1:] in (("message",), ("errormessage",)):
+                        words = words or said
+            case _ if name.endswith("Response") and isinstance(value, dict):
+                found = _error_in({n: v for n, v in value.items() if not n.endswith("Response")})
+                code, words = code or found[0], words or found[1]
+    return code, words
+
+
 def _by_service(record: Json, identity: Json) -> str:
-    for said in (identity.get("invokedBy"), record.get("sourceIPAddress")):
-        if _text(said).endswith(".amazonaws.com"):
+    """The service that called on the person's behalf; the console's sign-in is the person."""
+    by, address = identity.get("invokedBy"), record.get("sourceIPAddress")
+    for said in (by, address):
+        if _text(said).endswith(".amazonaws.com") and said not in ("signin.amazonaws.com",):
             return _word(said)
-    return ""
+    return _word(by) if by == "AWS Internal" else ""
 
 
 # What a call was about, best first: the parameter that a person would name.
 ABOUT = {name: rank for rank, name in enumerate((
-    "secretId", "roleArn", "roleName", "userName", "groupName", "policyArn", "bucketName",
-    "functionName", "tableName", "dBInstanceIdentifier", "dBClusterIdentifier", "keyId",
-    "trailName", "instanceId", "groupId", "stackName", "topicArn", "queueUrl", "queueName",
-    "logGroupName", "repositoryName", "clusterName", "cluster", "stateMachineArn", "detectorId",
-    "documentName", "parameterName", "policyName", "resourceArn", "arn", "name", "names", "id",
+    "secretId", "secretIdList", "roleArn", "roleName", "userName", "groupName", "policyArn",
+    "bucketName", "functionName", "tableName", "dBInstanceIdentifier", "dBClusterIdentifier",
+    "dBSnapshotIdentifier", "keyId", "trailName", "instanceId", "groupId", "snapshotId", "imageId",
+    "stackName", "topicArn", "queueUrl", "queueName", "logGroupName", "logGroupIdentifier",
+    "repositoryName", "clusterName", "cluster", "stateMachineArn", "detectorId", "alarmNames",
+    "configurationRecorderName", "documentName", "parameterName", "policyName", "keyName", "rule",
+    "resourceArn", "arn", "name", "names", "id", "target", "environmentId", "volumeId",
+    "targetKeyId", "instanceProfileName", "hostedZoneId", "distributionId",
 ))}  # fmt: skip
 
 
 def _resource(record: Json) -> str:
     """What the call was about: a parameter where one names it, else the first resource's ARN."""
     asked = _table(record.get("requestParameters"))
-    for parameter in sorted(ABOUT.keys() & asked.keys(), key=ABOUT.__getitem__):
-        value = asked[parameter]
-        if isinstance(value, str) and value:
-            key = _text(asked.get("key")) if parameter == "bucketName" else ""
-            return f"{value}/{key}" if key else value
-        if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
-            return ", ".join(value[:5])
+    if named := _named(asked):
+        return named
     for items in asked.values():  # EC2: {"instancesSet": {"items": [{"instanceId": "i-0"}]}}
         found = _table(items).get("items")
         if isinstance(found, list):
             ids = [_text(v) for i in found[:5] for k, v in _table(i).items() if k.endswith("Id")]
             if any(ids):
                 return ", ".join(filter(None, ids))
+    for items in asked.values():  # {"ModifySecurityGroupRulesRequest": {"GroupId": "sg-0"}}
+        if named := _named(_table(items)):
+            return named
     details = _table(record.get("serviceEventDetails"))
     if account := _text(details.get("account_id")):
         return " ".join(filter(None, (_text(details.get("role_name")), "in", account)))
@@ -606,25 +634,131 @@ def _resource(record: Json) -> str:
     return ""
 
 
+def _named(asked: Json) -> str:
+    best, rank = "", len(ABOUT)
+    for parameter, value in asked.items():
+        at = ABOUT.get(parameter[:1].lower() + parameter[1:], rank)
+        if at < rank and isinstance(value, str) and value:
+            key = _text(asked.get("key")) if parameter == "bucketName" else ""
+            best, rank = f"{value}/{key}" if key else value, at
+        elif at < rank and isinstance(value, list) and value and {*map(type, value)} == {str}:
+            best, rank = ", ".join(value[:5]), at
+    return best
+
+
 def _detail(record: Json, name: str) -> str:
-    """A hint for the judgement: "open" to the world, "decrypted"; empty where there is none."""
+    """A hint for the judgement: "open" to the world, "decrypted"; empty where there is none.
+
+    The third one is "dry", of a call that was only tried out.
+    """
     asked = _table(record.get("requestParameters"))
     if asked.get("withDecryption") in (True, "true"):
         return "decrypted"
-    if "SecurityGroup" in name or "Policy" in name or "Acl" in name or "Attribute" in name:
-        said = json.dumps(asked, default=str)[:20_000] if asked else ""
-        if any(sign in said for sign in OPEN_TO_ALL):
-            return "open"
-    if asked.get("publiclyAccessible") is True or asked.get("authType") == "NONE":
-        return "open"
-    return ""
+    return "open" if asked and not UNOPENING.match(name) and _opens(name, asked) else ""
 
 
-OPEN_TO_ALL = (
-    '"0.0.0.0/0"', '"::/0"', '"Principal": "*"', '\\"Principal\\":\\"*\\"',
-    '\\"Principal\\": \\"*\\"', '"AWS": "*"', '\\"AWS\\":\\"*\\"', '\\"AWS\\": \\"*\\"',
-    "groups/global/AllUsers", '"group": "all"', '"public-read', "x-amz-acl=public",
-)  # fmt: skip
+# Names that never open anything, or close it.
+UNOPENING = re.compile(
+    rf"{READS.pattern}|Revoke|Delete|Remove|Detach|Disassociate|Terminate|Stop|Tag|Untag"
+    r"|.*(Egress|Descriptions)"
+)
+ANYWHERE = ("0.0.0.0/0", "::/0")
+PUBLIC_LISTS = ("public-read", "public-read-write", "authenticated-read")
+PUBLIC_GROUPS = ("groups/global/AllUsers", "groups/global/AuthenticatedUsers")
+LEAVES = 2_000  # looked at of one record's texts
+LONGEST = 100_000  # of a policy's text
+
+# A statement for everybody that asks for one of these is not for everybody.
+NARROWING = re.compile(
+    r"aws:(principal(orgid|orgpaths|account|arn)|source(account|arn|owner|vpc|vpce|orgid|orgpaths"
+    r"|ip)|userid|vpcsourceip)|kms:calleraccount",
+    re.IGNORECASE,
+)
+
+
+def _opens(name: str, asked: Json) -> bool:
+    """Whether a call lets everybody in: by a rule, a list, a policy or a setting."""
+    network = "SecurityGroup" in name or (
+        "NetworkAcl" in name and asked.get("ruleAction") == "allow" and not asked.get("egress")
+    )
+    if asked.get("principal") == "*" and not asked.keys() & {"sourceArn", "sourceAccount"}:
+        return not asked.get("principalOrgID")
+    for way, said in islice(_leaves(asked), LEAVES):
+        last = way[-1:]
+        match said:
+            case "0.0.0.0/0" | "::/0" if network or "publicaccesscidrs" in way:
+                return True
+            case "all" | "All" if "add" in way or "valuestoadd" in way or "accountidstoadd" in way:
+                return True
+            case "*" if last in (("awsaccountid",), ("awsaccountids",)):
+                return True
+            case "NONE" if last == ("authtype",) and len(way) == 1 and "Url" in name:
+                return True
+            case "True" if last == ("publiclyaccessible",):
+                return True
+            case "PUBLIC_READ" if last == ("projectvisibility",):
+                return True
+            case _ if said in PUBLIC_LISTS or any(group in said for group in PUBLIC_GROUPS):
+                return True
+            case _ if '"Allow"' in said and len(said) <= LONGEST:
+                if any(map(_for_all, _statements(_parsed(said)))):
+                    return True
+    return any(map(_for_all, _statements(asked)))
+
+
+def _leaves(value: Any, way: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Every text and yes in a value, with the names that lead to it, in small letters."""
+    if len(way) > 12:
+        return
+    if isinstance(value, str):
+        yield way, value
+    elif value is True:
+        yield way, "True"
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _leaves(inner, (*way, name.lower()))
+    elif isinstance(value, list):
+        for inner in value:
+            if not isinstance(inner, list):
+                yield from _leaves(inner, way)
+
+
+def _statements(value: Any, depth: int = 8) -> Iterator[Json]:
+    """The statements of a policy, wherever in the value they stand."""
+    if isinstance(value, dict):
+        if "Effect" in value:
+            yield value
+            return
+        value = list(value.values())
+    if isinstance(value, list) and depth:
+        for inner in value:
+            yield from _statements(inner, depth - 1)
+
+
+def _for_all(statement: Json) -> bool:
+    if statement["Effect"] != "Allow":
+        return False
+    principal = statement.get("Principal")
+    if isinstance(principal, dict):
+        principal = principal.get("AWS")
+    everybody = principal == "*" or (isinstance(principal, list) and "*" in principal)
+    if not everybody and "NotPrincipal" not in statement:
+        return False
+    for operator, tests in _table(statement.get("Condition")).items():
+        if "Not" in operator or operator == "Null":
+            continue
+        for key, value in _table(tests).items():
+            values = value if isinstance(value, list) else [value]
+            if NARROWING.fullmatch(key) and not {"*", *ANYWHERE}.intersection(map(str, values)):
+                return False
+    return True
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 def moment(value: Any) -> datetime | None:

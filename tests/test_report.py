@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib import evidence, report
+from chalicelib import evidence, notable, report
 from chalicelib.trail_events import Whose, sift
 from tests.trail import outcomes, score
 from tests.trail.example import FIRST_REPORT, example_records, example_session, late_records
@@ -26,6 +26,7 @@ from tests.trail.records import (
     sso_role,
     without,
 )
+from tests.trail.weighed import weighed
 
 Mail = tuple[str, str, str, tuple[tuple[str, str, bytes], ...]]
 
@@ -165,16 +166,53 @@ def test_changes_and_refusals_come_before_reads() -> None:
     whys = [worth.why for worth in report.build(example_session(), example_records()).worth]
     assert whys[0] == "new credentials made"
     assert whys.index("opened to the world") < whys.index("secret read") < whys.index("changed")
-    assert "logging changed (refused)" in whys
+    assert "attempt refused – logging changed" in whys
     assert "took on another identity" in whys
     assert "from an address that did not sign in to the portal" in whys
     assert not any("decrypted by hand" in why for why in whys)
 
 
+def test_every_kind_of_call_is_weighed_as_a_careful_reader_would() -> None:
+    expected = list(weighed())
+    made = report.build(session_of(), [record for _, record in expected])
+    said = {each.id: notable.judge(each)[1] for each in made.events}
+    wrong = [
+        (record["eventSource"], record["eventName"], record["requestParameters"], words, found)
+        for words, record in expected
+        if (found := said[record["eventID"]]) != words
+    ]
+    assert not wrong
+
+
+def test_resources_are_named_however_deep_the_request_has_them() -> None:
+    for asked, name in (
+        ({"secretIdList": ["a", "b"]}, "a, b"),
+        ({"ModifySecurityGroupRulesRequest": {"GroupId": "sg-0"}}, "sg-0"),
+        ({"instancesSet": {"items": [{"instanceId": "i-0"}]}}, "i-0"),
+        ({"ConfigurationRecorderName": "default"}, "default"),
+        ({"bucketName": "b", "key": "k"}, "b/k"),
+        ({"names": ["a", 7]}, ""),
+    ):
+        record = event("X", "x", sso_role(), requestParameters=asked)
+        assert report.build(session_of(), [record]).events[0].resource == name
+
+
+def test_many_addresses_and_tools_do_not_crowd_out_the_rest() -> None:
+    records = [portal("Authenticate")]
+    for n in range(60):
+        agent = f"curl/8.{n}"
+        address = f"198.51.100.{n % 12}"
+        records.append(event("ListUsers", "iam", sso_role(), 5 + n / 10, userAgent=agent,
+                             sourceIPAddress=address))  # fmt: skip
+    lines = [worth.what for worth in report.build(session_of(), records).worth]
+    addresses = [f"198.51.100.{n}" for n in (0, 1, 10)]
+    assert sorted(lines) == sorted(["curl/8.0", *addresses, "9 more addresses"])
+
+
 def test_a_dry_run_is_neither_a_change_nor_an_error() -> None:
     record = event("RunInstances", "ec2", sso_role(), readOnly=False)
     made = report.build(session_of(), [record | {"errorCode": "Client.DryRunOperation"}])
-    assert "0 refused" in made.summary
+    assert "0 changes, 0 refused" in made.summary
     assert not made.events[0].failed
 
 

@@ -183,6 +183,27 @@ def _people() -> Iterator[Labelled]:
         "a service by itself",
         event("AssumeRole", "sts", {"type": "AWSService", "invokedBy": "lambda.amazonaws.com"}),
     )
+    endpoint = {"eventType": "AwsVpceEvent", "eventCategory": "NetworkActivity"}
+    yield own("a call seen by a VPC endpoint", event("ListKeys", "kms", ana, 9, **endpoint))
+    told = {"attributions": [{"insight": [{"value": ana["arn"]}]}]}
+    remark = event(
+        "RunInstances",
+        "ec2",
+        None,
+        eventType="AwsCloudTrailInsight",
+        eventCategory="Insight",
+        insightDetails={"insightContext": told},
+    )
+    yield other("CloudTrail's own remark on many calls", without(remark, "userIdentity"))
+    yield other(
+        "what a service did by itself",
+        event(
+            "RotateKey",
+            "kms",
+            {"accountId": ACCOUNT, "invokedBy": "AWS Internal"},
+            eventType="AwsServiceEvent",
+        ),
+    )
     yield other("somebody's SAML session", saml("anabel"))
     yield other("her SAML session in another account", saml(account=OTHER_ACCOUNT))
     yield other(
