@@ -19,12 +19,13 @@ story: $(READY) ## plays the whole journey once, on a local AWS, and says what i
 test: $(READY) ## every test
 	$(PY) -m pytest
 
-check: $(READY) ## format, lint, types, imports, docs
+check: $(READY) ## format, lint, types, imports, docs, known vulnerabilities
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports --no-logo
 	$(PY) -m tools docs --check
+	@$(PY) -m tools audit
 
 simulate: $(READY) ## SEEDS=n: that many random lives of the protocol; SEED=n: tells one
 ifdef SEED
@@ -50,5 +51,6 @@ $(READY): requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Break Glass needs Python 3.11 or newer; set PYTHON=python3.x")'
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo "installing what it needs into $(VENV) …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $(READY)
