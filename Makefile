@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-demo: $(READY) ## boots a local AWS, really deploys, prints the addresses; Ctrl-C cleans up
+demo: $(READY) ## a local AWS, a real deployment, and a page that shows it; Ctrl-C cleans up
 	@$(PY) -m simulator
 
 story: $(READY) ## plays the whole journey once, on a local AWS, and says what it saw
