@@ -483,7 +483,7 @@ def test_a_revoke_that_does_not_succeed_is_made_known_after_2_5_15_minutes_then_
 
 def test_when_it_is_over_everybody_who_was_called_hears_it(world: World) -> None:
     session = stuck(world, card_ts="1.0")
-    world.says["delete"] = [Refused("ConflictException")] * 20
+    world.says["delete"] = [Refused("ConflictException")] * 100
     world.until(session, "SETTLING", steps=500)
     world.look(session)
     assert any("no longer has BreakGlassAdmin" in text for _, text in world.told)
@@ -494,9 +494,9 @@ def test_when_it_is_over_everybody_who_was_called_hears_it(world: World) -> None
 
 def test_an_alarm_that_could_not_be_told_is_not_told_when_it_is_over(world: World) -> None:
     session = stuck(world, card_ts="1.0")
-    world.says["delete"] = [Refused("ConflictException")] * 12
-    world.says["post"] = [Unavailable("Slack: down")] * 14
-    world.says["mail"] = [Unavailable("SES: down")] * 14
+    world.says["delete"] = [Refused("ConflictException")] * 60
+    world.says["post"] = [Unavailable("Slack: down")] * 100
+    world.says["mail"] = [Unavailable("SES: down")] * 100
     world.until(session, "SETTLING", steps=500)
     world.says["post"] = world.says["mail"] = []
     for _ in range(10):

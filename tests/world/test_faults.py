@@ -36,31 +36,49 @@ def healed(scene: Scene) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def killed(scene: Scene) -> dict[str, Press]:
-    """One session for each duty, whose worker was killed while it waited for the outside."""
-    control, kill = scene.world.control, {"function": "worker"}
+def begun(scene: Scene) -> dict[str, Press]:
+    """Sessions whose call to the outside has an outcome that nobody knows.
 
-    revoked, reported = scene.press("alice", "admin"), scene.press("bob", "admin")
-    for pressed in (revoked, reported):
+    Their claims outlive any worker that could still be acting: a minute, in which the other tests
+    go on. What became of them is seen at the end.
+    """
+    control, kill = scene.world.control, {"function": "worker"}
+    lost = scene.press("mallory", "admin"), scene.press("bobby", "admin")
+    killed = scene.press("alice", "admin"), scene.press("bob", "admin")
+    away = scene.press("alice", "operator")
+    for pressed in (*lost, *killed, away):
         pressed.until("ACTIVE")
 
     control("identity_center", outcomes={"CreateAccountAssignment": ["HANG"]})
-    granted = scene.press("carol", "admin")
-    scene.until("the create is asked", lambda: events(scene, granted, "create asked"))
+    hanging = scene.press("carol", "admin")
+    scene.until("the create is asked", lambda: events(scene, hanging, "create asked"))
     assert control("kill-worker", **kill)["killed"]
 
-    control("identity_center", outcomes={"DeleteAccountAssignment": ["HANG", "HANG"]})
-    for pressed in (revoked, reported):
+    deletes = ["LOST", "LOST", "HANG", "HANG", "HANG"]
+    control("identity_center", outcomes={"DeleteAccountAssignment": deletes})
+    for pressed in (*lost, *killed, away):
         scene.until("the delete is asked", lambda p=pressed: events(scene, p, "delete asked"))
     assert control("kill-worker", **kill)["killed"]
 
+    control("identity_center", down="503")
+    during = scene.press("bobby", "s-operator")
+    scene.until("the press is recorded", lambda: during.row)
     control("slack", down="hang", hang_seconds=5)
     decided = scene.press("grace", "admin")
     scene.until("the press is recorded", lambda: decided.row)
     time.sleep(1)  # users.info hangs by now
     control("kill-worker", **kill)
     control("heal", change=True)
-    return {"decide": decided, "grant": granted, "revoke": revoked, "report": reported}
+    return {
+        "killed while it decided": decided,
+        "killed while it granted": hanging,
+        "killed while it revoked": killed[0],
+        "killed while it revoked another": killed[1],
+        "whose answer was lost": lost[0],
+        "whose answer was lost too": lost[1],
+        "of an access that was being revoked": away,
+        "pressed while Identity Center was away": during,
+    }
 
 
 def events(scene: Scene, pressed: Press, event: str) -> list[dict[str, Any]]:
@@ -68,9 +86,9 @@ def events(scene: Scene, pressed: Press, event: str) -> list[dict[str, Any]]:
     return [each for each in history if each["event"] == event]
 
 
-def test_workers_are_killed_in_the_middle_of_their_duties(killed: dict[str, Press]) -> None:
+def test_workers_are_killed_and_answers_lost(begun: dict[str, Press]) -> None:
     """What becomes of their sessions is seen below, once their claims have run out."""
-    assert set(killed) == {"decide", "grant", "revoke", "report"}
+    assert begun
 
 
 # ---- two of three sides are gone ----------------------------------------------------------------
@@ -97,7 +115,7 @@ def test_with_queue_and_sweep_gone_the_lease_ends_access(scene: Scene) -> None:
 
 
 def test_with_queue_and_stream_gone_the_sweep_begins_and_ends_access(
-    scene: Scene, killed: dict[str, Press]
+    scene: Scene, begun: dict[str, Press]
 ) -> None:
     """Also with a row among what is due that nobody can read: it holds up no other."""
     pressed = scene.press("carol", "operator")
@@ -111,7 +129,7 @@ def test_with_queue_and_stream_gone_the_sweep_begins_and_ends_access(
             "kind": {"S": "session"},
             "state": {"S": "NO SUCH STATE"},
             "open": {"S": "yes"},
-            "look_at": {"S": "2020-01-01T00:00:00.000Z"},
+            "look_at": {"S": "2020"},
         },
     )
     begun = scene.press("carol", "s-operator")
@@ -142,8 +160,6 @@ def test_with_the_queue_deleted_and_no_sweep_the_stream_does_all_of_it(scene: Sc
     scene.switch_sweep(True)
     row = held.closes()
     assert at(row["gone_at"]) > at(row["deadline"])
-    pressed.has("reported_at")
-    held.has("reported_at")
 
 
 # ---- poison -------------------------------------------------------------------------------------
@@ -176,35 +192,35 @@ def test_poison_goes_to_the_dead_letters_and_holds_up_nobody(scene: Scene) -> No
 # ---- the outside fails for a while --------------------------------------------------------------
 
 
-def test_identity_center_fails_in_every_way_at_grant_and_at_revoke(scene: Scene) -> None:
-    ways = ["ThrottlingException", "FAILED: for a reason", "LOST", "ConflictException"]
+def test_identity_center_refuses_in_every_way_at_grant_and_at_revoke(scene: Scene) -> None:
+    ways = ["ThrottlingException", "FAILED: for a reason", "ConflictException"]
     calls = ("CreateAccountAssignment", "DeleteAccountAssignment")
     scene.world.control("identity_center", outcomes={call: list(ways) for call in calls})
     pressed = [scene.press(who, "s-audit") for who in ("mallory", "steve")]
     for each in pressed:
         each.until("ACTIVE")
-        each.closes()
-        assert each.row["revoke_asked_at"]
+    for each in pressed:
+        row = each.closes()
+        assert row["revoke_asked_at"] >= row["revoke_first_asked_at"]
     left = scene.world.control()["identity_center"]["outcomes"]
-    assert left["DeleteAccountAssignment"] == []
+    assert not any(left[call] for call in calls)
 
 
-def test_identity_center_gone_for_a_while_delays_and_loses_nothing(scene: Scene) -> None:
-    before = scene.press("alice", "operator")
-    before.until("ACTIVE")
-    scene.world.control("identity_center", down="503")
-    during = scene.press("bobby", "s-operator")
+def test_identity_center_gone_for_a_while_is_said_on_the_row_and_in_the_log(scene: Scene) -> None:
+    pressed = scene.press("carol", "s-admin")
+    pressed.until("ACTIVE")
+    rates = {"outcome": "ThrottlingException", "rate": 1.0}
+    scene.world.control("identity_center", rates={"DeleteAccountAssignment": rates})
     row = scene.until(
         "the row says what is the matter",
-        lambda: r if (r := before.row).get("tries", 0) >= 2 else None,
-        evidence=lambda: before.row,
+        lambda: r if (r := pressed.row).get("tries", 0) >= 3 else None,
+        evidence=lambda: pressed.row,
     )
     assert row["state"] == "REVOKING"
-    assert row["last_error"].startswith("IAM Identity Center")
+    assert "ThrottlingException" in row["last_error"]
+    assert pressed.assigned
     scene.world.control("heal", change=True)
-    row = before.closes()
-    assert float(row["lag_gone"]) > 1
-    during.closes()
+    assert float(pressed.closes()["lag_gone"]) > 3
 
 
 def test_slack_mail_and_logs_gone_for_a_while_lose_nothing(scene: Scene) -> None:
@@ -234,22 +250,35 @@ def test_slack_mail_and_logs_gone_for_a_while_lose_nothing(scene: Scene) -> None
     scene.until("the card", lambda: scene.posted("C0INCIDENT", "It is closed", "grace@"))
 
 
-# ---- what became of the killed ------------------------------------------------------------------
+# ---- what became of all of them ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("duty", ["decide", "grant", "revoke", "report"])
-def test_a_worker_killed_in_the_middle_of_a_duty_leaves_nothing_open(
-    scene: Scene, killed: dict[str, Press], duty: str
+def test_what_was_killed_or_lost_in_the_middle_leaves_nothing_open(
+    scene: Scene, begun: dict[str, Press]
 ) -> None:
-    pressed = killed[duty]
-    row = pressed.until("SETTLING", "REPORTING", "TAILING", "CONCLUDING", "CLOSED", seconds=AGAIN)
-    assert not pressed.assigned
-    assert row["gone_at"]
-    appeared = events(scene, pressed, "appeared")
-    assert len(events(scene, pressed, "disappeared")) == len(appeared)
-    assert pressed.has("concluded_at", seconds=AGAIN)["state"] == "CLOSED"
-    if appeared:
-        assert scene.mails(pressed.id, "Report")
+    for what, pressed in begun.items():
+        row = pressed.until(
+            "SETTLING", "REPORTING", "TAILING", "CONCLUDING", "CLOSED", seconds=AGAIN
+        )
+        assert not pressed.assigned, what
+        assert row["gone_at"], what
+        appeared = events(scene, pressed, "appeared")
+        assert len(events(scene, pressed, "disappeared")) == len(appeared), what
+
+
+def test_every_session_that_had_access_is_reported(scene: Scene) -> None:
+    def unreported() -> list[str]:
+        return [
+            row["id"]
+            for row in scene.world.rows()
+            if row.get("granted_at") and not row.get("reported_at") and row.get("shape") != "found"
+        ]
+
+    scene.until("all are reported", lambda: not unreported(), AGAIN, unreported)
+    mails = [mail["subject"] for mail in scene.world.mailbox()]
+    for row in scene.world.rows():
+        if row.get("granted_at") and row.get("shape") != "found":
+            assert any(row["id"] in subject for subject in mails), row["id"]
 
 
 def test_at_the_end_nothing_is_open_that_was_not_standing(scene: Scene) -> None:

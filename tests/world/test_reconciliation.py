@@ -74,6 +74,7 @@ def test_what_no_session_explains_is_said_once_and_may_be_accepted_by_name(scene
     assert "bob@example.com may keep EmergencyAdmin" in standing(
         scene, "accept", "s-admin", "bob@example.com", "--by", "ann"
     )
+    standing(scene, "accept", "s-operator", "steve", "--by", "ann")
     listed = standing(scene, "list", "s-admin")
     assert "accepted by ann" in listed
     assert "not accepted" in listed
@@ -82,7 +83,7 @@ def test_what_no_session_explains_is_said_once_and_may_be_accepted_by_name(scene
 def test_what_is_to_be_revoked_is_and_live_or_accepted_access_is_not(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Goes on from the test before: bob was accepted on staging, carol was not."""
+    """Goes on from the test before: bob and steve were accepted on staging, carol was not."""
     bob, carol = company.person("bob"), company.person("carol")
     toml: Callable[[], str] = company.glasses_toml
     monkeypatch.setattr(company, "glasses_toml", lambda: f'reconcile = "revoke"\n{toml()}')
