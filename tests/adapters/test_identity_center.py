@@ -564,3 +564,80 @@ def test_a_group_made_anew_under_its_name_is_found(people: People):
     people.finds("displayName", "sre", second)
     people.members({second: False})
     assert people.directory.groups_of(USER, ["sre"]) == frozenset()
+
+
+def test_whoever_is_assigned_is_named_and_groups_are_not(stage: Stage):
+    stage.answers(
+        "list_account_assignments",
+        {"AccountAssignments": [assignment(BOB), assignment(USER), assignment("g", "GROUP")]},
+    )
+    assert stage.center.assignees("111122223333", SET) == {BOB, USER}
+
+
+def test_a_permission_set_that_goes_while_they_are_listed_is_passed_over(stage: Stage):
+    stage.answers("list_permission_sets", {"PermissionSets": [SET, SET]})
+    stage.fails("describe_permission_set", "ResourceNotFoundException")
+    described(stage, SET, "BreakGlassAdmin")
+    found = stage.center.permission_set("BreakGlassAdmin")
+    assert found is not None
+    assert found.arn == SET
+
+
+def test_a_permission_set_that_cannot_be_described_is_unavailable(stage: Stage):
+    stage.fails("describe_permission_set", "AccessDeniedException")
+    with pytest.raises(Unavailable):
+        stage.center.permission_set(SET)
+
+
+def test_an_assignment_that_botocore_would_not_send_is_refused_for_good(stage: Stage):
+    none: Any = None
+    for act in (stage.center.create, stage.center.delete):
+        with pytest.raises(Refused):
+            act(Access("111122223333", SET, none))
+
+
+def test_an_answer_without_a_request_id_is_unknown(session: Any):
+    class Odd:
+        def __getattr__(self, name: str) -> Any:
+            kind = "Creation" if name.startswith("create") else "Deletion"
+            return lambda **_: {f"AccountAssignment{kind}Status": {"RequestId": ""}}
+
+    center = IdentityCenter(Odd(), Odd(), INSTANCE)
+    for act in (center.create, center.delete):
+        with pytest.raises(Unknown):
+            act(ACCESS)
+
+
+def test_a_user_is_found_by_id_though_disabled(people: People):
+    emails = [
+        {"Value": "old@example.com"},
+        {"Value": "alice@example.com", "Primary": True},
+    ]
+    people.describes(UserStatus="DISABLED", Emails=emails)
+    person = people.directory.user(USER)
+    assert person is not None
+    assert (person.principal_id, person.user_name, person.name) == (USER, "alice", "alice")
+    assert person.email == "alice@example.com"
+    people.describes()
+    person = people.directory.user(USER)
+    assert person is not None
+    assert person.email == ""
+
+
+def test_a_user_who_was_deleted_is_nobody_and_one_out_of_reach_is_unavailable(people: People):
+    people.stub.add_client_error("describe_user", "ResourceNotFoundException")
+    assert people.directory.user(USER) is None
+    people.stub.add_client_error("describe_user", "AccessDeniedException")
+    with pytest.raises(Unavailable):
+        people.directory.user(USER)
+
+
+def test_a_directory_that_fails_half_way_is_unavailable(people: People):
+    people.finds("emails.value", "alice@example.com", USER)
+    people.stub.add_client_error("describe_user", "AccessDeniedException")
+    with pytest.raises(Unavailable):
+        people.directory.person("alice@example.com")
+    people.finds("displayName", "sre", "11111111-0000-0000-0000-000000000001")
+    people.stub.add_client_error("is_member_in_groups", "AccessDeniedException")
+    with pytest.raises(Unavailable):
+        people.directory.groups_of(USER, ("sre",))
