@@ -1,0 +1,109 @@
+"""Which messages and records come again, and which never do."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib import looks, wiring
+from chalicelib.ports import Unavailable
+from chalicelib.runner import Look
+
+
+class Runner:
+    def __init__(self, *failing: str) -> None:
+        self.failing, self.seen = failing, list[str]()
+
+    def advance(self, session_id: str, look: Look) -> None:
+        self.seen.append(session_id)
+        if session_id in self.failing:
+            raise RuntimeError("not foreseen")
+
+
+class Queue:
+    def __init__(self, up: bool = True) -> None:
+        self.up, self.buried = up, list[str]()
+
+    def send(self, session_id: str, after: timedelta) -> None:
+        if not self.up:
+            raise Unavailable("SQS")
+
+    def bury(self, body: str) -> None:
+        if not self.up:
+            raise Unavailable("SQS")
+        self.buried.append(body)
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch) -> Runner:
+    made = Runner("bg-bad")
+    monkeypatch.setattr(wiring, "runner", lambda: made)
+    return made
+
+
+def queue(monkeypatch: pytest.MonkeyPatch, up: bool = True) -> Queue:
+    made = Queue(up)
+    monkeypatch.setattr(wiring, "queue", lambda: made)
+    return made
+
+
+def minute() -> timedelta:
+    return timedelta(minutes=1)
+
+
+def message(number: str, session: str) -> dict[str, Any]:
+    return {"messageId": number, "body": json.dumps({"session": session})}
+
+
+def gone(number: str, session: str) -> dict[str, Any]:
+    keys = {"id": {"S": f"lease/{session}"}}
+    return {"eventName": "REMOVE", "dynamodb": {"Keys": keys, "SequenceNumber": number}}
+
+
+def again(*numbers: str) -> dict[str, Any]:
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers]}
+
+
+def test_only_the_message_that_failed_comes_again(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue(monkeypatch)
+    batch = [message("1", "bg-1"), message("2", "bg-bad"), message("3", "bg-3")]
+    assert looks.work_through(batch, minute) == again("2")
+    assert runner.seen == ["bg-1", "bg-bad", "bg-3"]
+
+
+def test_a_message_that_can_never_be_read_is_buried_and_does_not_come_again(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = queue(monkeypatch)
+    assert looks.work_through([{"messageId": "1", "body": "[]"}], minute) == again()
+    assert kept.buried == ["[]"]
+
+
+def test_a_record_whose_look_fails_is_kept_and_holds_up_nothing(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = queue(monkeypatch)
+    batch = [gone("1", "bg-bad"), gone("2", "bg-2")]
+    assert looks.follow(batch, minute, timedelta(0)) == again()
+    assert runner.seen == ["bg-bad", "bg-2"]
+    assert kept.buried == ['{"session": "bg-bad"}']
+
+
+def test_a_record_that_cannot_even_be_kept_comes_again(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue(monkeypatch, up=False)
+    batch = [gone("1", "bg-bad"), gone("2", "bg-2"), {"dynamodb": {"SequenceNumber": "3"}}]
+    assert looks.follow(batch, minute, timedelta(0)) == again("3", "1")
+
+
+def test_a_failed_look_is_a_figure_with_an_alarm(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue(monkeypatch)
+    looks.work_through([message("1", "bg-bad")], minute)
+    line = json.loads(capsys.readouterr().out)
+    assert (line["FailedLooks"], line["session"], line["error"]) == (1, "bg-bad", "RuntimeError")
