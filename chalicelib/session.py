@@ -200,11 +200,6 @@ class Session:
         return self.shape == FOUND
 
     @property
-    def had_access(self) -> bool:
-        """Whether access was asked for: from then on we must assume that it was there."""
-        return self.standing != ""
-
-    @property
     def times_out_at(self) -> datetime | None:
         """When the passing of time alone moves the session on."""
         return {

@@ -148,3 +148,39 @@ def test_reasons_say_what_is_missing() -> None:
     assert "alice@example.com" in messages.no_person(granting())
     assert "BreakGlassAdmin" in messages.no_permission_set(glass())
     assert messages.no_email(requested())
+
+
+def test_everything_is_said_of_a_session_without_names_or_channel() -> None:
+    bare = revoking(channel="", account_name="", email="", alarms=1, glass="")
+    assert messages.news_of_the_end(bare) == ("over", "resolved_mail")
+    assert "94482488-3041-7026-b6f4-1234567890ab MAY STILL HAVE" in messages.trouble(bare)[0]
+    assert "on account 111122223333." in messages.trouble(bare)[0]
+    assert "account 111122223333" in messages.denied(bare)["text"]
+    assert "until ?" in messages.card(bare.with_(state=State.CLOSED, gone_at=None))["text"]
+
+
+def test_more_than_a_message_holds_is_counted() -> None:
+    text = messages.mended([f"row {n}" for n in range(12)])["text"]
+    assert "row 9" in text
+    assert "row 10" not in text
+    assert "and 2 more" in text
+
+
+def test_the_mail_about_what_was_found_has_all_of_it() -> None:
+    many = [replace(steve(), email=f"{n}@example.com") for n in range(30)]
+    _, text, _ = messages.found_mail(glass(account_name=""), many)
+    assert text.count("delete-account-assignment") == 30
+    assert "30 assignments without a session on 111122223333" in text
+
+
+def test_whom_nobody_knows_any_more_is_named_by_id() -> None:
+    gone = replace(steve(), email="", name="")
+    assert "somebody (user 9067f0a1-0006" in messages.found(glass(), [gone])["text"]
+
+
+@pytest.mark.parametrize("channel", ["C0INCIDENT", ""])
+def test_what_was_found_and_taken_back_is_said_where_something_was_taken(channel: str) -> None:
+    found = revoking(shape="found", channel=channel)
+    news = messages.news_of_the_end(found)
+    assert news == (("taken_back", "taken_back_mail") if channel else ("taken_back_mail",))
+    assert messages.news_of_the_end(found.with_(standing="")) == ()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ParamValidationError
 from botocore.stub import ANY, Stubber
 
 from chalicelib.adapters import identity_center
@@ -589,11 +590,18 @@ def test_a_permission_set_that_cannot_be_described_is_unavailable(stage: Stage):
         stage.center.permission_set(SET)
 
 
-def test_an_assignment_that_botocore_would_not_send_is_refused_for_good(stage: Stage):
-    none: Any = None
-    for act in (stage.center.create, stage.center.delete):
-        with pytest.raises(Refused):
-            act(Access("111122223333", SET, none))
+def test_an_assignment_that_botocore_would_not_send_is_refused_for_good():
+    class Strict:
+        def __getattr__(self, name: str) -> Any:
+            def refuse(**_: Any) -> None:
+                raise ParamValidationError(report="Invalid length for parameter PrincipalId")
+
+            return refuse
+
+    center = IdentityCenter(Strict(), Strict(), INSTANCE)
+    with pytest.raises(Refused) as refused:
+        center.create(ACCESS)
+    assert refused.value.lasting
 
 
 def test_an_answer_without_a_request_id_is_unknown(session: Any):
