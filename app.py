@@ -36,7 +36,7 @@ def stream(event: DynamoDBEvent) -> Any:
     return follow(event.to_dict()["Records"], _remaining(event), SEES_THROUGH)
 
 
-@app.on_sqs_message(queue=QUEUE, batch_size=1, maximum_concurrency=10)
+@app.on_sqs_message(queue=QUEUE, batch_size=1, maximum_concurrency=20)
 def worker(event: SQSEvent) -> Any:
     from chalicelib.looks import work_through
 

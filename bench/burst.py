@@ -16,21 +16,24 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from bench import figures
 from bench.figures import Figure, Report
+from chalicelib.adapters.identity_center import Pace
 from chalicelib.machine import State
 from chalicelib.ports import Call, Gone, Refused, Unavailable
-from chalicelib.runner import Glasses, Look, Outside, Runner
+from chalicelib.runner import POLL, Glasses, Look, Outside, Runner
 from chalicelib.session import Access, Session, scheduled
+from chalicelib.wiring import SWEEP_PACE, WORKER_PACE
 from tests.simulation.rows import Rows
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DEADLINE = START + timedelta(minutes=10)
 SECOND = timedelta(seconds=1)
 TABLE, QUEUE, CENTER, SLACK = 0.006, 0.01, 0.06, 0.12  # seconds that a call takes
-WORKERS = 10  # maximum_concurrency of the queue's function
+WORKERS = 20  # maximum_concurrency of the queue's function, in app.py
 LIVES, SWEEPS_FOR, LEAVES, AT_MOST = 60.0, 55.0, timedelta(seconds=10), 500
 INDEX_LAG = 0.2
 
@@ -115,7 +118,9 @@ class World:
         self.under_way: dict[str, tuple[Access, float]] = {}
         self.truth: set[str] = set()
         self.messages: deque[str] = deque()
-        self.busy = 0
+        self.idle = [self._process(WORKER_PACE) for _ in range(WORKERS)]
+        self.sweeper = self._process(SWEEP_PACE)
+        self.process = threading.local()
         self.tokens = itertools.count()
         self.zero = (DEADLINE - START).total_seconds()
         self.runner = Runner(self._outside(), Glasses({}, {}))
@@ -164,18 +169,21 @@ class World:
         self._poll()
 
     def _poll(self) -> None:
-        while self.messages and self.busy < WORKERS:
-            self.busy += 1
-            session_id = self.messages.popleft()
-            self.virtual.spawn(lambda name=session_id: self._work(name))
+        while self.messages and self.idle:
+            work = partial(self._work, self.messages.popleft(), self.idle.pop())
+            self.virtual.spawn(work)
 
-    def _work(self, session_id: str) -> None:
+    def _process(self, rate: float) -> Pace:
+        return Pace(rate, seconds=lambda: self.virtual.now, sleep=self.virtual.wait)
+
+    def _work(self, session_id: str, process: Pace) -> None:
+        self.process.pace = process
         self.virtual.wait(0.02)  # the invocation
         ends = self.virtual.now + LIVES
         try:
-            self.runner.advance(session_id, Look("queue", lambda: self._left(ends)))
+            self.runner.advance(session_id, Look("queue", lambda: self._left(ends), POLL))
         finally:
-            self.busy -= 1
+            self.idle.append(process)
             self._poll()
 
     def _sweep(self) -> None:
@@ -183,17 +191,18 @@ class World:
         self.virtual.spawn(self._sweep_once)
 
     def _sweep_once(self) -> None:
+        self.process.pace = self.sweeper
         ends = self.virtual.now + SWEEPS_FOR
-        now = self.time() - timedelta(seconds=INDEX_LAG)
-        due = sorted(
-            (row.look_at, row.id)
-            for row in self.rows.sessions.values()
-            if row.look_at is not None and row.look_at <= now
-        )
-        for _, session_id in due[:AT_MOST]:
+        for session_id in self._due(self.time(), AT_MOST):
             if self._left(ends) < LEAVES:
                 return
             self.runner.advance(session_id, Look("sweep", lambda: self._left(ends)))
+
+    def _due(self, now: datetime, limit: int) -> list[str]:
+        now -= timedelta(seconds=INDEX_LAG)
+        rows = self.rows.sessions.values()
+        due = ((row.look_at, row.id) for row in rows if row.look_at and row.look_at <= now)
+        return [session_id for _, session_id in sorted(due)[:limit]]
 
     def _left(self, ends: float) -> timedelta:
         return timedelta(seconds=ends - self.virtual.now)
@@ -210,6 +219,7 @@ class World:
 
     def call(self, name: str) -> None:
         """One call of Identity Center's API. Raises Refused where there were too many."""
+        self.process.pace.wait()
         self.virtual.wait(CENTER)
         now = self.virtual.now
         self._settle()
@@ -217,6 +227,7 @@ class World:
             self.calls.popleft()
         if len(self.calls) >= self.limits.calls:
             self.found.refused += 1
+            self.process.pace.slow_down()
             raise Refused("IAM Identity Center: ThrottlingException")
         self.calls.append(now)
         self.found.calls[name] += 1

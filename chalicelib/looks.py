@@ -10,7 +10,7 @@ from chalicelib import figures, wiring
 from chalicelib.journal import journal
 from chalicelib.ports import Trouble, Unreadable
 from chalicelib.records import Wake, wake
-from chalicelib.runner import Look
+from chalicelib.runner import POLL, Look
 
 Remaining = Callable[[], timedelta]
 NOW = timedelta(0)
@@ -45,7 +45,7 @@ def work(body: str, remaining: Remaining) -> None:
         wiring.queue().bury(body)
         return
     try:
-        wiring.runner().advance(session_id, Look("queue", remaining))
+        wiring.runner().advance(session_id, Look("queue", remaining, POLL))
     except Unreadable as unreadable:
         journal("error", "a row that cannot be read", session=session_id, error=str(unreadable))
         wiring.queue().bury(body)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
+from zlib import crc32
 
 from chalicelib import messages, policy
 from chalicelib.machine import Duty, Event, State
@@ -64,6 +65,7 @@ EXTENSIONS = 1
 FORGETS = timedelta(minutes=10)  # what AWS cannot describe by then it has forgotten, not delayed
 POLL = timedelta(seconds=1)
 SEARCH = timedelta(seconds=3)  # what a query of the trail takes at the least; nobody waits for it
+HURRY, HURRIES = timedelta(seconds=5), 20  # the longest rest of a revoke's first so many tries
 SLOW = 3  # tries, after which the person hears that it takes long
 NO_CALL = Call("NONE")
 STEPS = 100  # of one look; never reached, unless something moves in a circle
@@ -506,7 +508,7 @@ class Runner:
             changes |= {"tries": claimed.tries + 1, "last_error": error}
             self.journal("warning", "refused", session=claimed.id, error=error)
         changes |= {"busy_until": None, "busy_token": ""}
-        retry_at = now + (_backoff(claimed.tries) if error else POLL)
+        retry_at = now + (_again(claimed) if error else POLL)
         try:
             waits = look is not None and look.patience >= POLL
             return self._write(claimed.with_(**changes, retry_at=retry_at), now, wake=not waits)
@@ -715,7 +717,7 @@ class Runner:
         tries = session.tries + 1
         if session.state is State.GRANTING and tries == SLOW:
             changes["owed"] = (*session.owed, "slow")
-        retry_at = now + _backoff(session.tries)
+        retry_at = now + _again(session)
         return self._write(
             session.with_(tries=tries, last_error=error, retry_at=retry_at, **changes), now
         )
@@ -769,6 +771,15 @@ def _rest(session: Session, now: datetime) -> Rest | None:
     if until is None:
         return None
     return Rest(until, exact=until == session.times_out_at, urgent=session.live)
+
+
+def _again(session: Session) -> timedelta:
+    """How long a duty that was not done rests. While access may be open only seconds, lest the
+    last of a burst wait for nobody; and not all of them the same, lest they meet again."""
+    hurry = session.live and session.tries < HURRIES
+    rest = _backoff(session.tries, most=HURRY if hurry else timedelta(seconds=30))
+    odd = crc32(f"{session.id}/{session.tries}".encode()) / 2**32  # the same in every run
+    return timedelta(milliseconds=int(rest / timedelta(milliseconds=1) * (0.5 + odd)))
 
 
 def _backoff(tries: int, most: timedelta = timedelta(seconds=30)) -> timedelta:

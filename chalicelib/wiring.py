@@ -43,6 +43,8 @@ class SystemClock:
 
 
 CLOCK = SystemClock()
+WORKER_PACE = 1.0  # calls of Identity Center a second: of twenty workers, as many as AWS allows
+SWEEP_PACE = 10.0  # of what runs once, and slows down where the workers are at it too
 
 T = TypeVar("T")
 
@@ -174,18 +176,21 @@ def _identity() -> "tuple[IdentityCenter, Directory]":
     from chalicelib.adapters.identity_center import (
         Directory,
         IdentityCenter,
+        Pace,
         acting_client,
         discover,
         reading_client,
     )
 
+    function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+    pace = Pace(SWEEP_PACE if function.endswith(("-sweep", "-reconcile")) else WORKER_PACE)
     known, aws = settings(), _Clients()
-    reads = later(lambda: reading_client(aws))
+    reads = later(lambda: pace.hold(reading_client(aws)))
     instance_arn, identity_store_id = known.instance_arn, known.identity_store_id
     if not (instance_arn and identity_store_id):
         instance_arn, identity_store_id = discover(reads, instance_arn)
     people = later(lambda: reading_client(aws, service="identitystore"))
-    acts = later(lambda: acting_client(aws))
+    acts = later(lambda: pace.hold(acting_client(aws)))
     identity_center = IdentityCenter(acts, reads, instance_arn)
     return identity_center, Directory(people, identity_store_id)
 
