@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.machine import State
-from chalicelib.session import Session, from_iso
+from chalicelib.session import FOUND, Session, from_iso
 
 OVERDUE = timedelta(minutes=2)  # past the deadline
 LATE = timedelta(minutes=10)  # a report
@@ -28,7 +28,8 @@ def entered(record: Mapping[str, Any]) -> str | None:
 def happened(record: Mapping[str, Any]) -> dict[str, float]:
     """What such a record adds to the figures; for a record that `entered` says something of."""
     new, old = record["dynamodb"]["NewImage"], record["dynamodb"].get("OldImage", {})
-    found: dict[str, float] = {"Presses": 1} if record["eventName"] == "INSERT" else {}
+    pressed = record["eventName"] == "INSERT" and _text(new, "shape") != FOUND
+    found: dict[str, float] = {"Presses": 1} if pressed else {}
     match _text(new, "state"):
         case State.DENIED:
             found["Refusals"] = 1

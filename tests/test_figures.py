@@ -31,6 +31,10 @@ def test_a_press_is_counted_once() -> None:
     assert figures.happened(told) == {"Presses": 1}
 
 
+def test_what_was_found_without_a_session_is_nobodys_press() -> None:
+    assert figures.happened(record(stories.granting(shape="found"))) == {}
+
+
 def test_a_grant_is_counted_with_the_time_that_it_took() -> None:
     told = record(stories.active(), stories.granting())
     assert figures.entered(told) == "ACTIVE"
