@@ -10,6 +10,13 @@ import pytest
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs the same lines by the million is not measured: it would take thrice as long."""
+    for item in items:
+        if item.path.name in ("test_simulation.py", "test_mutants.py"):
+            item.add_marker(pytest.mark.no_cover)
+
+
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     connect = socket.socket.connect
