@@ -5,7 +5,7 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo story test check bench simulate mutants docs clean
+.PHONY: help demo story test check bench simulate mutants privilege docs clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -37,6 +37,9 @@ endif
 
 mutants: $(READY) ## plants each fault of the protocol and shows what finds it
 	@$(PY) -m tests.simulation mutants
+
+privilege: $(READY) ## takes each permission away in turn, and shows that it is missed
+	$(PY) -m pytest -m "slow or not slow" tests/world/test_privilege.py --timeout 900
 
 bench: $(READY) ## the figures, with how they were taken
 	@$(PY) -m tools bench

@@ -229,6 +229,7 @@ SOMETIMES = {"Reports: arn:aws:ses:*:*:configuration-set/*"}
 # What is promised ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("handler", POLICIES)
 def test_no_permission_is_spare(asked: dict[str, list[Call]], handler: str) -> None:
     whole, calls = policy(handler), asked[handler]
@@ -249,9 +250,7 @@ def test_no_permission_is_spare(asked: dict[str, list[Call]], handler: str) -> N
     assert spare == [each for each in spare if each in SOMETIMES]
 
 
-def test_the_route_writes_sessions_and_reads_one_secret_and_nothing_else(
-    asked: dict[str, list[Call]],
-) -> None:
+def test_the_route_writes_sessions_and_reads_one_secret_and_nothing_else() -> None:
     may = {
         action for statement in policy("api_handler")["Statement"] for action in actions(statement)
     }
@@ -268,6 +267,7 @@ def test_the_route_writes_sessions_and_reads_one_secret_and_nothing_else(
         assert not allowed(policy("api_handler"), table, {"dynamodb:leadingkeys": [row]})
 
 
+@pytest.mark.slow
 def test_a_statement_that_is_taken_away_is_missed_in_the_running_app(world: World) -> None:
     """The replay above is not fooling itself: once, it is done for real."""
     iam, name = world.aws("iam"), world.function_name("worker")
