@@ -193,8 +193,13 @@ def _calls(report: Report, world: World) -> None:
         report.lines(f"{count:4}  {service}: {', '.join(what)}")
     invocations = sum(found.invocations.values())
     said = ", ".join(f"{name} {count}" for name, count in found.invocations.items())
-    report.add(Figure("invocations of a session", invocations, "", aim=12,
-                      note=f"{said}; {found.sweeps} looks by sweeps that run anyway"))  # fmt: skip
+    idle = found.records - found.invocations["stream"]
+    report.add(
+        Figure("invocations of a session", invocations, "", aim=12,
+               note=f"{said}; {found.sweeps} looks by sweeps that run anyway"),
+        Figure("  and of the stream, only to log a step or to pass", idle, "",
+               note="each batch of changed rows comes to the stream function, which calls nobody"),
+    )  # fmt: skip
     prices.report(report, found)
 
 

@@ -147,7 +147,10 @@ class Runner:
                 if look.remaining() < CALL_TAKES:
                     return rest  # look_at has come already, so the sweep goes on from here
                 continue
-            if (wait <= HASTE and rest.exact) or (wait <= look.patience and rest.urgent):
+            if wait <= HASTE and rest.exact:
+                self.clock.sleep(wait)
+                continue
+            if wait <= look.patience and rest.urgent:
                 self.clock.sleep(wait)
                 look = replace(look, patience=look.patience - wait)
                 continue

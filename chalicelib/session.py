@@ -328,6 +328,8 @@ def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
         session.wake_at == want or now + EARLY < session.wake_at < want  # else it may be this one
     ):
         return replace(session, look_at=look_at), False
+    if session.state in OPEN:  # this look was one; the write is needed anyway
+        look_at = min(want, now + LOOK_EVERY)
     return replace(session, look_at=look_at, wake_at=min(want, now + LONGEST_HOP)), True
 
 
