@@ -273,9 +273,16 @@ def _world() -> dict[str, Any]:
 
 
 def _session(row: dict[str, Any]) -> dict[str, Any]:
-    """A row, its steps read, and what the passing of time will do to it."""
-    steps = [found.groupdict() for each in row.get("steps", []) if (found := STEP.fullmatch(each))]
-    return {**_plain(row), "steps": steps, "due": _due(row)}
+    """A row; with whose it is, its steps read, and when time alone moves it on."""
+    path = [found.groupdict() for each in row.get("steps", []) if (found := STEP.fullmatch(each))]
+    return {**_plain(row), "who": _who(row), "path": path, "due": _due(row)}
+
+
+def _who(row: dict[str, Any]) -> str:
+    """Their name as Slack shows it: the row has it only once it is decided who they are."""
+    names = {each.slack_id: each.user.display_name for each in company.PEOPLE}
+    user = str(row.get("slack_user", ""))
+    return names.get(user, row.get("name") or user or "?")
 
 
 def _due(row: dict[str, Any]) -> float | None:

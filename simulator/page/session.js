@@ -74,19 +74,19 @@ export function showSessions(state, redraw) {
 
 const brief = (s) => ({
   id: s.id,
-  name: (s.name ?? s.slack_user_name ?? s.slack_user ?? "?").split(" ")[0],
+  name: s.who.split(" ")[0],
   glass: s.glass || "?",
   state: s.state,
   here: s === current,
 });
 
 /** The states that the session has passed, oldest first. */
-function path(session) {
-  return session ? [{ state: "REQUESTED", at: session.asked_at }, ...session.steps] : [];
+function passes(session) {
+  return session ? [{ state: "REQUESTED", at: session.asked_at }, ...session.path] : [];
 }
 
 function showMachine() {
-  const passed = path(current);
+  const passed = passes(current);
   const svg = document.querySelector("svg.machine");
   const lit = (selector, css, on) =>
     svg
@@ -138,10 +138,9 @@ export function tick(now) {
   const box = byId("clock");
   const bar = byId("now");
   if (!current) {
-    box.replaceChildren(
-      h("p", { class: "what" }, "Nobody has broken a glass yet."),
-      h("p", { class: "hint" }, "Press “Break Glass Prod” in Slack, and watch."),
-    );
+    const how = "Press “Break Glass Prod” in Slack, and watch.";
+    const what = h("p", { class: "what" }, "Nobody has broken a glass yet.");
+    box.replaceChildren(h("div", {}, what, h("p", { class: "hint" }, how)));
     bar.hidden = true;
     return;
   }
@@ -153,11 +152,9 @@ export function tick(now) {
   const times = current.tries === 1 ? "once" : `${current.tries} times`;
   const tried = current.tries && current.last_error ? `Tried ${times}: ${current.last_error}.` : "";
   const late = current.state === "REVOKING" ? Math.floor(now - overSince(current)) : 0;
-  if (tried || late > 2)
-    rows.push([
-      "warn",
-      `${tried} ${late > 2 ? `Its end was ${late} s ago.` : ""} It never gives up.`,
-    ]);
+  const past = late > 2 ? `Its end was ${late} s ago.` : "";
+  const next = counts ? "It tries again." : "It never gives up.";
+  if (tried || past) rows.push(["warn", [tried, past, next].join(" ")]);
   const lines = JSON.stringify([rows, counts && left]);
   if (box.print !== lines) {
     box.print = lines;
@@ -192,7 +189,7 @@ function showLog(state, choose) {
       : `every press, for good: ${state.total ?? 0}`;
   const rows = state.sessions.map((s) => ({
     ...brief(s),
-    who: s.name ?? s.slack_user_name ?? s.slack_user,
+    who: s.who,
     at: s.asked_at,
     how: s.reason || ended(s),
     lag: s.lag_gone,
@@ -245,6 +242,7 @@ function showReceipt() {
   box.print = print;
   if (!current) return box.replaceChildren();
   const s = current;
+  const { who, path, due, ...row } = s; // the table has it without these
   const open = box.querySelector("details")?.open;
   const facts = [
     ["Session", h("code", {}, s.id)],
@@ -265,7 +263,7 @@ function showReceipt() {
     h(
       "ol",
       { class: "steps" },
-      path(s).map((step) =>
+      passes(s).map((step) =>
         h(
           "li",
           {},
@@ -289,7 +287,7 @@ function showReceipt() {
       h(
         "pre",
         { tabindex: "0", "aria-label": "The row" },
-        JSON.stringify({ ...s, due: undefined }, null, 2),
+        JSON.stringify(row, null, 2),
       ),
     ),
   );
