@@ -164,9 +164,10 @@ def card(session: Session) -> Message:
 
 def report(session: Session) -> Message:
     first, *worth = session.summary or ("The report was sent.",)
-    lines = [f"*Report* of `{session.id}`: {escape(first)}", *(f"• {escape(w)}" for w in worth)]
-    text = "\n".join(lines)
-    return {"text": plain(text), "blocks": [section(text)]}
+    title = "Final report" if session.report_final == "second" else "Report"
+    lines = [f"*{title}* of `{session.id}`: {quoted(first)}", *(f"• {quoted(w)}" for w in worth)]
+    text = "\n".join(lines)[:TEXT]
+    return {"text": plain(text), "blocks": [{"type": "section", "text": verbatim(text)}]}
 
 
 def alarm(session: Session) -> Message:
@@ -391,6 +392,11 @@ def mrkdwn(text: str) -> Message:
     return {"type": "mrkdwn", "text": text}
 
 
+def verbatim(text: str) -> Message:
+    """The same, where Slack makes no links of addresses and no mentions of names."""
+    return mrkdwn(text) | {"verbatim": True}
+
+
 def section(text: str) -> Message:
     return {"type": "section", "text": mrkdwn(text)}
 
@@ -444,6 +450,15 @@ def date(moment: datetime | None) -> str:
 def escape(text: str) -> str:
     """Slack's three: so that a name can neither link nor mention."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def quoted(text: str) -> str:
+    """Other people's text, such as CloudTrail's, in signs that Slack takes for no emphasis."""
+    return escape(text).translate(UNEMPHATIC)
+
+
+UNEMPHATIC = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ"})  # they look alike
+TEXT = 2900  # signs; Slack takes 3,000
 
 
 def plain(text: str) -> str:

@@ -258,7 +258,7 @@ class Reported:
     """A report, ready to go: the mail (None where a second one would add nothing)."""
 
     mail: Mail | None
-    summary: tuple[str, ...]  # the sentence and the worthiest lines, plain text
+    summary: tuple[str, ...]  # the sentence, warnings and the worthiest lines, plain text
     events: int
     digest: str
 

@@ -1,8 +1,8 @@
 """What somebody did with the access they broke glass for, told so that people can act on it.
 
-`build` makes the report from a session and CloudTrail's records; `to_mail` and `to_slack` put it
-into words. The same session and records always make the same words, so a report that is sent
-twice reads the same twice.
+`build` makes the report from a session and CloudTrail's records; `to_mail` puts it into words, and
+`told` is what is said of it in Slack. The same session and records always make the same words, so
+a report that is sent twice reads the same twice.
 """
 
 import hashlib
@@ -23,6 +23,8 @@ from chalicelib.trail_events import Event, Sifted, Whose, sift
 TEMPLATES = Path(__file__).parent / "templates"
 WORTH_SHOWN = 20
 LINES_SHOWN = 50
+CODED = 400  # events at most that a digest has codes of
+CODE = 6  # signs of one
 BARS = 72  # at most: what a phone's width can tell apart
 STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
 
@@ -108,6 +110,11 @@ class Report:
         """The three lines that a reader should see first, as plain text."""
         return tuple(_worth_words(worth, self) for worth in self.worth[:3])
 
+    @property
+    def told(self) -> tuple[str, ...]:
+        """What is said in Slack, as plain text: the sentence, what may be wrong, the worthiest."""
+        return (self.summary, *_loud_cautions(self), *self.worthiest)
+
 
 def build(
     session: Session,
@@ -150,52 +157,50 @@ def to_mail(report: Report) -> tuple[str, str, str, tuple[tuple[str, str, bytes]
     return view["subject"], _render("report.txt", view), _render("report.html", view), attachments
 
 
-def to_slack(report: Report) -> dict[str, Any]:
-    """The sentence and the worthiest lines, as `text` and `blocks`."""
-    session = report.session
-    title = "Final report" if report.final else "Report"
-    head = f"*{title}* of {_slack(_person(session))} on {_slack(_account(session))}"
-    lines = "\n".join(f"• {_slack(line)}" for line in report.worthiest)
-    body = f"{_slack(report.summary)}\n{lines}" if lines else _slack(report.summary)
-    cautions = "\n".join(_slack(caution) for caution in _loud_cautions(report))
-    texts = [part[:2900] for part in (head, body, cautions) if part]
-    return {
-        "text": f"{title} of session {_slack(session.id)}: {_slack(report.summary)}",
-        "blocks": [
-            *({"type": "section", "text": _mrkdwn(text)} for text in texts),
-            {"type": "context", "elements": [_mrkdwn(f"session {_slack(session.id)}")]},
-        ],
-    }
-
-
 # What is new -------------------------------------------------------------------------------------
 
 
-def _digest(events: Iterable[Event], truncated: bool = False, silent: bool = False) -> str:
-    """The same for the same events, whatever their order; and whether they are all there are."""
+def _digest(events: Sequence[Event], truncated: bool = False, silent: bool = False) -> str:
+    """The same for the same events, whatever their order; and whether they are all there are.
+
+    Of few events each has its own code in it, by which the next report knows it again.
+    """
+    flags = ("-cut" if truncated else "") + ("-silent" if silent else "")
+    codes = "".join(sorted(map(_code, events))) if len(events) <= CODED else ""
+    return f"{_fingerprint(events)}{flags}:{codes}"
+
+
+def _fingerprint(events: Iterable[Event]) -> str:
     names = sorted(event.id or hashlib.sha256(event.record).hexdigest() for event in events)
-    found = hashlib.sha256("\n".join(names).encode("utf-8", "replace")).hexdigest()[:32]
-    return found + ("-cut" if truncated else "") + ("-silent" if silent else "")
+    return hashlib.sha256("\n".join(names).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _code(event: Event) -> str:
+    return _fingerprint([event])[:CODE]
 
 
 def _marked(events: tuple[Event, ...], session: Session) -> tuple[tuple[Event, ...], bool]:
     """The events with `new` on those that the first report had not, and whether that is certain.
 
-    Of the first report the session keeps only the number and the digest of its events, and when it
-    was made. Events that the trail took in later are new; the digest of the rest proves it.
+    Of the first report the session keeps the number and the digest of its events, and when it was
+    made. Which they were is told by their codes, or else by when the trail took them in; that the
+    fingerprint of those is the same proves it.
     """
-    known = session.report_digest.partition("-")[0]
+    head, _, codes = session.report_digest.partition(":")
+    known = head.partition("-")[0]
+    seen = {codes[at : at + CODE] for at in range(0, len(codes), CODE)}
+    coded = {i for i, event in enumerate(events) if _code(event) in seen} if seen else set()
     arrived = sorted(
         range(len(events)),
         key=lambda i: (events[i].ingested or events[i].time or session.asked_at, events[i].id),
     )
-    old = set(arrived[: session.report_events])
-    exact = _digest(events[i] for i in old) == known
-    if not exact and session.reported_at:
-        since = session.reported_at
-        old = {i for i in arrived if (events[i].ingested or events[i].time or since) <= since}
-        exact = _digest(events[i] for i in old) == known
-    return tuple(replace(event, new=i not in old) for i, event in enumerate(events)), exact
+    since = session.reported_at or session.asked_at
+    by_time = {i for i in arrived if (events[i].ingested or events[i].time or since) <= since}
+    for old in (coded, set(arrived[: session.report_events]), by_time):
+        if _fingerprint(events[i] for i in old) == known:
+            return tuple(replace(e, new=i not in old) for i, e in enumerate(events)), True
+    old = coded or by_time
+    return tuple(replace(e, new=i not in old) for i, e in enumerate(events)), False
 
 
 # Tables and picture ------------------------------------------------------------------------------
@@ -289,7 +294,7 @@ def _sentence(report: Report) -> str:
 
 
 def _loud_cautions(report: Report) -> list[str]:
-    """What may make the report untrue: said in Slack as well."""
+    """What may make the report untrue: said first."""
     said = []
     if report.silent:
         said.append(
@@ -318,7 +323,10 @@ def _cautions(report: Report, notes: Sequence[str]) -> list[str]:
     if timeless := sum(event.time is None for event in report.events):
         said.append(f"{_number(timeless, 'event')} came without a time.")
     if not report.new_is_exact:
-        said.append("What is marked as new was told by the time it reached the trail alone.")
+        said.append(
+            "What is marked as new is not certain: "
+            "not all events of the first report were found again."
+        )
     came = session.granted_at is not None or bool(report.calls)
     if came and (until := session.credentials_until) and session.tail:
         if not report.final:
@@ -618,18 +626,3 @@ def _listed(words: Sequence[str], most: int) -> str:
     if len(words) > most:
         words = [*words[:most], f"{len(words) - most} more"]
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f" and {words[-1]}"
-
-
-def _slack(text: str) -> str:
-    """Text that Slack shows as it is: no link, no mention, no formatting of its own."""
-    said = plain(text, 600)
-    for sign, shown in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        said = said.replace(sign, shown)
-    return said.translate(_UNFORMATTED)
-
-
-_UNFORMATTED = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ"})  # they look alike
-
-
-def _mrkdwn(text: str) -> dict[str, Any]:
-    return {"type": "mrkdwn", "text": text, "verbatim": True}

@@ -25,4 +25,4 @@ class SessionReports:
             subject, text, html, attached = report.to_mail(made)
             attachments = tuple(Attachment(*each) for each in attached)
             mail = Mail(session.report_to, subject, text, html, attachments)
-        return Reported(mail, (made.summary, *made.worthiest), made.count, made.digest)
+        return Reported(mail, made.told, made.count, made.digest)

@@ -1,6 +1,7 @@
 """Gap: MiniStack's Logs Insights drops the filters it does not know, so a wrong query looks right.
 
-Here a filter is parsed in full or the query is refused as malformed; StartQuery answers at once and
+Here a filter is parsed in full or the query is refused as malformed, rows have the time at which
+the log took them in, StartQuery answers at once and
 the query runs for a settable time; up to 10,000 rows come on a page and 100,000 with nextToken.
 """
 
@@ -19,6 +20,7 @@ from simulator.insights_filter import Malformed, compile_filter
 
 PAGE = 10_000
 MOST = 100_000
+_build = logs._build_log_record
 _start = logs._start_query
 _results = logs._get_query_results
 
@@ -34,6 +36,7 @@ class TrailFaults(Faults):
 
 
 def patch(faults: TrailFaults) -> None:
+    logs._build_log_record = _record
     logs._insights_filter_predicates = _predicates
     logs._clamp_insights_limit = _clamp
     finished: dict[str, float] = {}
@@ -62,6 +65,11 @@ def patch(faults: TrailFaults) -> None:
 
     logs._start_query = start_query
     logs._get_query_results = get_query_results
+
+
+def _record(**facts: Any) -> dict[str, Any]:
+    now = logs._format_insights_timestamp(int(time.time() * 1000))
+    return {**_build(**facts), "@ingestionTime": now}
 
 
 def _predicates(query: str) -> list[Any]:
