@@ -5,13 +5,15 @@ PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo story test check bench simulate mutants privilege docs clean
+.PHONY: help install demo story test check bench simulate mutants privilege docs clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 demo: $(READY) ## a local AWS, a real deployment, and a page that shows it; Ctrl-C cleans up
 	@$(PY) -m simulator
+
+install: $(READY) ## what deploying and working on it takes, into .venv
 
 story: $(READY) ## plays the whole journey once, on a local AWS, and says what it saw
 	@$(PY) -m simulator.story
