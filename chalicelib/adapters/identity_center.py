@@ -26,7 +26,7 @@ from chalicelib.session import Access, PermissionSet, Person
 
 CONNECT_TIMEOUT: Final = 2.0  # seconds
 FOUND_AGAIN: Final = 20.0  # seconds from a standstill to the full pace
-EARNED: Final = 60.0  # seconds until all spare calls are there again
+KEPT: Final = 60.0  # seconds that the pace is kept after a refusal
 SLOWER: Final = 0.8
 TOO_MANY: Final = frozenset({"ThrottlingException", "TooManyRequestsException"})
 READ_TIMEOUT: Final = 5.0  # seconds of silence; a claim must outlast it
@@ -84,43 +84,43 @@ def reading_client(session: Any, region: str = "", service: str = "sso-admin") -
 
 
 class Pace:
-    """Keeps this process to its share of the twenty calls a second that AWS allows for all.
+    """Keeps this process to its share of the calls a second that AWS allows for all.
 
-    `rate` calls a second; `spare` ones more go through without a pause, and are earned again in a
-    minute: so a session by itself never waits, and when a thousand end together, few calls are
-    refused and have to be made again. Where one is, the pace slows down for a while.
+    There is none until AWS refuses a call as one too many: so a session by itself never waits.
+    From then on, and until a minute has passed without a refusal, it is `rate` calls a second, and
+    less with each further refusal: so of a thousand sessions that end together, few calls are
+    refused and have to be made again.
     """
 
     def __init__(
         self,
         rate: float,
-        spare: float = 6,
         seconds: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._most, self._rate = rate, rate
-        self._most_spare, self._spare = spare, spare
         self._seconds, self._sleep = seconds, sleep
-        self._seen, self._last = seconds(), float("-inf")
+        self._seen = self._last = self._refused = float("-inf")
 
     def wait(self, **_: Any) -> None:
         """Before each request, the client's own second tries included."""
         now = self._seconds()
-        passed, self._seen = max(now - self._seen, 0.0), now
-        self._rate = min(self._rate + self._most * passed / FOUND_AGAIN, self._most)
-        self._spare = min(self._spare + self._most_spare * passed / EARNED, self._most_spare)
-        due = min(self._last, now) + 1 / self._rate  # a clock set back must hold up nobody
-        if now < due and self._spare >= 1:
-            self._spare -= 1
-        elif now < due:
-            self._sleep(due - now)
-            now = due
-        self._last = now
+        if self._refused <= now < self._refused + KEPT:  # a clock set back must hold up nobody
+            self._rate = min(self._rate + self._most * (now - self._seen) / FOUND_AGAIN, self._most)
+            due = min(self._last, now) + 1 / self._rate
+            if now < due:
+                self._sleep(due - now)
+                now = due
+        self._seen = self._last = now
 
     def slow_down(self) -> None:
         """AWS has refused a call because there were too many."""
-        self._rate = max(self._rate * SLOWER, self._most / 8)
-        self._spare = 0
+        now = self._seconds()
+        if now < self._refused + KEPT:
+            self._rate = max(self._rate * SLOWER, self._most / 8)
+        else:
+            self._rate = self._most
+        self._refused = now
 
     def hold(self, client: Any) -> Any:
         """The client, which from now on keeps the pace."""

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-from collections import deque
 from typing import Any
 
 from chalicelib.adapters.identity_center import Pace, reading_client
@@ -21,65 +20,62 @@ class Time:
         self.now += seconds
 
 
-def test_a_session_by_itself_never_waits():
+def paced(rate: float) -> tuple[Time, Pace]:
     time = Time()
-    pace = Pace(1.0, seconds=time.seconds, sleep=time.sleep)
-    for _ in range(7):
+    return time, Pace(rate, seconds=time.seconds, sleep=time.sleep)
+
+
+def calls(time: Time, pace: Pace, count: int) -> float:
+    """The seconds that they took."""
+    began = time.now
+    for _ in range(count):
         pace.wait()
-    assert time.now == 1e9
+    return time.now - began
 
 
-def test_twenty_workers_make_no_more_than_twenty_calls_a_second():
-    calls: deque[float] = deque()
-    times = [Time() for _ in range(20)]
-    paces = [Pace(1.0, spare=0, seconds=each.seconds, sleep=each.sleep) for each in times]
-    for _ in range(30):
-        for each, pace in zip(times, paces, strict=True):
+def test_nobody_waits_while_nobody_is_refused():
+    assert calls(*paced(1.0), 1000) == 0
+
+
+def test_from_a_refusal_on_twenty_workers_make_twenty_calls_a_second():
+    asked: list[float] = []
+    for time, pace in (paced(1.0) for _ in range(20)):
+        pace.wait()
+        pace.slow_down()
+        for _ in range(30):
             pace.wait()
-            calls.append(each.now)
-    ordered = sorted(calls)
+            asked.append(time.now)
+    ordered = sorted(asked)
     assert all(
         later - sooner >= 0.999 for sooner, later in zip(ordered, ordered[20:], strict=False)
     )
 
 
-def test_what_is_spare_is_earned_again():
-    time = Time()
-    pace = Pace(1.0, seconds=time.seconds, sleep=time.sleep)
-    for _ in range(20):
-        pace.wait()
-    time.now += 60
-    before = time.now
-    for _ in range(6):
-        pace.wait()
-    assert time.now == before
-
-
-def test_who_is_refused_slows_down_for_a_while():
-    time = Time()
-    pace = Pace(10.0, spare=0, seconds=time.seconds, sleep=time.sleep)
+def test_who_is_refused_again_slows_down_and_recovers():
+    time, pace = paced(10.0)
     pace.wait()
-    for _ in range(3):
+    for _ in range(4):
         pace.slow_down()
-    began = time.now
-    for _ in range(10):
-        pace.wait()
-    assert time.now - began > 1.4
+    assert calls(time, pace, 10) > 1.4
     time.now += 30
-    began = time.now
-    for _ in range(10):
-        pace.wait()
-    assert time.now - began < 1.1
+    assert calls(time, pace, 10) < 1.1
+
+
+def test_a_minute_after_the_last_refusal_all_is_as_before():
+    time, pace = paced(1.0)
+    pace.wait()
+    pace.slow_down()
+    assert calls(time, pace, 5) >= 5
+    time.now += 60
+    assert calls(time, pace, 100) == 0
 
 
 def test_a_clock_set_back_holds_up_nobody():
-    time = Time()
-    pace = Pace(1.0, spare=0, seconds=time.seconds, sleep=time.sleep)
+    time, pace = paced(1.0)
     pace.wait()
+    pace.slow_down()
     time.now -= 1e6
-    before = time.now
-    pace.wait()
-    assert time.now - before <= 1.0
+    assert calls(time, pace, 100) == 0
 
 
 def test_a_client_keeps_the_pace_and_hears_that_it_was_too_fast(session: Any):
