@@ -78,8 +78,12 @@ def tune_event_sources(client: Any, app: str, stage: str, dead_letters_arn: str)
                 ask = {"UUID": found["UUID"], **wanted}
                 _patiently(
                     partial(_done, client.update_event_source_mapping, ask),
-                    client.exceptions.ResourceInUseException,  # it is still being made
+                    (
+                        client.exceptions.ResourceInUseException,  # it is still being made
+                        client.exceptions.InvalidParameterValueException,  # so is the role
+                    ),
                     time.sleep,
+                    30,
                 )
                 changed.append(f"event source of {name}")
     return changed
@@ -251,7 +255,7 @@ def _arn(sqs: Any, url: str, sleep: Callable[[float], None]) -> str:
 
 def _patiently(
     act: Callable[[], str],
-    passing: type[Exception],
+    passing: type[Exception] | tuple[type[Exception], ...],
     sleep: Callable[[float], None],
     patience: int = PATIENCE,
 ) -> str:

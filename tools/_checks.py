@@ -579,6 +579,8 @@ def channels(patient: Patient) -> Iterator[Finding]:
         except Problem as problem:
             lacks = "missing_scope" in str(problem)
             cure = "correct the glass's channel (its id, not its name), or /invite the app to it"
+            if "cannot be read" in str(problem):
+                cure = "run `python -m tools secrets`"
             yield Finding(NOTE if lacks else BAD, f"channel {channel}: {problem}", cure)
             continue
         if not found.get("is_member"):
