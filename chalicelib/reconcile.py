@@ -156,12 +156,16 @@ class Reconciler:
 
     def run(self) -> None:
         """No glass's trouble is another's, and none of them keeps the rows from being mended."""
-        listed = self._noted_by_door()
-        for glass in self.glasses.values():
+        looked = [(place, found) for glass in self.glasses.values()
+                  for place, found in self._looked(glass)]  # fmt: skip
+        if any(Verdict.FOUND in verdicts.values() for _, verdicts in looked):
+            self.clock.sleep(LOOK_AGAIN)  # lists and rows are not read at one moment: once more
+        listed = self._listed()
+        for place, verdicts in looked:
             try:
-                self._glass(glass, listed)
+                self._glass(place, verdicts, listed)
             except Trouble as trouble:
-                self.journal("error", "not reconciled", glass=glass.name, error=str(trouble))
+                self._not_reconciled(place.glass, trouble)
         try:
             self._mend()
         except Trouble as trouble:
@@ -169,48 +173,53 @@ class Reconciler:
 
     # ---- assignments
 
-    def _glass(self, glass: Glass, listed: Mapping[tuple[str, str], Sequence[Access]]) -> None:
-        permission_set = self.assignments.permission_set(glass.permission_set)
-        if permission_set is None:
-            self.journal("error", messages.no_permission_set(glass), glass=glass.name)
-            return
-        shown = self._shown(glass, permission_set)
-        place = Place(glass, permission_set)
-        verdicts = {access: self._verdict(access, place) for access in shown}
+    def _looked(self, glass: Glass) -> "Iterator[tuple[Place, Verdicts]]":
+        try:
+            permission_set = self.assignments.permission_set(glass.permission_set)
+            if permission_set is None:
+                self.journal("error", messages.no_permission_set(glass), glass=glass.name)
+                return
+            place = Place(glass, permission_set)
+            yield place, {access: self._verdict(access, place) for access in self._shown(place)}
+        except Trouble as trouble:
+            self._not_reconciled(glass, trouble)
+
+    def _not_reconciled(self, glass: Glass, trouble: Trouble) -> None:
+        self.journal("error", "not reconciled", glass=glass.name, error=str(trouble))
+
+    def _glass(
+        self, place: "Place", verdicts: "Verdicts", listed: Mapping[tuple[str, str], list[Access]]
+    ) -> None:
+        glass = place.glass
         if Verdict.FOUND in verdicts.values():
-            self.clock.sleep(LOOK_AGAIN)  # list and rows are not read at one moment: once more
-            still = self._shown(glass, permission_set)
-            verdicts |= {
+            still = set(self._shown(place))
+            verdicts = verdicts | {
                 access: self._verdict(access, place) if access in still else Verdict.LIVE
                 for access, verdict in verdicts.items()
                 if verdict is Verdict.FOUND
             }
-        unexplained = [
-            access
-            for access, verdict in verdicts.items()
-            if verdict is Verdict.FOUND or (self.revokes and verdict is Verdict.SAID)
-        ]
-        for access in unexplained:
-            if self.revokes:
+        for access, verdict in verdicts.items():
+            if self.revokes and verdict in (Verdict.FOUND, Verdict.SAID):
                 self._take_back(access, place)
-            else:
+            elif verdict is Verdict.FOUND:
                 self._note(access, place)
-        here = (glass.account_id, permission_set.arn)
-        for access in set(listed.get(here, ())) - set(shown):
+        here = (glass.account_id, place.permission_set.arn)
+        for access in set(listed.get(here, ())) - verdicts.keys():
             self._gone(access)
         if not self.revokes:
-            self._say(glass, [noted for access in shown if (noted := self._owed(access))])
+            self._say(glass, [noted for access in verdicts if (noted := self._owed(access))])
         self.journal(
             "info",
             "reconciled",
             metrics={"AssignmentsWithoutSession": _unexplained(verdicts.values())},
             glass=glass.name,
-            assignments=len(shown),
+            assignments=len(verdicts),
         )
 
-    def _shown(self, glass: Glass, permission_set: PermissionSet) -> list[Access]:
-        assignees = self.assignments.assignees(glass.account_id, permission_set.arn)
-        return [Access(glass.account_id, permission_set.arn, each) for each in sorted(assignees)]
+    def _shown(self, place: "Place") -> list[Access]:
+        account_id, arn = place.glass.account_id, place.permission_set.arn
+        assignees = self.assignments.assignees(account_id, arn)
+        return [Access(account_id, arn, each) for each in sorted(assignees)]
 
     def _verdict(self, access: Access, place: "Place") -> Verdict:
         live = self._lives(access)
@@ -298,7 +307,7 @@ class Reconciler:
         except Stale:
             self.journal("info", "noted by another meanwhile", access=noted.access.key)
 
-    def _noted_by_door(self) -> dict[tuple[str, str], list[Access]]:
+    def _listed(self) -> dict[tuple[str, str], list[Access]]:
         listed: dict[tuple[str, str], list[Access]] = {}
         try:
             for access in self.books.notes():
@@ -388,6 +397,9 @@ class Place:
 
     glass: Glass
     permission_set: PermissionSet
+
+
+Verdicts = dict[Access, Verdict]
 
 
 @dataclass(frozen=True, slots=True)

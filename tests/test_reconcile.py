@@ -301,6 +301,24 @@ def test_one_glass_in_trouble_holds_up_no_other(office: Office) -> None:
     ]
 
 
+def test_a_listing_that_fails_the_second_time_is_no_finding(office: Office) -> None:
+    office.assigned = {STEVE}
+    office.meanwhile = lambda: office.center.update({ACCOUNT: Unavailable("throttled")})
+    office.run()
+    assert office.mails == []
+    assert ("error", "not reconciled") in office.lines
+
+
+def test_many_glasses_are_waited_for_once(office: Office) -> None:
+    sets = {f"Set{n}": replace(ADMIN, arn=f"{SET}{n}", name=f"Set{n}") for n in range(50)}
+    office.sets = sets
+    office.glasses = {name: glass(name=name, permission_set=name) for name in sets}
+    office.assigned = {Access(ACCOUNT, each.arn, "steve-id") for each in sets.values()}
+    office.run()
+    assert len(office.mails) == 50
+    assert office.time == NOON + LOOK_AGAIN
+
+
 # ---- revoke ---------------------------------------------------------------------------------
 
 
@@ -446,8 +464,8 @@ def test_a_table_that_does_not_answer_is_said_in_the_log_alone(office: Office) -
         setattr(office.books, name, away)
     office.run()
     assert [what for _, what in office.lines] == [
-        "notes not read",
         "not reconciled",
+        "notes not read",
         "rows not compared",
     ]
 
