@@ -97,7 +97,8 @@ class Whose:
 
 @lru_cache(maxsize=8)
 def _reserved(permission_set: str) -> re.Pattern[str]:
-    return re.compile(rf"AWSReservedSSO_{re.escape(permission_set)}_[0-9a-fA-F]{{16}}")
+    # Sixteen hexadecimal digits as a rule; where the set's name is longer, there is one more "_".
+    return re.compile(rf"AWSReservedSSO_{re.escape(permission_set)}_[0-9a-fA-F]{{8,32}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -654,13 +655,28 @@ def _detail(record: Json, name: str) -> str:
     asked = _table(record.get("requestParameters"))
     if asked.get("withDecryption") in (True, "true"):
         return "decrypted"
-    return "open" if asked and not UNOPENING.match(name) and _opens(name, asked) else ""
+    if not asked or UNOPENING.match(name):
+        return ""
+    try:
+        text = json.dumps(asked, default=str)
+    except (TypeError, ValueError, RecursionError):
+        return ""
+    hinted = any(hint in text for hint in HINTS) or HINT_OF_ALL.search(text)
+    return "open" if hinted and _opens(name, asked) else ""
 
 
 # Names that never open anything, or close it.
 UNOPENING = re.compile(
     rf"{READS.pattern}|Revoke|Delete|Remove|Detach|Disassociate|Terminate|Stop|Tag|Untag"
     r"|.*(Egress|Descriptions)"
+)
+# What a request that opens something has in it, so that few need be taken apart.
+HINTS = (
+    "0.0.0.0/0", "::/0", '"all"', '"All"', '"NONE"', "PUBLIC_READ", "public-read",
+    "authenticated-read", "groups/global/", "publiclyAccessible", "NotPrincipal",
+)  # fmt: skip
+HINT_OF_ALL = re.compile(
+    r'"([Pp]rincipal|AWS|aWSAccountIds?|awsAccountIds?)\\*" ?: ?[^}\]]{0,2000}?"\*\\*"'
 )
 ANYWHERE = ("0.0.0.0/0", "::/0")
 PUBLIC_LISTS = ("public-read", "public-read-write", "authenticated-read")

@@ -142,6 +142,14 @@ def _people() -> Iterator[Labelled]:
         "the same name, another person's id",
         event("ListGroups", "iam", sso_role(behalf="another ana")),
     )
+    yield own(
+        "a shorter suffix of the role, as in old records",
+        event("ListUsers", "iam", sso_role(role="AWSReservedSSO_BreakGlass_8df5ccd37b")),
+    )
+    yield other(
+        "a set whose name looks like a suffix",
+        event("ListUsers", "iam", sso_role(permission_set="BreakGlass_8df5ccd37b")),
+    )
     yield other(
         "a role of one's own making",
         event("ListUsers", "iam", sso_role(role="AWSReservedSSO_BreakGlass_1234")),
