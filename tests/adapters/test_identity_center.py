@@ -649,3 +649,17 @@ def test_a_directory_that_fails_half_way_is_unavailable(people: People):
     people.stub.add_client_error("is_member_in_groups", "AccessDeniedException")
     with pytest.raises(Unavailable):
         people.directory.groups_of(USER, ("sre",))
+
+
+def test_only_a_refusal_for_too_many_calls_slows_the_pace():
+    slowed: list[str] = []
+
+    class Heard(identity_center.Pace):
+        def slow_down(self) -> None:
+            slowed.append("slower")
+
+    pace = Heard(10)
+    for code in ("", "AccessDeniedException", "ThrottlingException"):
+        pace._heard(parsed_response={"Error": {"Code": code}})
+    pace._heard(parsed_response=None)
+    assert slowed == ["slower"]
