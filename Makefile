@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+WHOLE := chalicelib/machine.py,chalicelib/session.py,chalicelib/policy.py,chalicelib/runner.py,chalicelib/adapters/identity_center.py
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo story test check bench simulate mutants privilege docs clean
@@ -19,7 +20,8 @@ story: $(READY) ## plays the whole journey once, on a local AWS, and says what i
 	@$(PY) -m simulator.story
 
 test: $(READY) ## every test
-	$(PY) -m pytest
+	$(PY) -m pytest --cov --cov-report=term:skip-covered
+	@$(PY) -m coverage report --fail-under=100 --include="$(WHOLE)"
 
 check: $(READY) ## format, lint, types, imports, docs, known vulnerabilities
 	$(VENV)/bin/ruff format --check .
