@@ -5,6 +5,7 @@ words. An event is judged by the first rule that matches; like events make one l
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from chalicelib.trail_events import Event
 
 RESOURCES_SHOWN = 3
 ADDRESSES_SHOWN = 3
+OF_ONE_REASON = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +223,18 @@ def worth_a_look(events: Iterable[Event]) -> tuple[Worth, ...]:
     for group in strange.values():
         found.append(_whence(group, STRANGE_WEIGHT, STRANGE_CLIENT, group[0].agent))
     found.sort(key=_rank)
-    return tuple(found)
+    return _spread(found)
+
+
+def _spread(ranked: list[Worth]) -> tuple[Worth, ...]:
+    """The same order, but whatever is the sixth line of its reason stands behind all others."""
+    seen: Counter[str] = Counter()
+    first: list[Worth] = []
+    rest: list[Worth] = []
+    for worth in ranked:
+        seen[worth.why] += 1
+        (first if seen[worth.why] <= OF_ONE_REASON else rest).append(worth)
+    return (*first, *rest)
 
 
 def _rank(worth: Worth) -> tuple[object, ...]:

@@ -541,6 +541,7 @@ def _picture_view(report: Report) -> dict[str, Any] | None:
         "tallest": tallest,
         "start": _clock(picture.start, report),
         "end": _clock(end, report),
+        "after": any(bar.total for bar in picture.bars[(picture.revoked or 0) + 1 :]),
         "granted": _clock(report.session.granted_at, report),
         "revoked": _clock(report.session.gone_at, report),
         "bars": [

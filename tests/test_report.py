@@ -220,6 +220,15 @@ def test_resources_are_named_however_deep_the_request_has_them() -> None:
         assert report.build(session_of(), [record]).events[0].resource == name
 
 
+def test_many_calls_of_one_kind_do_not_hide_the_others() -> None:
+    names = [f"Put{n}" for n in range(30)]
+    records = [event(name, "iam", sso_role(), 5, readOnly=False) for name in names]
+    records.append(event("GetSecretValue", "secretsmanager", sso_role(), 9))
+    made = report.build(session_of(), records)
+    assert [worth.what for worth in made.worth][5] == "secretsmanager:GetSecretValue"
+    assert len(made.worth) == 31
+
+
 def test_many_addresses_and_tools_do_not_crowd_out_the_rest() -> None:
     records = [portal("Authenticate")]
     for n in range(60):
