@@ -30,7 +30,7 @@ from chalicelib.ports import (
     Unavailable,
     Unknown,
 )
-from chalicelib.runner import NETWORK, SKEW, Glasses, Look, Outside, Runner
+from chalicelib.runner import NETWORK, POLL, SKEW, Glasses, Look, Outside, Runner
 from chalicelib.session import Access, Glass, PermissionSet, Person, Session
 from tests.simulation.faults import Faults
 from tests.simulation.rows import Rows
@@ -422,7 +422,7 @@ class World:
             self.after(wait, self._receive, session_id, 1)
 
     def _receive(self, session_id: str, received: int) -> None:
-        self._start("queue", [session_id], received=received)
+        self._start("queue", [session_id], patience=POLL, received=received)
 
     def _start(
         self,
