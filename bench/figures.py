@@ -91,12 +91,13 @@ class Report:
             print("Missed: " + "; ".join(missed))
 
     def keep(self) -> None:
-        """Records this run as the one to compare with."""
+        """Records this run as the one to compare with; what it did not measure stays."""
         known = {
             "taken": datetime.now(UTC).date().isoformat(),
             "python": platform.python_version(),
             "machine": platform.machine(),
-            "figures": {
+            "figures": self.before
+            | {
                 each.name: {"value": round(each.value, 4), "unit": each.unit, "spread": each.spread}
                 for each in self.figures
             },
