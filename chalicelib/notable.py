@@ -81,7 +81,8 @@ RULES = (
     Rule(82, "kms", "PutKeyPolicy|CreateGrant|RetireGrant|RevokeGrant", "permissions changed",
          "direct"),
     Rule(82, "ram", ".*", "permissions changed", "write"),
-    Rule(80, ".*", "(Batch)?(Put|Set|Delete|Add|Remove|Attach|Detach|Modify|Grant|Revoke)"
+    Rule(80, ".*", "(?!.*(Lifecycle|Scaling|Backup|Retention|Replication)Policy)"
+         "(Batch)?(Put|Set|Delete|Add|Remove|Attach|Detach|Modify|Grant|Revoke)"
          ".*(Policy|Permissions?|Acl)(20\\d{6}(v\\d)?)?", "permissions changed"),
     Rule(74, "ec2", "(Authorize|Revoke|Modify)SecurityGroup.*|.*NetworkAcl.*",
          "network rules changed", "write"),

@@ -126,6 +126,8 @@ CHANGES: tuple[tuple[str, str, Any, str], ...] = (
     ("ec2", "ReplaceIamInstanceProfileAssociation", {}, PERMISSIONS),
     ("eks", "AssociateAccessPolicy", {}, PERMISSIONS),
     ("lakeformation", "GrantPermissions", {}, PERMISSIONS),
+    ("ecr", "PutLifecyclePolicy", {}, "changed"),
+    ("autoscaling", "PutScalingPolicy", {}, "changed"),
     # Into machines, and gone for good.
     ("ec2-instance-connect", "SendSerialConsoleSSHPublicKey", {}, "commands run on machines"),
     ("lambda", "UpdateFunctionCode20150331v2", {}, "code replaced"),
