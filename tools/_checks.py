@@ -55,6 +55,7 @@ class Patient:
     """What is looked at. Everything is asked for on first use and kept for the other checks."""
 
     stage: str
+    stack: str = ""
     client: Callable[..., Any] = _project.client
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _clients: dict[str, Any] = field(default_factory=dict)
@@ -65,7 +66,7 @@ class Patient:
 
     @cached_property
     def deployed(self) -> Deployed:
-        return _project.deployed(self.stage)
+        return _project.deployed(self.stage, self.stack)
 
     @cached_property
     def caller(self) -> dict[str, Any]:

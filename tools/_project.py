@@ -86,8 +86,10 @@ def environment(stage: str) -> dict[str, str]:
     return {**deployed_with, **own.get("environment_variables", {}), **os.environ}
 
 
-def deployed(stage: str) -> Deployed:
-    """What is deployed of the stage. Raises Problem where nothing is."""
+def deployed(stage: str, stack: str = "") -> Deployed:
+    """What is deployed of the stage, by chalice or as a stack. Raises Problem where nothing is."""
+    if stack:
+        return _stacked(stage, stack)
     file = project() / ".chalice" / "deployed" / f"{stage}.json"
     try:
         resources = json.loads(file.read_text())["resources"]
@@ -105,6 +107,24 @@ def deployed(stage: str) -> Deployed:
     return Deployed(stage, _reachable(url, api) + "slack", api, functions)
 
 
+def _stacked(stage: str, stack: str) -> Deployed:
+    """By the stack's outputs; the functions' names are those that the template gives them."""
+    from botocore.exceptions import ClientError
+
+    from chalicelib.alarms import FUNCTIONS, function_name
+
+    try:
+        (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    except ClientError as error:
+        raise Problem(f"there is no stack {stack}: {error}") from None
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+    if not {"RestAPIId", "EndpointURL"} <= outputs.keys():
+        raise Problem(f"the stack {stack} is {found['StackStatus']} and has no address yet")
+    api, url = outputs["RestAPIId"], outputs["EndpointURL"]
+    names = {handler: function_name("break-glass", stage, handler) for handler in FUNCTIONS}
+    return Deployed(stage, _reachable(url, api) + "slack", api, names)
+
+
 def _reachable(url: str, api: str) -> str:
     """The API's address; on an AWS of one's own (AWS_ENDPOINT_URL) it is found there."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
@@ -114,10 +134,12 @@ def _reachable(url: str, api: str) -> str:
     return url if url.endswith("/") else f"{url}/"
 
 
-def add_stage(parser: Any) -> None:
+def add_stage(parser: Any, stack: bool = False) -> None:
     parser.add_argument(
         "--stage", help=f"chalice's stage (the one that is deployed, else {DEFAULT_STAGE})"
     )
+    if stack:
+        parser.add_argument("--stack", default="", help="the stack, where CloudFormation deployed")
 
 
 def client(service: str, **options: Any) -> Any:

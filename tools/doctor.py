@@ -17,13 +17,13 @@ MARKS = {OK: "ok  ", NOTE: "note", BAD: "BAD "}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    _project.add_stage(parser)
+    _project.add_stage(parser, stack=True)
     parser.add_argument("--only", metavar="CHECK", help="only the checks whose name holds this")
     parser.add_argument("--json", action="store_true", help="one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
-    patient = _checks.Patient(_project.stage_name(args.stage))
+    patient = _checks.Patient(_project.stage_name(args.stage), args.stack)
     wanted = (args.only or "").lower()
     checks = [each for each in _checks.CHECKS if wanted in each[0].lower()]
     found: list[dict[str, str]] = []

@@ -21,7 +21,7 @@ OF_LAMBDA = ("START ", "END ", "REPORT ", "INIT_START ")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    _project.add_stage(parser)
+    _project.add_stage(parser, stack=True)
     parser.add_argument("--minutes", type=float, default=15, help="how far back (15)")
     parser.add_argument("--session", default="", help="only this session's lines")
     parser.add_argument("--level", choices=LEVELS, default="INFO", help="this level and above")
@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    deployed = _project.deployed(_project.stage_name(args.stage))
+    deployed = _project.deployed(_project.stage_name(args.stage), args.stack)
     logs = _project.client("logs")
     since = datetime.now(UTC) - timedelta(minutes=args.minutes)
     lines: list[tuple[int, str, str]] = []

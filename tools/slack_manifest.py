@@ -25,13 +25,13 @@ SCOPES = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    _project.add_stage(parser)
+    _project.add_stage(parser, stack=True)
     parser.add_argument("--url", help="the address that Slack is to call, where it is another one")
     parser.add_argument("--name", default="Break Glass", help="what the app is called in Slack")
 
 
 def run(args: argparse.Namespace) -> int:
-    url = args.url or _project.deployed(_project.stage_name(args.stage)).slack_url
+    url = args.url or _project.deployed(_project.stage_name(args.stage), args.stack).slack_url
     print(json.dumps(manifest(url, args.name), indent=2))
     sys.stdout.flush()
     scopes = "\n".join(f"  {name:18} {reason}" for name, reason in SCOPES.items())

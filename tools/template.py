@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
         "--s3-bucket BUCKET --output-template-file out/stack.json\n"
         "      aws cloudformation deploy --template-file out/stack.json "
         f"--stack-name {APP}-{stage} --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND\n"
-        "      then python -m tools slack-manifest --url URL, with the stack's EndpointURL + slack"
+        f"      then python -m tools slack-manifest --stage {stage} --stack {APP}-{stage}"
     )
     return 0
 
