@@ -18,6 +18,7 @@ NOT_RECORDED = (
     "Nothing was recorded, so no access will come. Press again in a minute; "
     "if that fails too, use your emergency sign-in and call the platform team."
 )
+STANDS = "The session is over; the access they had before stays."
 NOT_OURS = "This button is not for Break Glass, so nothing was done here."
 WISHED = {"end": "Ending it now…", "extend": "Extending it…"}
 OVER_ALREADY = "This session is not open any more, so there is nothing to change."
@@ -154,7 +155,8 @@ def card(session: Session) -> Message:
     elif session.state is State.REVOKING:
         text = f":hourglass: {what} is being taken back from {who}."
     else:
-        text = f":lock: {who} had {what} until {date(session.gone_at)}. It is closed{_by(session)}."
+        text = f":lock: {who} had {what} until {date(session.gone_at)}. "
+        text += STANDS if session.standing == "yes" else f"It is closed{_by(session)}."
     foot = f"session `{session.id}`"
     blocks = [section(text), {"type": "context", "elements": [mrkdwn(foot)]}]
     if session.state in OPEN:

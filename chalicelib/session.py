@@ -314,7 +314,8 @@ def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
     """
     want = next_look(session, now)
     if want is None:
-        return replace(session, look_at=None, wake_at=None), False
+        # nothing left to do or to say: the log keeps no address that can still be posted to
+        return replace(session, look_at=None, wake_at=None, response_url=""), False
     if want <= now:
         return replace(session, look_at=now), False
     if session.state not in OPEN and want > now + LONGEST_HOP:  # no hurry: the sweep will do

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from simulator import company
 from simulator.world import LOCAL, World, WorldError
 
 
@@ -22,6 +23,7 @@ def main() -> int:
     )
     options = ask.parse_args()
     began = time.monotonic()
+    company.at_leisure()
     print("Building a world and deploying the app into it ...", flush=True)
     try:
         with World.start(options.world_file, auth=options.auth, page=True) as world:

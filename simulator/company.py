@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from simulator.identity_center import Access, PermissionSet
 from simulator.identity_store import Group, User
@@ -54,8 +54,14 @@ GLASSES = [
         20,
         ("alice@example.com", "bob@example.com", "group:sre", "steve@example.com"),
     ),
-    Glass("audit", STAGING, AUDITOR, 15, ("everyone",), by_name=True),
+    Glass("audit", STAGING, AUDITOR, 20, ("everyone",), by_name=True),
 ]
+
+
+def at_leisure() -> None:
+    """Sessions of about a minute, for people to watch; tests and the story use shorter ones."""
+    seconds = {"prod": 60, "staging": 45, "audit": 30}
+    GLASSES[:] = [replace(each, seconds=seconds[each.name]) for each in GLASSES]
 
 
 @dataclass(frozen=True)

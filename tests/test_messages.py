@@ -36,6 +36,7 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "card while open", messages.card(active())
     yield "card while revoking", messages.card(stuck)
     yield "card when closed", messages.card(settling())
+    yield "card when closed, and it stood before", messages.card(settling(standing="yes"))
     yield "report", messages.report(settling(summary=WORTH))
     yield "alarm", messages.alarm(stuck)
     yield "alarm, the third", messages.alarm(stuck.with_(alarms=3, card_ts="1.2"))

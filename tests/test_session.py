@@ -99,6 +99,7 @@ def test_a_final_session_is_never_looked_at_again(state: State) -> None:
     assert next_look(active(state=state), NOON) is None
     arranged, send = scheduled(settling(state=state), NOON)
     assert (arranged.look_at, arranged.wake_at, send) == (None, None, False)
+    assert arranged.response_url == ""
 
 
 def test_a_final_session_that_owes_a_word_is_looked_at_until_it_is_told() -> None:

@@ -551,7 +551,8 @@ def _code(error: ClientError) -> str:
 def _said(error: Exception) -> str:
     if isinstance(error, ClientError):
         message = error.response.get("Error", {}).get("Message", "")
-        return f"IAM Identity Center: {_code(error)}: {message}"[:500]
+        said = f"{_code(error)}: {message}" if message.strip(" .") else _code(error)
+        return f"IAM Identity Center: {said}"[:500]
     if isinstance(error, (KeyError, TypeError)):
         return "IAM Identity Center: an answer that makes no sense"
     return f"IAM Identity Center: {type(error).__name__}: {error}"[:500]
