@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import pytest
 
@@ -12,15 +13,31 @@ from simulator.world import World
 from tests.world.scene import GLASSES, Scene
 
 
-@pytest.fixture(scope="session")
-def scene() -> Iterator[Scene]:
+@contextmanager
+def our_glasses() -> Iterator[None]:
     before = company.GLASSES
     company.GLASSES = list(GLASSES)
     try:
-        with World.start() as world:
-            yield Scene(world)
+        yield
     finally:
         company.GLASSES = before
+
+
+@pytest.fixture(scope="session")
+def scene() -> Iterator[Scene]:
+    with ExitStack() as stack:
+        with our_glasses():
+            world = stack.enter_context(World.start())
+        yield Scene(world)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _glasses_of_the_scene(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Modules that play in the scene have its glasses, the others those of the company."""
+    mine = [item for item in request.session.items if item.module is request.module]
+    plays = any("scene" in item.fixturenames for item in mine)
+    with our_glasses() if plays else nullcontext():
+        yield
 
 
 @pytest.fixture(scope="module")
