@@ -160,7 +160,7 @@ def test_two_people_play_the_story_at_once(laptop: Browser, phone: Browser) -> N
     it himself. Each sees what is theirs, and both see the doors."""
     laptop.become("Alice Ames")
     phone.become("Bob Baker")
-    laptop.sees("#short", "15 to 30 s instead of an hour")
+    laptop.sees("#short", "20 to 30 s instead of an hour")
     laptop.sees("[data-door=prod]", "Nobody is in.")
     laptop.sees("[data-door=staging]", "Steve Stone stands here for good")
 
