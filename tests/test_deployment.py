@@ -1,0 +1,93 @@
+"""What `chalice deploy` asks of app.py, where nothing is deployed; the rest is in tests/world."""
+
+from typing import Any
+
+import click
+import pytest
+
+from chalicelib import deployment, schema, settings
+
+
+def under(command: str) -> click.Context:
+    return click.Context(click.Command(command), info_name=command)
+
+
+def test_in_lambda_the_stream_is_a_placeholder() -> None:
+    assert deployment.stream_arn() == deployment.PLACEHOLDER
+
+
+@pytest.mark.parametrize("command", ["local", "delete", "url"])
+def test_under_another_command_nothing_is_made(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
+    with under(command):
+        assert deployment.stream_arn() == deployment.PLACEHOLDER
+
+
+def test_every_mistake_is_named_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    def wrong(environ: Any) -> Any:
+        raise settings.Wrong(["[glass.prod] may: missing", "report_from: missing"])
+
+    monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
+    monkeypatch.setattr("chalicelib.packaging.install", lambda: None)
+    monkeypatch.setattr(settings, "load", wrong)
+    with under("deploy"), pytest.raises(click.ClickException) as refused:
+        deployment.stream_arn()
+    assert "nothing was deployed" in refused.value.message
+    assert "[glass.prod] may: missing" in refused.value.message
+    assert "report_from: missing" in refused.value.message
+
+
+class _Dynamo:
+    """A table that takes a moment, and then another before it can be backed up."""
+
+    class exceptions:  # noqa: N801
+        class ResourceNotFoundException(Exception):
+            pass
+
+        class ContinuousBackupsUnavailableException(Exception):
+            pass
+
+    def __init__(self, refusals: int) -> None:
+        self.refusals, self.looked, self.backed_up = refusals, 0, False
+
+    def describe_table(self, **_: Any) -> Any:
+        self.looked += 1
+        status = "ACTIVE" if self.looked > 2 else "UPDATING"
+        facts: dict[str, Any] = {"TableStatus": status, "LatestStreamArn": "arn"}
+        facts["StreamSpecification"] = {"StreamEnabled": True}
+        indexes = schema.definition()["GlobalSecondaryIndexes"]
+        return {"Table": facts | {"GlobalSecondaryIndexes": indexes}}
+
+    def update_table(self, **_: Any) -> None:
+        pass
+
+    def describe_time_to_live(self, **_: Any) -> Any:
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": "ENABLED"}}
+
+    def describe_continuous_backups(self, **_: Any) -> Any:
+        status = {"PointInTimeRecoveryStatus": "ENABLED" if self.backed_up else "DISABLED"}
+        return {"ContinuousBackupsDescription": {"PointInTimeRecoveryDescription": status}}
+
+    def update_continuous_backups(self, **_: Any) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise self.exceptions.ContinuousBackupsUnavailableException
+        self.backed_up = True
+
+
+def test_a_new_table_is_given_the_moment_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "PAUSE", 0)
+    client = _Dynamo(refusals=2)
+    assert schema.ensure(client, "break-glass") == "arn"
+    assert client.backed_up
+    assert schema.ensure(client, "break-glass") == "arn"
+
+
+def test_a_table_that_cannot_be_backed_up_is_not_passed_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(schema, "PAUSE", 0)
+    with pytest.raises(_Dynamo.exceptions.ContinuousBackupsUnavailableException):
+        schema.ensure(_Dynamo(refusals=schema.TRIES), "break-glass")

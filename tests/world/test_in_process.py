@@ -1,0 +1,169 @@
+"""The same wiring that ships, called from here: what a debugger would step through.
+
+Everything outside is the local AWS; the functions deployed in it are switched off, so that it is
+this process that takes a press to its report.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import click
+import pytest
+
+from chalicelib import deployment, infrastructure, looks, schema, settings, wiring
+from simulator import press
+from simulator.outside import SIGNING_SECRET
+from simulator.world import STAGE, World
+
+pytestmark = pytest.mark.world
+CACHED = ("settings", "secrets", "presses", "table", "queue", "front", "runner", "reconciler")
+CACHED += ("_identity", "_slack", "_trail", "_reports", "_ses", "_tls")
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    with World.start() as world:
+        functions = world.aws("lambda")
+        for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        events = world.aws("events")
+        for rule in events.list_rules()["Rules"]:
+            events.disable_rule(Name=rule["Name"])
+        yield world
+
+
+@pytest.fixture
+def wired(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[World]:
+    """This process as one of the functions: its environment, and glasses that last a moment."""
+    toml = (world.staged / "chalicelib" / "glasses.toml").read_text()
+    file = tmp_path / "glasses.toml"
+    file.write_text(toml.replace('"30s"', '"2s"').replace('"4s"', '"1s"'))
+    monkeypatch.setattr(settings, "GLASSES", file)
+    monkeypatch.setattr(settings.load, "__defaults__", (file,))
+    for name, value in {
+        "AWS_ENDPOINT_URL": world.facts["endpoint"],
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "SLACK_API_URL": f"{world.facts['slack_api']}/api/",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in CACHED:
+        getattr(wiring, name).cache_clear()
+    from chalicelib.adapters.dynamodb import Row
+
+    monkeypatch.setattr(Row, "_connection", None)
+    yield world
+    for name in CACHED:
+        getattr(wiring, name).cache_clear()
+
+
+def plenty() -> timedelta:
+    return timedelta(seconds=50)
+
+
+def test_a_press_is_taken_to_its_report_by_the_sweep_alone(wired: World) -> None:
+    made = press.press("alice", "prod", "legacy", wired.facts["slack_api"], SIGNING_SECRET)
+    headers = {name.lower(): value for name, value in made.headers.items()}
+    answer = wiring.front().answer(headers, made.body)
+    assert answer.status == 200
+    assert "access incoming" in answer.body["text"]
+    end = time.monotonic() + 90
+    while not (rows := wired.rows()) or rows[0]["state"] != "CLOSED":
+        assert time.monotonic() < end, rows
+        looks.sweep_once(plenty, timedelta(seconds=10), 100, timedelta(seconds=5))
+        time.sleep(0.2)
+    assert rows[0]["gone_look"] == "sweep"
+    assert wired.mailbox()[0]["attachments"]
+    assert "response_url" not in rows[0]
+
+
+def test_a_press_is_answered_by_one_post_and_its_wish_is_written_down(wired: World) -> None:
+    made = press.press("bob", "prod", "block_actions", wired.facts["slack_api"], SIGNING_SECRET)
+    headers = {name.lower(): value for name, value in made.headers.items()}
+    assert wiring.front().answer(headers, made.body).status == 200
+    said = [each["text"] for each in wired.messages() if each["via"] == "response_url"]
+    assert "Glass broken – access incoming…" in said
+
+
+def test_reconciliation_runs_over_all_glasses(wired: World) -> None:
+    wiring.reconciler().run()
+    said = [each["text"] for each in wired.messages() if each["via"] == "chat.postMessage"]
+    assert any("steve" in text or "Steve" in text for text in said)
+
+
+def test_a_deployment_makes_what_it_needs_and_puts_the_rest_right(
+    wired: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
+    monkeypatch.chdir(wired.staged)
+    monkeypatch.setattr("chalicelib.packaging.install", lambda: None)
+    command = click.Command("deploy", params=[click.Option(["--stage"])])
+    with click.Context(command, info_name="deploy") as context:
+        context.params["stage"] = STAGE
+        arn = deployment.stream_arn()
+        record = wired.staged / ".chalice" / "deployed" / f"{STAGE}.json"
+        record.write_text(record.read_text())  # as chalice does when it has deployed
+    assert (
+        arn
+        == wired.aws("dynamodb").describe_table(TableName="break-glass")["Table"]["LatestStreamArn"]
+    )
+    assert wired.aws("cloudwatch").describe_alarms()["MetricAlarms"]
+    group = wired.aws("logs").describe_log_groups(logGroupNamePrefix="/aws/apigateway/")
+    assert group["logGroups"][0]["retentionInDays"]
+
+
+def test_what_has_drifted_is_put_right(wired: World) -> None:
+    functions = wired.aws("lambda")
+    name = wired.function_name("stream")
+    (mapping,) = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    functions.update_event_source_mapping(UUID=mapping["UUID"], MaximumRetryAttempts=9)
+    letters = "arn:aws:sqs:us-east-1:000000000000:break-glass-dlq"
+    done = infrastructure.tune_event_sources(functions, "break-glass", STAGE, letters)
+    assert done == [f"event source of {name}"]
+    session = boto3.Session()
+    for _ in range(2):  # the second finds the topic and its subscription there
+        done = infrastructure.ensure_alarms(
+            session, "break-glass", STAGE, "break-glass", "ops@example.com"
+        )
+    assert "dashboard break-glass-local" in done
+    topics = wired.aws("sns").list_subscriptions()["Subscriptions"]
+    assert [each["Endpoint"] for each in topics] == ["ops@example.com"]
+
+
+def test_what_cannot_be_finished_fails_the_command(
+    wired: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = wired.staged / ".chalice" / "deployed" / f"{STAGE}.json"
+    monkeypatch.setattr("chalicelib.infrastructure.ensure_alarms", lambda *a, **k: [][0])
+    known = settings.load({})
+    with pytest.raises(click.ClickException, match="NOT FINISHED"):
+        deployment._finish(
+            boto3.Session(), "break-glass", STAGE, known, json.loads(record.read_text())
+        )
+
+
+def test_an_older_table_gets_what_a_newer_version_needs(wired: World) -> None:
+    client = wired.aws("dynamodb")
+    old = schema.definition()
+    del old["StreamSpecification"]
+    indexes = old.pop("GlobalSecondaryIndexes")[:1]
+    hashed = {key["AttributeName"] for index in indexes for key in index["KeySchema"]} | {"id"}
+    old["AttributeDefinitions"] = [
+        each for each in old["AttributeDefinitions"] if each["AttributeName"] in hashed
+    ]
+    client.create_table(TableName="older", GlobalSecondaryIndexes=indexes, **old)
+    assert schema.ensure(client, "older")
+    table: dict[str, Any] = client.describe_table(TableName="older")["Table"]
+    made = {index["IndexName"] for index in table["GlobalSecondaryIndexes"]}
+    assert made == set(schema.INDEXES)
+    assert table["StreamSpecification"]["StreamEnabled"]
+    assert table["DeletionProtectionEnabled"]
+    assert schema.ensure(client, "older") == table["LatestStreamArn"]
+    assert schema.ensure(client, "brand-new")
