@@ -71,6 +71,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
         permissions_used,
         time_to_live,
         timing,
+        unpacked,
     )
     from simulator.control import Control
     from simulator.identity_center import IdentityCenter
@@ -97,6 +98,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
     cloudformation.patch()
     time_to_live.patch()
     timing.patch()
+    unpacked.patch()
     insights.patch(trail)
     mail.patch(mailbox)
     identity.patch(center, store)
