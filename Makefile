@@ -31,12 +31,14 @@ check: $(READY) ## format, lint, types, imports, docs, known vulnerabilities
 	$(PY) -m tools docs --check
 	@$(PY) -m tools audit
 
-simulate: $(READY) ## SEEDS=n: that many random lives of the protocol; SEED=n: tells one
+simulate: $(READY) ## random lives of the protocol, then every interleaving; SEEDS=n: so many lives; SEED=n: tells one
 ifdef SEED
 	@$(PY) -m tests.simulation replay --seed $(SEED)
 else
-	@$(PY) -m tests.simulation run --seeds $(or $(SEEDS),100000)
+	@$(PY) -m tests.simulation run --seeds $(or $(SEEDS),20000)
+ifndef SEEDS
 	@$(PY) -m tests.simulation explore --faults 3
+endif
 endif
 
 mutants: $(READY) ## plants each fault of the protocol and shows what finds it
