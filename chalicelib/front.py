@@ -110,7 +110,8 @@ class Front:
         except Exception as error:  # whatever it is, the person must not wait for nothing
             self.journal("error", "not recorded", session=session_id, error=type(error).__name__)
             return self._say(sender, messages.ephemeral(messages.NOT_RECORDED))
-        self.journal("info", "pressed", session=session_id, glass=session.glass, new=new)
+        glass = "" if session.final else session.glass  # an unknown name is only what was sent
+        self.journal("info", "pressed", session=session_id, glass=glass, new=new)
         if session.final:
             return self._say(sender, messages.denied(session))
         if not new and not sender.hears_answers:

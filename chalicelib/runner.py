@@ -199,8 +199,8 @@ class Runner:
                     "revoke_call": "",
                 } | changes
             case Event.WAITED_TOO_LONG:
-                minutes = "It could not be decided in time, so no access will come."
-                changes = {"reason": minutes, "denied_at": now, "owed": ("denied",)} | changes
+                why = "It could not be decided in time, so no access will come."
+                changes = {"reason": why, "denied_at": now, "owed": ("denied",)} | changes
         happened = session.entered(event, now, look.side, **changes)
         return self._announce(happened, now) if "owed" in changes else self._write(happened, now)
 

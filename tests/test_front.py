@@ -264,6 +264,8 @@ def test_no_line_of_the_log_holds_what_was_sent(route: Route) -> None:
         block_actions(response_url="https://hooks.slack.com/actions/hunter2"),
         legacy(token="hunter2"),
         body({"type": "hunter2"}),
+        block_actions(value="hunter2"),
+        legacy(value="hunter2"),
         b"payload=hunter2",
     ):
         route.send(sent)
