@@ -5,18 +5,17 @@ from __future__ import annotations
 import base64
 import os
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-AXE = "axe-core@4.14.1"
 FLAGS = [
     "--headless",
     "--no-sandbox",
@@ -192,18 +191,5 @@ def until(look: Callable[[], Any], seconds: float, what: Callable[[], str]) -> A
 
 
 def axe_source() -> str:
-    """axe-core, from npm at its first use. Skips the test where it cannot be had."""
-    folder = ROOT / ".local" / "cache" / AXE
-    script = folder / "package" / "axe.min.js"
-    if not script.exists():
-        npm = shutil.which("npm")
-        if npm is None:
-            pytest.skip(f"Skipped, for there is no npm here to fetch {AXE} with.")
-        folder.mkdir(parents=True, exist_ok=True)
-        command = [npm, "pack", "--silent", AXE]
-        packed = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
-        if packed.returncode:
-            pytest.skip(f"Skipped, for npm did not bring {AXE}: {packed.stderr[-300:]}")
-        archive = packed.stdout.split()[-1]
-        subprocess.run(["tar", "xzf", archive], cwd=folder, check=True)
-    return script.read_text()
+    """axe-core as a package from PyPI brings it; nothing else of that package is used."""
+    return (files("axe_playwright_python") / "axe.min.js").read_text()
