@@ -1,7 +1,8 @@
 """A pretend Slack: the Web API methods that the app may call, and every response_url.
 
 API methods answer at /api/METHOD and at /METHOD; anything under /response/ takes what an app posts
-to a response_url; GET /messages answers everything the app said, oldest first.
+to a response_url; GET /messages answers everything the app said, oldest first. What a person's own
+Slack does with triggers and modals is under /client/ (see modals.py).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from urllib.parse import parse_qsl
 
 from simulator.company import CHANNELS, PEOPLE, TEAM
 from simulator.faults import Faults, next_outcome
+from simulator.modals import Modals
 from simulator.slack_blocks import mistakes_in
 from simulator.web import Answer, Refused, Request
 
@@ -26,7 +28,7 @@ SCOPES = "chat:write,users:read,users:read.email,channels:read,groups:read"
 
 @dataclass
 class SlackFaults(Faults):
-    """How Slack misbehaves; GET /messages always works."""
+    """How Slack misbehaves; GET /messages and what is under /client/ always work."""
 
     down: str = ""  # "500", "refused" (the connection is reset) or "hang"
     hang_seconds: float = 30.0
@@ -46,6 +48,7 @@ class Slack:
     def __init__(self, bot_token: str) -> None:
         self.bot_token = bot_token
         self.faults = SlackFaults()
+        self.modals = Modals()
         self._messages: list[dict[str, Any]] = []
         self._uses: dict[str, list[float]] = {}
         self._lock = threading.Lock()
@@ -55,6 +58,8 @@ class Slack:
         if request.path == "/messages":
             with self._lock:
                 return Answer(list(self._messages))
+        if request.path.startswith("/client/"):
+            return self._client(request)
         trouble = self._trouble()
         if trouble:
             return trouble
@@ -65,6 +70,10 @@ class Slack:
     def messages(self) -> list[dict[str, Any]]:
         with self._lock:
             return list(self._messages)
+
+    def _client(self, request: Request) -> Answer:
+        ask = json.loads(request.body or b"{}")
+        return Answer(self.modals.client(request.path.removeprefix("/client/"), ask))
 
     def _trouble(self) -> Answer | None:
         time.sleep(self.faults.slow)
@@ -129,10 +138,15 @@ class Slack:
         return {**known, "message": {"text": said["text"], "ts": said["ts"], **BOT}}
 
     def show(self, path: str, via: str, ask: dict[str, Any]) -> dict[str, Any]:
-        """views.open, views.update and views.publish."""
-        if via == "views.open" and not ask.get("trigger_id"):
-            return _no("invalid_arguments")
-        if via == "views.publish" and not ask.get("user_id"):
+        """views.open, views.push and views.update: modals."""
+        answer = self.modals.call(via, ask)
+        if answer["ok"]:
+            self._record(via, path, {**ask, "blocks": answer["view"]["blocks"]})
+        return answer
+
+    def publish(self, path: str, via: str, ask: dict[str, Any]) -> dict[str, Any]:
+        """views.publish: a person's home tab, which the page does not draw."""
+        if not ask.get("user_id"):
             return _no("invalid_arguments")
         view = ask.get("view") or {}
         said = self._record(via, path, {**ask, "blocks": view.get("blocks")})
@@ -205,8 +219,9 @@ _METHODS: dict[str, Callable[[Slack, str, str, dict[str, Any]], dict[str, Any]]]
     "chat.postEphemeral": Slack.say,
     "chat.update": Slack.say,
     "views.open": Slack.show,
+    "views.push": Slack.show,
     "views.update": Slack.show,
-    "views.publish": Slack.show,
+    "views.publish": Slack.publish,
 }
 
 
