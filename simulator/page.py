@@ -1,9 +1,12 @@
-"""The page: presses the buttons as Slack would, and shows the world as it is, to any browser.
+"""The page: does what people do in Slack, and shows the world as it is, to any browser.
 
     GET  /                 the page; its files lie in simulator/page/
     GET  /feed?since=N     what has changed since N, as soon as something has
     GET  /mail/N.html      a letter as it arrived (.txt: its text); /mail/N/M its M-th attachment
-    POST /press            {"who", "ts", "action_id", "value"}: a signed request to the app's route
+    POST /press            {"who", "ts" or "view_id", "action_id", "value", "values"}: a signed
+                           request to the app's route
+    POST /submit           {"who", "view_id", "values"}: a modal's form
+    POST /close            {"who", "view_id", "whole"}: close a modal, or all that lie under it too
     POST /switch           {"name", "broken"}: break or mend one thing
     POST /heal, /kill      everything healthy again; the worker's processes killed
 
@@ -16,21 +19,20 @@ from __future__ import annotations
 import base64
 import json
 import re
-import secrets
 import threading
 import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from chalicelib.machine import DUTIES, FINAL, State
 from chalicelib.session import Session
 from simulator import company, diagram
 from simulator.breakage import SWITCHES, Breakage
-from simulator.conversation import Place, fold, seeds
-from simulator.press import sign
+from simulator.conversation import fold, seeds
+from simulator.page_slack import Client
 from simulator.web import Answer, Request, Server
 
 if TYPE_CHECKING:
@@ -67,8 +69,8 @@ class Page:
         self.feed = Feed()
         self._world = world
         self._breakage = Breakage(world)
+        self._slack = Client(world)
         self._seeds = seeds(time.time())
-        self._places: dict[str, Place] = {}
         self._said: list[dict[str, Any]] = []
         self._letters: list[dict[str, Any]] = []
         self._history: list[dict[str, Any]] = []
@@ -109,8 +111,8 @@ class Page:
         return Answer(body, headers={"Content-Type": kind, **POLICY})
 
     def _post(self, path: str, ask: dict[str, Any]) -> Answer:
-        if path == "/press":
-            return Answer(self._press(ask["who"], ask["ts"], ask["action_id"], ask["value"]))
+        if path in ("/press", "/submit", "/close"):
+            return Answer(self._act(path, company.person(ask["who"]).slack_id, ask))
         if path == "/switch":
             self._breakage.turn(ask["name"], bool(ask["broken"]))
         elif path == "/heal":
@@ -121,41 +123,22 @@ class Page:
             return Answer({"error": "no such thing here"}, 404)
         return Answer({})
 
-    def _press(self, who: str, ts: str, action_id: str, value: str) -> dict[str, Any]:
-        """Press a button that this person sees, signed as Slack signs it."""
-        person = company.person(who)
-        message = next(each for each in self._conversation() if each["ts"] == ts)
-        if message["to"] not in (None, person.slack_id):
-            raise ValueError("that message is for somebody else's eyes")
-        block, element = _button(message, action_id, value)
-        path = f"/response/{company.TEAM}/{person.slack_id}/{secrets.token_hex(8)}"
-        self._places[path] = Place(message["channel"], message["thread_ts"])
-        channel = {
-            "id": message["channel"],
-            "name": company.CHANNELS.get(message["channel"], "directmessage"),
-        }
-        user = {"id": person.slack_id, "username": person.user.user_name, "team_id": company.TEAM}
-        payload = {
-            "type": "block_actions",
-            "api_app_id": "A0BREAKGLASS",
-            "team": {"id": company.TEAM, "domain": "example"},
-            "user": {**user, "name": person.user.user_name},
-            "container": {
-                "type": "message",
-                "message_ts": ts,
-                "channel_id": channel["id"],
-                "is_ephemeral": message["to"] is not None,
-            },
-            "channel": channel,
-            "trigger_id": secrets.token_hex(16),
-            "response_url": self._world.facts["slack_api"] + path,
-            "actions": [{**element, "block_id": block, "action_ts": f"{time.time():.6f}"}],
-        }
-        if message["to"] is None:  # of an ephemeral message Slack sends only where it is
-            payload["message"] = {"ts": ts, "text": message["text"], "blocks": message["blocks"]}
-        body = urlencode({"payload": json.dumps(payload)}).encode()
-        reply = self._world.post(body, sign(body, self._world.facts["signing_secret"]))
-        return {"status": reply.status, "milliseconds": round(reply.milliseconds)}
+    def _act(self, path: str, who: str, ask: dict[str, Any]) -> dict[str, Any]:
+        """What this person does in Slack."""
+        if path == "/submit":
+            return self._slack.submit(who, ask["view_id"], ask["values"])
+        if path == "/close":
+            return self._slack.close(who, ask["view_id"], bool(ask["whole"]))
+        button = (ask["action_id"], ask.get("value"), ask.get("values", {}))
+        if "view_id" in ask:
+            return self._slack.press_in_view(who, ask["view_id"], *button)
+        return self._slack.press(who, self._message(who, ask["ts"]), *button)
+
+    def _message(self, who: str, ts: str) -> dict[str, Any]:
+        for message in self._conversation():
+            if message["ts"] == ts and message["to"] in (None, who):
+                return message
+        raise ValueError("there is no such message for this person's eyes")
 
     # Looking
 
@@ -185,12 +168,13 @@ class Page:
         self.feed.put("total", len(sessions))
         self.feed.put("locks", [_plain(row) for row in rows if row.get("kind") != "session"])
         self.feed.put("messages", self._conversation()[-200:])
+        self.feed.put("views", self._slack.views())
         self.feed.put("letters", [_envelope(n, each) for n, each in enumerate(self._letters)])
         self.feed.put("doors", _doors(self._history))
         self.feed.put("switches", self._breakage.state())
 
     def _conversation(self) -> list[dict[str, Any]]:
-        return fold(self._seeds, list(self._said), dict(self._places))
+        return fold(self._seeds, list(self._said), dict(self._slack.places))
 
 
 class Feed:
@@ -354,14 +338,6 @@ def _attachment(attached: dict[str, Any]) -> Answer:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', **LETTER_POLICY}
     content = base64.b64decode(attached["base64"])
     return Answer(content, headers={"Content-Type": "application/octet-stream", **headers})
-
-
-def _button(message: dict[str, Any], action_id: str, value: str) -> tuple[str, dict[str, Any]]:
-    for number, block in enumerate(message["blocks"] or []):
-        for element in [*block.get("elements", []), block.get("accessory", {})]:
-            if (element.get("action_id"), element.get("value")) == (action_id, value):
-                return block.get("block_id", f"b{number}"), element
-    raise ValueError("there is no such button any more")
 
 
 def _from_here(request: Request) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -9,16 +10,22 @@ import urllib.error
 import urllib.request
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlencode
 
 import pytest
+from slack_sdk import WebClient
+from slack_sdk.signature import SignatureVerifier
 
 from chalicelib.machine import TRANSITIONS
 from simulator import diagram
 from simulator.breakage import SWITCHES, Breakage
 from simulator.conversation import Place, fold, seeds
+from simulator.outside import BOT_TOKEN, SIGNING_SECRET
 from simulator.page import Feed
-from simulator.world import World
+from simulator.press import sign
+from simulator.world import Reply, World
 from tests.page.browser import Browser, browser, programs, until
 
 LAPTOP, PHONE = (1280, 900), (390, 844)
@@ -278,18 +285,230 @@ def test_access_ends_whatever_is_broken(phone: Browser) -> None:
     phone.sees("#receipt", "expired; found by")
 
 
+# Modals -------------------------------------------------------------------------------------------
+
+
+class Route:
+    """Stands where our route is: keeps what Slack sends, and answers what it is told to."""
+
+    def __init__(self) -> None:
+        self.sent: list[dict[str, Any]] = []
+        self.answer: Any = ""
+
+    def post(self, body: bytes, headers: dict[str, str]) -> Reply:
+        assert SignatureVerifier(SIGNING_SECRET).is_valid_request(body, headers)
+        self.sent.append(json.loads(parse_qs(body.decode())["payload"][0]))
+        return Reply(200, json.dumps(self.answer) if self.answer else "", 5.0, "")
+
+    def nth(self, number: int, kind: str) -> dict[str, Any]:
+        """The first, second … request of that kind, as soon as it is there."""
+        until(lambda: len(self._all(kind)) >= number, 10, lambda: f"{kind} {number}: {self.sent}")
+        return self._all(kind)[number - 1]
+
+    def _all(self, kind: str) -> list[dict[str, Any]]:
+        return [each for each in self.sent if each["type"] == kind]
+
+
+@pytest.fixture
+def route(world: World, monkeypatch: pytest.MonkeyPatch) -> Route:
+    route = Route()
+    monkeypatch.setattr(world, "post", route.post)
+    return route
+
+
+def plain(said: str) -> dict[str, str]:
+    return {"type": "plain_text", "text": said}
+
+
+def asks(title: str = "Why the glass?") -> dict[str, Any]:
+    reason = {"type": "plain_text_input", "action_id": "text", "multiline": True}
+    options = [{"text": plain(each), "value": each.lower()} for each in ("Down", "Slow")]
+    extent = {"type": "static_select", "action_id": "pick", "options": options}
+    help_ = {"type": "button", "action_id": "help", "value": "1", "text": plain("Ask for help")}
+    said = "You get *EmergencyAdmin* until <!date^1795348800^{time}|12:00 UTC>."
+    return {
+        "type": "modal",
+        "title": plain(title),
+        "submit": plain("Go on"),
+        "close": plain("Not now"),
+        "notify_on_close": True,
+        "blocks": [
+            {"type": "section", "text": {"type": "mrkdwn", "text": said}},
+            {"type": "input", "block_id": "why", "label": plain("Reason"), "element": reason},
+            {"type": "input", "block_id": "how", "label": plain("How bad?"), "element": extent,
+             "hint": plain("As far as you know.")},
+            {"type": "actions", "block_id": "more", "elements": [help_]},
+        ],
+    }  # fmt: skip
+
+
+def open_modal(world: World, window: Browser, route: Route) -> WebClient:
+    """As the app would: with the trigger of a press, within three seconds."""
+    slack = WebClient(BOT_TOKEN, base_url=f"{world.facts['slack_api']}/api/")
+    route.sent.clear()
+    window.click("Retry", "#messages")
+    trigger = route.nth(1, "block_actions")["trigger_id"]
+    assert slack.views_open(trigger_id=trigger, view=asks())["ok"]
+    window.shows("#modal[open]")
+    return slack
+
+
+@pytest.mark.world
+def test_a_modal_is_filled_in_and_sent_by_keyboard(
+    world: World, laptop: Browser, phone: Browser, route: Route
+) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    def types(*keys: str) -> None:
+        for key in keys:
+            laptop.has_keyboard().send_keys(key)
+
+    laptop.become("Alice Ames")
+    phone.become("Bob Baker")
+    open_modal(world, laptop, route)
+    dialog = laptop.shows("#modal")
+    assert (dialog.aria_role, dialog.accessible_name) == ("dialog", "Why the glass?")
+    assert "You get EmergencyAdmin until" in laptop.read("#modal")
+    assert "12:00" not in laptop.read("#modal"), "a date is in the reader's own zone"
+    assert laptop.has_keyboard().accessible_name == "Reason"
+    for _ in range(9):
+        types(Keys.TAB)
+        outside = "return !document.querySelector('#modal').contains(document.activeElement)"
+        assert not laptop.run(f"{outside} && document.activeElement !== document.body")
+    assert not phone.all("#modal[open]"), "a modal is for who pressed"
+
+    laptop.type(Keys.ENTER, "Go on", "#modal")
+    laptop.sees("#modal", "Please complete this required field.")
+    assert laptop.has_keyboard().accessible_name == "Reason"
+    types("The database is down", Keys.TAB, "Down", Keys.TAB, Keys.TAB, Keys.TAB)
+    assert laptop.has_keyboard().text == "Go on"
+    route.answer = {"response_action": "errors", "errors": {"why": "Say which database."}}
+    types(Keys.ENTER)
+    laptop.sees("#modal", "Say which database.")
+    assert laptop.has_keyboard().get_attribute("aria-invalid") == "true"
+    route.answer = ""
+    types(": orders")
+    laptop.type(Keys.ENTER, "Go on", "#modal")
+    until(lambda: not laptop.all("#modal[open]"), 10, lambda: "the modal is gone")
+    assert laptop.has_keyboard().text == "Retry", "the keyboard is where it was"
+    sent = route.nth(2, "view_submission")
+    assert sent["user"]["id"] == "U0ALICE"
+    assert sent["view"]["title"]["text"] == "Why the glass?"
+    assert sent["view"]["state"]["values"] == {
+        "why": {"text": {"type": "plain_text_input", "value": "The database is down: orders"}},
+        "how": {"pick": {"type": "static_select",
+                         "selected_option": {"text": plain("Down"), "value": "down"}}},
+    }  # fmt: skip
+
+
+@pytest.mark.world
+def test_a_modal_is_updated_and_closed_and_the_app_hears_of_it(
+    world: World, phone: Browser, route: Route
+) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    phone.become("Alice Ames")
+    slack = open_modal(world, phone, route)
+    phone.shows("#modal textarea").send_keys("The database is down")
+    phone.click("Ask for help", "#modal")
+    pressed = route.nth(2, "block_actions")
+    assert pressed["container"] == {"type": "view", "view_id": pressed["view"]["id"]}
+    assert pressed["view"]["state"]["values"]["why"]["text"]["value"] == "The database is down"
+    slack.views_update(view_id=pressed["view"]["id"], view=asks("Help is on its way"))
+    phone.sees("#modal-title", "Help is on its way")
+    written = phone.shows("#modal textarea").get_attribute("value")
+    assert written == "The database is down", "what was typed stays"
+    assert phone.has_keyboard().text == "Ask for help", "and so does the keyboard"
+
+    slack.views_push(trigger_id=pressed["trigger_id"], view=asks("On top"))
+    phone.sees("#modal-title", "On top")
+    phone.has_keyboard().send_keys(Keys.ESCAPE)
+    phone.sees("#modal-title", "Help is on its way")
+    closed = route.nth(1, "view_closed")
+    assert (closed["view"]["title"]["text"], closed["is_cleared"]) == ("On top", False)
+    phone.run("document.querySelector('#modal .cross').click()")
+    assert route.nth(2, "view_closed")["is_cleared"]
+    assert not phone.all("dialog[open]")
+
+
+@pytest.mark.world
+def test_an_answer_that_slack_does_not_take_leaves_the_modal_open(
+    world: World, phone: Browser, route: Route
+) -> None:
+    phone.become("Alice Ames")
+    open_modal(world, phone, route)
+    phone.shows("#modal textarea").send_keys("The database is down")
+    phone.shows("#modal select").send_keys("Down")
+    route.answer = {"ok": True}
+    phone.click("Go on", "#modal")
+    phone.sees("#modal-trouble", "We had some trouble connecting. Try again?")
+    phone.click("Not now", "#modal")
+    route.nth(1, "view_closed")
+
+
+@pytest.mark.world
+def test_the_deployed_route_answers_a_modal_though_it_opens_none(world: World) -> None:
+    """As it would be of an app that opened modals once, and has people who still have one open."""
+    for kind in ("view_submission", "view_closed"):
+        payload = {"type": kind, "user": {"id": "U0ALICE"}, "team": {"id": "T0EXAMPLE"},
+                   "trigger_id": "1.2.a", "view": asks()}  # fmt: skip
+        body = urlencode({"payload": json.dumps(payload)}).encode()
+        reply = world.post(body, sign(body, SIGNING_SECRET))
+        assert reply.status == 200
+        assert reply.milliseconds < 3000
+        assert "Traceback" not in reply.text
+
+
+# For everybody ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lived_in(world: World) -> World:
+    """A world with a session in its log, and a letter in its mailbox."""
+    if not world.mailbox():
+        world.press("alice", "staging")
+        until(world.mailbox, 60, lambda: "a letter")
+    return world
+
+
 @pytest.mark.world
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("size", [LAPTOP, PHONE], ids=["laptop", "phone"])
-def test_axe_finds_nothing_serious(world: World, size: tuple[int, int], dark: bool) -> None:
-    with browser(world.facts["page"], *size, dark=dark) as window:
+def test_axe_finds_nothing_serious(
+    lived_in: World, size: tuple[int, int], dark: bool, route: Route
+) -> None:
+    with browser(lived_in.facts["page"], *size, dark=dark) as window:
+        window.become("Alice Ames")
         window.sees("#rows", "Alice Ames")
+        window.shows("#letter iframe")
         window.run("document.querySelectorAll('details').forEach(d => d.open = true)")
         time.sleep(0.5)  # colours fade in
-        assert window.axe() == []
+        assert window.axe() == [], "all that is on the page"
+        window.click("Text", "#letter")
+        window.channel("# incidents")
+        assert window.axe() == [], "the other tabs"
+        window.channel("# deployments")
         window.click("Break Glass Prod", "#messages")
         window.shows("dialog[open]")
-        assert window.axe() == []
+        assert window.axe() == [], "a confirm dialog"
+        window.click("Not now", "dialog")
+        open_modal(lived_in, window, route)
+        assert window.axe() == [], "a modal"
+        window.click("Go on", "#modal")
+        window.sees("#modal", "Please complete")
+        assert window.axe() == [], "a modal that is not filled in"
+        window.click("Not now", "#modal")
+
+
+@pytest.mark.world
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_axe_finds_nothing_serious_in_a_letter(lived_in: World, dark: bool, tmp_path: Path) -> None:
+    """Outside its frame, for scripts run in none of ours; a letter has no landmarks."""
+    letter = tmp_path / "letter.html"
+    letter.write_text(lived_in.mailbox()[-1]["html"])
+    with browser(letter.as_uri(), *PHONE, dark=dark) as window:
+        assert "Break Glass" in window.read("body")
+        assert window.axe(but=["landmark-one-main", "region"]) == []
 
 
 MRKDWN = {
@@ -313,7 +532,7 @@ def test_mrkdwn_reads_as_in_slack_and_is_never_html(laptop: Browser) -> None:
     laptop.sees("#messages", "Deployment of ABC failed")
     drawn = laptop.driver.execute_async_script(
         """const [sources, done] = arguments;
-        import("/slack.js").then(({ mrkdwn }) => done(sources.map((source) => {
+        import("/mrkdwn.js").then(({ mrkdwn }) => done(sources.map((source) => {
             const box = document.createElement("p");
             box.append(...mrkdwn(source));
             return box.innerHTML;

@@ -1,17 +1,19 @@
 // The page: follows the feed, and hands each part what it shows.
 
 import { byId, h, say } from "./dom.js";
+import { showModal } from "./modal.js";
 import { showSessions, tick } from "./session.js";
 import { showSlack } from "./slack.js";
 import { showDoors, showMail, showSwitches } from "./world.js";
 
-const state = { messages: [], sessions: [], locks: [], letters: [], total: 0, trouble: "" };
+const state = { messages: [], views: [], sessions: [], locks: [], letters: [], total: 0, trouble: "" };
 let ahead = 0; // the server's clock against ours, in seconds
 const who = byId("who");
 
 const PARTS = {
   world: [meet],
   messages: [() => showSlack(state, who.value)],
+  views: [() => showModal(state, who.value)],
   sessions: [sessions],
   total: [sessions],
   locks: [sessions],
@@ -96,4 +98,5 @@ who.addEventListener("change", () => {
   sessionStorage.setItem("who", who.value);
   introduce();
   showSlack(state, who.value);
+  showModal(state, who.value);
 });

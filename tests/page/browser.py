@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -96,6 +96,10 @@ class Browser:
         what = f"a button “{label}” in {within}"
         until(lambda: self._button(label, within), 10, lambda: what).send_keys(key)
 
+    def has_keyboard(self) -> Any:
+        """The element to which keys go."""
+        return self.driver.switch_to.active_element
+
     def _button(self, label: str, within: str) -> Any:
         shown = [each for each in self.all(f"{within} button") if each.is_displayed()]
         return next((each for each in reversed(shown) if each.text == label), None)
@@ -133,11 +137,15 @@ class Browser:
         shot = self._tell("Page.captureScreenshot")
         (folder / f"{name}.png").write_bytes(base64.b64decode(shot["data"]))
 
-    def axe(self) -> list[str]:
-        """What axe-core finds to be serious, critical or moderate."""
-        self.run(axe_source())
+    def axe(self, but: Sequence[str] = ()) -> list[str]:
+        """What axe-core finds to be serious, critical or moderate; `but`: rules to leave out."""
+        if not self.run("return 'axe' in window"):
+            self.run(axe_source())
+        rules = {name: {"enabled": False} for name in but}
         found = self.driver.execute_async_script(
-            "axe.run(document, {iframes: false}).then(arguments[0], e => arguments[0](String(e)))"
+            "const [rules, done] = arguments;"
+            "axe.run(document, {iframes: false, rules}).then(done, e => done(String(e)))",
+            rules,
         )
         assert isinstance(found, dict), found
         return [
