@@ -40,7 +40,7 @@ def fold(
     """The messages as they stand now, oldest first.
 
     said: what GET /messages answers. places: by the path of the response_url. A message with `to`
-    is ephemeral: that person alone sees it.
+    is ephemeral: that person alone sees it. A reply with `broadcast` stands in the channel as well.
     """
     shown = {each["ts"]: dict(each) for each in seeded}
     for each in said:
@@ -57,6 +57,7 @@ def _where(each: dict[str, Any], places: Mapping[str, Place]) -> dict[str, Any]:
         "ts": each["ts"],
         "channel": each["channel"],
         "thread_ts": each["thread_ts"],
+        "broadcast": bool((each.get("body") or {}).get("reply_broadcast")),
         "to": each["user"] if each["via"] == "chat.postEphemeral" else None,
     }
     if each["via"] == "response_url":

@@ -26,7 +26,7 @@ from simulator.outside import BOT_TOKEN, SIGNING_SECRET
 from simulator.page import Feed
 from simulator.press import sign
 from simulator.world import Reply, World
-from tests.page.browser import Browser, browser, programs, until
+from tests.page.browser import ROOT, Browser, browser, programs, until
 
 LAPTOP, PHONE = (1280, 900), (390, 844)
 
@@ -89,6 +89,16 @@ def test_an_answer_is_seen_by_its_person_alone_and_where_they_pressed() -> None:
         ("C0INCIDENT", "U0ALICE", "1.0"),
         ("C0DEPLOY", "U0BOB", None),
         ("U0BOB", None, None),
+    ]
+
+
+def test_a_reply_that_is_told_to_the_channel_stands_in_both() -> None:
+    alarm = said("1.2", channel="C0INCIDENT", thread_ts="1.1", body={"reply_broadcast": True})
+    report = said("1.3", channel="C0INCIDENT", thread_ts="1.1", body={})
+    shown = fold([], [alarm, report], {})
+    assert [(each["thread_ts"], each["broadcast"]) for each in shown] == [
+        ("1.1", True),
+        ("1.1", False),
     ]
 
 
@@ -509,6 +519,14 @@ def test_axe_finds_nothing_serious_in_a_letter(lived_in: World, dark: bool, tmp_
     with browser(letter.as_uri(), *PHONE, dark=dark) as window:
         assert "Break Glass" in window.read("body")
         assert window.axe(but=["landmark-one-main", "region"]) == []
+
+
+def test_every_emoji_that_we_send_is_drawn() -> None:
+    sent = "".join(file.read_text() for file in ROOT.glob("chalicelib/*.py"))
+    drawn = (ROOT / "simulator/page/mrkdwn.js").read_text()
+    names = set(re.findall(r"[\"' ]:([a-z_]+):[\"' ]", sent))
+    assert {"lock", "fire", "broom"} <= names
+    assert [name for name in sorted(names) if f"  {name}: " not in drawn] == []
 
 
 MRKDWN = {

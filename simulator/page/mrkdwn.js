@@ -13,6 +13,9 @@ const EMOJI = {
   white_check_mark: "✅",
   closed_lock_with_key: "🔐",
   information_source: "ℹ️",
+  broom: "🧹",
+  mag: "🔍",
+  wrench: "🔧",
 };
 const TOKEN = new RegExp(
   [

@@ -56,8 +56,9 @@ function showMessages(messages) {
   const box = byId("messages");
   const atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 60;
   const before = box.childElementCount && box.lastElementChild.dataset.key;
-  const tops = messages.filter((m) => !m.thread_ts);
-  const replies = (m) => messages.filter((reply) => reply.thread_ts === m.ts);
+  const tops = messages.filter((m) => !m.thread_ts || m.broadcast);
+  const replies = (m) =>
+    messages.filter((r) => r.thread_ts === m.ts).map((r) => ({ ...r, reply: true }));
   const shown = tops.map((m) => ({ ...m, replies: replies(m) }));
   keep(box, shown, (m) => m.ts, message);
   if (atEnd || before !== box.lastElementChild?.dataset.key) box.scrollTop = box.scrollHeight;
@@ -101,6 +102,7 @@ function message(m) {
           "Only visible to you",
         ),
       head,
+      m.broadcast && !m.reply && h("p", { class: "only" }, "replied to a thread"),
       blocks.map((block) => draw(block, pressed)),
       m.edited && h("p", { class: "edited" }, "(edited)"),
       m.replies?.length > 0 &&
