@@ -53,6 +53,7 @@ class Verdict(StrEnum):
     STOOD = "a session saw it standing"  # to be remembered, so that nobody searches again
     SAID = "found, and said"
     FOUND = "found"
+    UNREADABLE = "on a row that cannot be read"  # perhaps somebody's own: left for a human
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,8 @@ class Reconciler:
         for access in set(listed.get(here, ())) - verdicts.keys():
             self._gone(access)
         if not self.revokes:
-            self._say(glass, [noted for access in verdicts if (noted := self._owed(access))])
+            said = [each for each in verdicts if verdicts[each] is not Verdict.UNREADABLE]
+            self._say(glass, [noted for access in said if (noted := self._owed(access))])
         self.journal(
             "info",
             "reconciled",
@@ -222,6 +224,14 @@ class Reconciler:
         return [Access(account_id, arn, each) for each in sorted(assignees)]
 
     def _verdict(self, access: Access, place: "Place") -> Verdict:
+        """One row that a hand has spoiled says nothing of the others."""
+        try:
+            return self._judged(access, place)
+        except Unreadable as unreadable:
+            self.journal("error", str(unreadable), glass=place.glass.name)
+            return Verdict.UNREADABLE
+
+    def _judged(self, access: Access, place: "Place") -> Verdict:
         live = self._lives(access)
         noted = self.books.noted(access)
         search = not live and noted is None
@@ -275,7 +285,11 @@ class Reconciler:
         )
 
     def _gone(self, access: Access) -> None:
-        noted = self.books.noted(access)
+        try:
+            noted = self.books.noted(access)
+        except Unreadable as unreadable:
+            self.journal("error", str(unreadable))
+            return
         if noted is not None and noted.gone_at is None:
             self._remember(noted.with_(gone_at=self.clock.now(), owed=()))
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.machine import State
-from chalicelib.ports import DoorTaken, Mail, Refused, Stale, Unavailable
+from chalicelib.ports import DoorTaken, Mail, Refused, Stale, Unavailable, Unreadable
 from chalicelib.reconcile import (
     LOOK_AGAIN,
     Facts,
@@ -299,6 +299,45 @@ def test_one_glass_in_trouble_holds_up_no_other(office: Office) -> None:
         "not reconciled",
         "The permission set “Nonesuch” of “unknown” does not exist.",
     ]
+
+
+@pytest.mark.parametrize("revokes", [False, True])
+def test_a_row_that_cannot_be_read_holds_up_no_other_assignment(
+    office: Office, revokes: bool
+) -> None:
+    """It may be anybody's live access: what hangs on it is left alone, and the rest is not."""
+    office.revokes = revokes
+    session = keep(office, active(look_at=NOON))
+    office.books.unreadable = {session.id}
+    office.assigned = {session.access, STEVE}
+    office.run()
+    assert [mail.text.count("--principal-id steve-id") for mail in office.mails] == [1] * (
+        not revokes
+    )
+    made = [each.access for each in office.books.sessions.values() if each.found]
+    assert made == [STEVE] * revokes
+    assert ("error", f"{session.id} is no session") in office.lines
+    assert not any(what == "not reconciled" for _, what in office.lines)
+
+
+def test_a_note_that_cannot_be_read_holds_up_no_other_assignment(office: Office) -> None:
+    gone = replace(STEVE, principal_id="gone-id")
+    real = office.books.noted
+
+    def noted(access: Access) -> Noted | None:
+        if access in (ALICE, gone):
+            raise Unreadable(f"assignment/{access.key} says nothing")
+        return real(access)
+
+    for access in (ALICE, gone):
+        office.books.note(NOTED.with_(access=access))
+    office.books.noted = noted  # type: ignore[method-assign]
+    office.assigned = {ALICE, STEVE}
+    office.run()
+    (mail,) = office.mails
+    assert "steve-id" in mail.text
+    assert ALICE.principal_id not in mail.text
+    assert ("error", f"assignment/{gone.key} says nothing") in office.lines
 
 
 def test_a_listing_that_fails_the_second_time_is_no_finding(office: Office) -> None:
