@@ -3,11 +3,13 @@
 import argparse
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from multiprocessing import Pool, cpu_count
 
 from tests.simulation.explorer import Bounds, Explorer, Found
+from tests.simulation.faults import NAMES
 from tests.simulation.mutants import MUTANTS, Verdict, judge
 from tests.simulation.world import World
 
@@ -18,6 +20,7 @@ def main() -> int:
     run = commands.add_parser("run", help="many seeds, on every core")
     run.add_argument("--seeds", type=int, default=2_000)
     run.add_argument("--first", type=int, default=0)
+    run.add_argument("--verbose", action="store_true", help="how often each fault and hand struck")
     replay = commands.add_parser("replay", help="one seed's story")
     replay.add_argument("--seed", type=int, required=True)
     explore = commands.add_parser("explore", help="every interleaving of the bounded cases")
@@ -30,7 +33,7 @@ def main() -> int:
     asked = parser.parse_args()
     match asked.command:
         case "run":
-            return run_seeds(asked.first, asked.seeds, asked.cores)
+            return run_seeds(asked.first, asked.seeds, asked.cores, asked.verbose)
         case "replay":
             return tell(asked.seed)
         case "explore":
@@ -42,12 +45,17 @@ def main() -> int:
 # ---- seeds
 
 
-def run_seeds(first: int, count: int, cores: int) -> int:
+def run_seeds(first: int, count: int, cores: int, verbose: bool = False) -> int:
     began, done, failed = time.monotonic(), 0, []
+    times: Counter[str] = Counter()
+    lives: Counter[str] = Counter()
     step = max(1, count // 20)
     with Pool(cores) as pool:
-        for seed, wrong in pool.imap_unordered(_run, range(first, first + count), chunksize=20):
+        seeds = range(first, first + count)
+        for seed, wrong, seen in pool.imap_unordered(_run, seeds, chunksize=20):
             done += 1
+            times.update(seen)
+            lives.update(seen.keys())
             if wrong:
                 failed.append(seed)
                 print(f"seed {seed}: {wrong[0]}", flush=True)
@@ -57,26 +65,40 @@ def run_seeds(first: int, count: int, cores: int) -> int:
     seconds = time.monotonic() - began
     rate = done / seconds
     print(f"{done:,} seeds in {seconds:.0f} s ({rate:.0f} a second), {len(failed)} failed")
+    if verbose:
+        print(table(times, lives))
     if failed:
         print(f"read one: python -m tests.simulation replay --seed {min(failed)}")
     return 1 if failed else 0
 
 
-def _run(seed: int) -> tuple[int, list[str]]:
+def _run(seed: int) -> tuple[int, list[str], Counter[str]]:
+    world = World(seed)
     try:
-        return seed, World(seed).run()
+        return seed, world.run(), world.faults.seen
     except Exception as error:
-        return seed, [f"{type(error).__name__}: {error}"]
+        return seed, [f"{type(error).__name__}: {error}"], world.faults.seen
+
+
+def table(times: Counter[str], lives: Counter[str]) -> str:
+    """How often each fault struck and each hand was at work, and in how many lives."""
+    rows = [f"{name:<48} {times[name]:>10,} {lives[name]:>8,}" for name in NAMES]
+    dead = sum(times[name] == 0 for name in NAMES)
+    head = f"{'fault, outage or hand':<48} {'times':>10} {'in lives':>8}"
+    return "\n".join([head, *rows, f"{len(NAMES)} in all, {dead} of them never"])
 
 
 def tell(seed: int) -> int:
-    world = World(seed, told=print)
+    before: list[str] = []
+    world = World(seed, told=before.append)
+    world.told = print
     rates = ", ".join(f"{name} {rate}" for name, rate in world.faults.rates.items())
     outages = "; ".join(
         f"{thing} out from {start // 1000} s to {end // 1000} s"
         for thing, start, end in world.faults.outages
     )
     print(f"seed {seed}, faults: {rates or 'none'}{'; ' + outages if outages else ''}")
+    print("\n".join(before))
     wrong = world.run()
     print("\n".join(f"WRONG: {what}" for what in wrong) or "Every promise was kept.")
     return 1 if wrong else 0

@@ -2,10 +2,16 @@
 
 Most faults are off in most runs. A run with everything at once hides more than it finds: nothing
 gets far enough to go wrong.
+
+What hands do (people, operators, administrators, deployments) is no fault and has no rate:
+`HANDS` names it, so that what never happens in any run is seen to be dead.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
+
+from chalicelib.machine import State
 
 # Fault → the rates that it may have, for one call or occasion.
 RATES: dict[str, tuple[float, ...]] = {
@@ -13,13 +19,16 @@ RATES: dict[str, tuple[float, ...]] = {
     "long pause": (0.005, 0.02, 0.08),  # for up to the worker's life
     "crash before": (0.003, 0.02, 0.06),
     "crash after": (0.003, 0.02, 0.06),
+    "exception before": (0.003, 0.02, 0.06),  # none that the code expects
+    "exception after": (0.003, 0.02, 0.06),
     "table down": (0.01, 0.05, 0.2),
     "table: answer lost": (0.01, 0.05, 0.15),  # the write landed, and nobody knows
     "table: repeated": (0.01, 0.05, 0.15),  # the write landed, and its own repeat says Stale
-    "index late": (0.2, 0.8),
+    "index late": (0.2, 0.8),  # a session's row, in the indexes
+    "lists late": (0.2, 0.8),  # doors, leases and notes as they were listed before
     "reads fail": (0.02, 0.1, 0.4),  # Identity Center's
     "throttled": (0.05, 0.2, 0.6),
-    "conflict": (0.5, 1.0),  # while another request for the access is under way
+    "conflict": (0.3, 1.0),  # while another request is under way
     "denied": (0.02, 0.1),
     "fails": (0.05, 0.3),  # accepted, and then FAILED
     "slow": (0.1, 0.5),  # a request takes minutes
@@ -41,8 +50,56 @@ RATES: dict[str, tuple[float, ...]] = {
     "stream lost": (0.1, 0.5, 1.0),
     "stream late": (0.1, 0.5),
     "sweep missing": (0.1, 0.5, 1.0),
+    "reconciliation missing": (0.3, 1.0),
+    "reconciliation doubled": (0.3, 1.0),  # two at once
 }
 OUTAGES = ("identity center", "table", "slack", "mail", "trail", "directory", "queue")
+HANDS = (
+    "press",
+    "press, sent twice",
+    "press on an open access",
+    "press on an access whose row is gone",
+    "press by another person",
+    "End now",
+    "End now by a second person",
+    "End now by another than who pressed",
+    "Extend",
+    "lease deleted by hand",
+    "lease deleted by the TTL",
+    "TTL late",  # by minutes or days, as this and the next are drawn for a run
+    "TTL never",
+    "clocks skewed",
+    "door deleted by hand",
+    *(f"session row deleted by hand, {state}" for state in State),
+    "found session's row deleted by hand",
+    "session row spoiled by hand",
+    "session row spoiled for good",
+    "session row made good again",
+    "spoiled row deleted by hand",
+    "message that is no wake-up",
+    "wake-up reordered",
+    "worker cut off by its time",
+    "workers at once",
+    "redeploy",
+    "redeploy that cuts workers off",
+    "glass changed with a session in flight",
+    "glass removed with a session in flight",
+    "assignment given by hand",
+    "assignment taken by hand",
+    "session's assignment taken by hand",
+    "standing accepted by name",
+    "standing seen by a session",
+    "orphan seen standing by a session",
+    "orphan's delete lands on another's access",
+    "reconciliation",
+    "reconciliation beside a live session",
+    "reconciliations at once",
+    "reconciliation says what it found",
+    "reconciliation takes back",
+    "reconciliation lets go",
+    "row mended by reconciliation",
+)
+NAMES = (*RATES, *(f"{thing} out" for thing in OUTAGES), *HANDS)
 
 
 @dataclass
@@ -52,7 +109,7 @@ class Faults:
     random: Random
     rates: dict[str, float] = field(default_factory=dict)
     outages: list[tuple[str, int, int]] = field(default_factory=list)
-    seen: dict[str, int] = field(default_factory=dict)
+    seen: Counter[str] = field(default_factory=Counter)
     healed: bool = False
 
     @classmethod
@@ -79,14 +136,18 @@ class Faults:
         rate = self.rates.get(name)
         if rate is None or self.healed or self.random.random() >= rate:
             return False
-        self.seen[name] = self.seen.get(name, 0) + 1
+        self.seen[name] += 1
         return True
+
+    def saw(self, hand: str) -> None:
+        """Counts what a hand did."""
+        self.seen[hand] += 1
 
     def out(self, thing: str, now: int) -> bool:
         """Whether the whole thing is out at `now`."""
         for name, start, end in self.outages:
             if name == thing and start <= now < end and not self.healed:
-                self.seen[f"{thing} out"] = self.seen.get(f"{thing} out", 0) + 1
+                self.seen[f"{thing} out"] += 1
                 return True
         return False
 

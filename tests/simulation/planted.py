@@ -1,4 +1,4 @@
-"""Loads the runner with a fault planted in it, or with other constants, beside the real one."""
+"""Loads the runner or the reconciliation with a fault planted in it, or with other constants."""
 
 import importlib
 import inspect
@@ -14,25 +14,31 @@ class Outdated(Exception):
     """The code has changed, and the fault does not fit it any more. Plant it anew."""
 
 
-def load(patches: Iterable[Patch] = (), **constants: Any) -> Mapping[str, Any]:
-    """The names of a fresh chalicelib.runner with these patches and constants.
+def load(
+    patches: Iterable[Patch] = (), into: str = "runner", **constants: Any
+) -> Mapping[str, Any]:
+    """The names of a fresh chalicelib.runner (or `into`) with these patches and constants.
 
-    Functions of chalicelib.session that a patch changes are given to it in place of the real ones.
+    Functions of other modules that a patch changes are given to it in place of the real ones.
     """
+    texts = {into: source(into)} | patched(patches)
+    names = executed(into, texts.pop(into))
+    for module, text in texts.items():
+        for name, value in executed(module, text).items():
+            if isinstance(value, FunctionType) and name in names:
+                names[name] = value
+    names.update(constants)
+    return names
+
+
+def patched(patches: Iterable[Patch]) -> dict[str, str]:
     texts: dict[str, str] = {}
     for module, old, new in patches:
         text = texts.get(module) or source(module)
         if text.count(old) != 1:
             raise Outdated(f"{module} has {text.count(old)} times:\n{old}")
         texts[module] = text.replace(old, new)
-    names = executed("runner", texts.pop("runner", None) or source("runner"))
-    for module, text in texts.items():
-        changed = executed(module, text)
-        for name, value in changed.items():
-            if isinstance(value, FunctionType) and name in names:
-                names[name] = value
-    names.update(constants)
-    return names
+    return texts
 
 
 @cache

@@ -4,18 +4,20 @@ from collections.abc import Iterator
 
 from chalicelib.machine import State
 from chalicelib.session import Session
-from tests.simulation.world import MINUTE, SECOND, SKEW_MS, World, ms_of
+from tests.simulation.rows import short
+from tests.simulation.world import ACCESSES, HOUR, MINUTE, SECOND, SKEW_MS, World, ms_of
 
 CLOSES_WITHIN = 5 * MINUTE  # of the deadline, or of the moment from which all was well
 NOTICED = CLOSES_WITHIN + 5 * MINUTE  # of a lease deleted by hand, where its record is lost
 PROMPT = 15 * SECOND  # where nothing ever went wrong
+SAID_WITHIN = HOUR + 10 * MINUTE  # of the last that happened; then nothing is new
 WAKE_UPS = 40  # for one session, in any one minute
 
 
 def broken(world: World) -> Iterator[str]:
     """Each promise that was not kept, as a sentence."""
     yield from _access(world)
-    for session in world.rows.sessions.values():
+    for session in world.readable():
         if not session.final:
             yield f"{session.id} is still {session.state}"
         if session.final and session.owed:
@@ -28,36 +30,71 @@ def broken(world: World) -> Iterator[str]:
         if any(late - soon < MINUTE for soon, late in zip(sent, sent[WAKE_UPS:], strict=False)):
             yield f"{session.id} was woken more than {WAKE_UPS} times in a minute"
     for key, holder in world.rows.doors.items():
-        yield f"the door {key} is still held by {holder}"
-    for session_id in world.rows.leases:
-        yield f"the lease of {session_id} is still there"
+        if holder not in world.rows.unreadable and (world.mode or holder not in world.ghosts):
+            yield f"the door {short(key)} is still held by {holder}"
+    for session_id in world.rows.leases.keys() - world.rows.unreadable:
+        if world.mode or session_id not in world.ghosts:
+            yield f"the lease of {session_id} is still there"
+    yield from _reconciled(world)
 
 
 def _access(world: World) -> Iterator[str]:
-    for key, owner in world.truth.items():
-        if world.stood.get(key) != owner:
+    for owner in world.truth.values():
+        if owner in world.rows.sessions.keys() - world.rows.unreadable:
             yield f"{owner} keeps access"
-    for key in world.stood:
-        if key not in world.truth:
-            yield f"standing access {key} is gone"
+    explained = world.explained
+    for key in {*world.stood, *explained.since} - world.truth.keys():
+        if key not in explained.taken_by_hand | explained.mixed | explained.taken_back:
+            yield f"standing access {short(key)} is gone"
     if world.pending:
         yield "Identity Center has requests under way"
     assert world.healed_at is not None
     calm = not world.faults.any and len(world.skews) == 1
     for held in world.held:
-        session = world.rows.sessions[held.session_id]
+        session = world.rows.sessions.get(held.session_id)
+        if session is None or session.id in world.rows.unreadable:
+            continue
         if held.until is None or session.deadline is None:
             continue
         over = ms_of(session.over_since or session.deadline)
         late = held.until - max(over, held.since)
-        if calm and late > PROMPT:
+        readable = world.readable_at.get(session.id, 0)
+        if calm and not readable and late > PROMPT:
             yield f"{session.id} kept access {late / 1000:.0f} s although nothing went wrong"
-        late = held.until - max(over, held.since, world.healed_at)
+        late = held.until - max(over, held.since, world.healed_at, readable)
         if late > CLOSES_WITHIN:
             yield f"{session.id} kept access for {late / 1000:.0f} s after all was well"
         gone = world.lease_gone.get(session.id)
-        if gone is not None and held.until - max(gone, held.since, world.healed_at) > NOTICED:
+        since = max(gone or 0, held.since, world.healed_at, readable)
+        if gone is not None and held.until - since > NOTICED:
             yield f"{session.id} kept access although its lease was deleted"
+
+
+def _reconciled(world: World) -> Iterator[str]:
+    """Nobody keeps access unexplained: it is said, or it is taken back."""
+    explained, settled, calm = world.explained, world.settled_at, not world.faults.any
+    spoiled = {world.rows.sessions[session_id].access for session_id in world.rows.unreadable}
+    for access in ACCESSES:
+        key, owner = access.key, world.truth.get(access.key)
+        covered = any(
+            glass.permission_set == access.permission_set_arn for glass in world.glasses.values()
+        )
+        known = owner is None or access in spoiled or explained.stands(access)
+        if world.mode and covered and not known:
+            if world.mode == "revoke":
+                yield f"{short(key)} ({owner}'s) is still there, and nobody accounts for it"
+            elif key not in explained.said:
+                yield f"{short(key)} ({owner}'s) is nobody's, and nobody was told"
+        said = explained.said[key]
+        if said and said[-1] > settled + SAID_WITHIN:
+            yield f"{short(key)} is said to be nobody's again and again"
+        if calm and len(said) > 2 * explained.stretches[key]:  # twice by two runs at once
+            yield f"{short(key)} was said to be nobody's {len(said)} times"
+    for session in world.readable():
+        took = session.found and session.final and session.standing == "no"
+        mails = world.mails[session.id]
+        if took and not any("taken back" in subject for subject in mails):
+            yield f"{session.id} took access back, and nobody was told"
 
 
 def _told(world: World, session: Session) -> Iterator[str]:
@@ -67,6 +104,8 @@ def _told(world: World, session: Session) -> Iterator[str]:
     had = session.id in world.was_active or any(h.session_id == session.id for h in world.held)
     if session.state is State.DENIED and told and not _heard(heard, "No access"):
         yield f"{session.id} was denied, and nobody said so"
+    if session.state is State.DENIED and _undecided(world, session):
+        yield f"{session.id} was not decided in time although nothing was in its way"
     if session.state is State.DENIED and had:
         yield f"{session.id} was denied, and had access"
     if had and not mails:
@@ -78,6 +117,15 @@ def _told(world: World, session: Session) -> Iterator[str]:
             yield f"{session.id} was reported {len(mails)} times although nothing went wrong"
         if sum("You are in" in text for text in heard) > 1:
             yield f"{session.id} was told twice that access has come"
+
+
+def _undecided(world: World, session: Session) -> bool:
+    """Where all is well, nothing but a row that nobody can read keeps a press from its decision."""
+    assert world.healed_at is not None
+    late = "decided in time" in session.reason
+    spoiled = any(name.startswith("session row spoiled") for name in world.faults.seen)
+    well = not world.faults.any or ms_of(session.asked_at) > world.healed_at + CLOSES_WITHIN
+    return late and well and not spoiled
 
 
 def _heard(heard: list[str], *words: str) -> bool:

@@ -5,8 +5,8 @@ heap, and every choice is drawn from one seed: the same seed is the same story.
 
 A worker is stopped without threads. All that the runner learns from outside comes through a port,
 so each worker keeps a list of what its calls have brought. To stop it, a call raises Stopped; to go
-on, `advance` is called afresh and is given the kept answers until there are no more, by which time
-it stands where it stood.
+on, its work is begun afresh and is given the kept answers until there are no more, by which time it
+stands where it stood. A worker of the queue's runs chalicelib.looks, the hourly one the Reconciler.
 """
 
 import heapq
@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from random import Random
 from typing import Any
 
@@ -30,9 +31,13 @@ from chalicelib.ports import (
     Unavailable,
     Unknown,
 )
-from chalicelib.runner import NETWORK, POLL, SKEW, Glasses, Look, Outside, Runner
-from chalicelib.session import Access, Glass, PermissionSet, Person, Session
+from chalicelib.reconcile import Reconciler
+from chalicelib.runner import NETWORK, SKEW, Glasses, Look, Outside, Runner
+from chalicelib.session import Access, Glass, Noted, PermissionSet, Person, Session
+from tests.simulation.explained import Explained
 from tests.simulation.faults import Faults
+from tests.simulation.hands import Hands
+from tests.simulation.planted import executed, source
 from tests.simulation.rows import Rows
 
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -40,12 +45,18 @@ MS = timedelta(milliseconds=1)
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 SKEW_MS, NETWORK_MS = SKEW // MS, NETWORK // MS
 
-LIVES = {"queue": 30 * SECOND, "sweep": 55 * SECOND, "stream": 60 * SECOND}
+LIVES = {  # the functions' time-outs
+    "queue": 60 * SECOND,
+    "sweep": 55 * SECOND,
+    "stream": 60 * SECOND,
+    "reconcile": 300 * SECOND,
+}
 PATIENCE = timedelta(seconds=20)
 SWEEP_LEAVES = timedelta(seconds=10)
 RECEIVES = 5  # then a message goes to the dead-letter queue
 HEALED_REQUEST = 5 * SECOND  # the longest that a request takes once all is well
 FORGETS = 10 * MINUTE  # AWS may then know no more of a request
+RECONCILED = 3 * HOUR + 30 * MINUTE  # from then on reconciliation has left nothing to be done
 
 
 def moment(ms: int) -> datetime:
@@ -58,6 +69,10 @@ def ms_of(time: datetime) -> int:
 
 class Wrong(Exception):
     """Something that must always hold did not."""
+
+
+class Broken(Exception):
+    """What nobody foresaw: a mistake in a library, memory that ran out."""
 
 
 class Stopped(BaseException):
@@ -80,9 +95,12 @@ class Worker:
     todo: list[str]
     dies: int
     skew: int
+    began: int
     runner: Runner
+    reconciler: Reconciler
     patience: timedelta = timedelta(0)
-    received: int = 0  # of the message at hand, how often it was tried
+    body: str = ""  # of the message at hand
+    received: int = 0  # and how often it was tried
     log: list[tuple[bool, Any]] = field(default_factory=list)
     at: int = 0  # how much of the log has been given again
     resumed: bool = False  # it stands before a call and has been stopped there already
@@ -126,6 +144,8 @@ ANN, BOB, CLEO, DAVE = (
 SLACK = {"UANN": ANN, "UBOB": BOB, "UCLEO": CLEO}
 PEOPLE = {person.email: person for person in (ANN, BOB, CLEO, DAVE)}
 ACCOUNT, ARN = "111122223333", "arn:aws:sso:::permissionSet/ssoins-1/ps-1"
+BY_ID = {person.principal_id: person for person in (ANN, BOB, CLEO, DAVE)}
+ACCESSES = [Access(ACCOUNT, arn, each) for each in BY_ID for arn in (ARN, ARN + "data")]
 
 
 class World:
@@ -136,12 +156,14 @@ class World:
         seed: int,
         runner: type[Runner] = Runner,
         rows: type[Rows] = Rows,
+        reconciler: type[Reconciler] = Reconciler,
         told: Callable[[str], None] | None = None,
     ) -> None:
         self.seed = seed
         self.random = random = Random(seed)
         self.told = told
         self.runner_class = runner
+        self.reconciler_class = reconciler
         self.now = 0
         self.heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self.order = 0
@@ -160,7 +182,7 @@ class World:
         self.index_lag = random.choice((200, 3 * SECOND))
         self.listing_lag = random.choice((1, 5, 15)) * SECOND
         self.ttl_lag: int | None = random.choice((0, 10 * SECOND, 4 * MINUTE, 48 * HOUR, None))
-        self.alarm_limit = 0
+        self.mode = random.choice(("", "", "", "report", "revoke", "revoke"))  # of reconciliation
 
         # The table, and its indexes as they lag behind it.
         self.rows = rows(self._wrote)
@@ -185,12 +207,22 @@ class World:
         self.doors_by_hand = False
         self.healed_at: int | None = None
         self.tokens = 0
+        self.messages = 0
+        self.brought: dict[str, int] = {}  # session → the number of its latest message brought
+        # What was done by hand, and who accounts for which assignment.
+        self.slack = SLACK
+        self.ghosts: dict[str, Session] = {}  # rows that were deleted, as they were last
+        self.readable_at: dict[str, int] = {}
+        self.listed_before: dict[str, Any] = {}
+        self.hands = Hands(self, ACCESSES)
+        self.explained = Explained(self, ACCESSES)
 
         self.people_who_may: set[str] = set()
         self.glasses = self._glasses(first=True)
-        self.runner = self._runner()
+        self.runner, self.reconciler = self._functions()
         self._standing()
         self._people()
+        self._count_draws()
 
     # ---- the heap
 
@@ -200,6 +232,13 @@ class World:
 
     def after(self, wait: int, what: Callable[..., None], *args: Any) -> None:
         self.at(self.now + wait, what, *args)
+
+    @property
+    def moment(self) -> datetime:
+        return moment(self.now)
+
+    def ms(self, time: datetime) -> int:
+        return ms_of(time)
 
     def say(self, who: str, what: str) -> None:
         if self.told is not None:
@@ -226,7 +265,7 @@ class World:
                 name=name,
                 account_id=ACCOUNT,
                 permission_set=arn,
-                duration=timedelta(milliseconds=self.duration),
+                duration=timedelta(milliseconds=duration),
                 may=may,
                 report_to=("list@example.com",),
                 channel=random.choice(("C1", "")),
@@ -234,16 +273,24 @@ class World:
                 extend=random.choice((None, timedelta(milliseconds=self.duration))),
             )
 
+        duration = self.duration if first else random.choice((self.duration, 45 * SECOND, HOUR))
         made = {name: glass(name, ARN) for name in ("prod", "again")}
         made["data"] = glass("data", ARN + "data")
         if not first and random.random() < 0.3:
             del made[random.choice(("prod", "again", "data"))]
         return made
 
-    def _runner(self) -> Runner:
-        ports = Ports(self)
+    def deploy(self) -> None:
+        """New settings: the functions that start from now on have them."""
+        self.glasses = self._glasses()
+        if self.mode and self.random.random() < 0.3:
+            self.mode = self.random.choice(("report", "revoke"))
+        self.runner, self.reconciler = self._functions()
+
+    def _functions(self) -> tuple[Runner, Reconciler]:
+        ports, store = Ports(self), Store(self)
         outside = Outside(
-            store=Store(self),
+            store=store,
             identity_center=Centre(self),
             directory=Directory(self),
             chat=Chat(self),
@@ -256,16 +303,31 @@ class World:
             reports=Reports(),
         )
         slack = {user: person.email for user, person in SLACK.items() if user != "UBOB"}
-        return self.runner_class(outside, Glasses(dict(self.glasses), slack))
+        runner = self.runner_class(outside, Glasses(dict(self.glasses), slack))
+        reconciler = self.reconciler_class(
+            glasses=dict(self.glasses),
+            revokes=self.mode == "revoke",
+            books=store,
+            assignments=outside.identity_center,
+            people=outside.directory,
+            chat=outside.chat,
+            post=outside.post,
+            clock=outside.clock,
+            journal=outside.journal,
+            wakeups=outside.wakeups,
+        )
+        return runner, reconciler
 
     def _standing(self) -> None:
-        """Access that was there before, and must be there afterwards."""
-        for person in (ANN, BOB, CLEO, DAVE):
-            for arn in (ARN, ARN + "data"):
-                if person is DAVE or self.random.random() < 0.15:
-                    key = Access(ACCOUNT, arn, person.principal_id).key
-                    self.truth[key] = "standing"
-                    self.listing[key] = [(0, True)]
+        """Access that was there before; where nobody reconciles, or it is accepted, it stays."""
+        for access in ACCESSES:
+            if access.principal_id == DAVE.principal_id or self.random.random() < 0.15:
+                self.truth[access.key] = "standing"
+                self.listing[access.key] = [(0, True)]
+                if self.mode and self.random.random() < 0.5:
+                    self.hands.accepted(access)
+                else:
+                    self.explained.doubtful(access)
         self.stood = dict(self.truth)
 
     def _people(self) -> None:
@@ -275,6 +337,7 @@ class World:
         names = random.choice((("prod",), ("prod", "again"), ("prod", "again", "data")))
         window = random.choice((2 * SECOND, 20 * SECOND, self.span))
         when = random.randrange(window)
+        pressed: list[tuple[str, int]] = []
         for n in range(presses):
             if n and random.random() < 0.6:  # just as the one before ends
                 when += random.choice((self.duration, random.randrange(MINUTE)))
@@ -283,6 +346,7 @@ class World:
                 when = random.randrange(window)
             user, name = random.choice(users), random.choice(names)
             session_id = f"s{n + 1}"
+            pressed.append((session_id, when))
             self.at(when, self.press, session_id, user, name)
             if random.random() < 0.2:
                 self.at(when + random.randrange(2 * SECOND), self.press, session_id, user, name)
@@ -291,16 +355,21 @@ class World:
                     within = random.choice((20 * SECOND, max(self.span, self.duration + MINUTE)))
                     asked = when + random.randrange(within)
                     self.at(asked, self.wish, session_id, kind, random.choice((*users, "UBOB")))
-            if random.random() < 0.1:
-                self.at(when + random.randrange(self.span), self.delete_lease, session_id, "hand")
-        if random.random() < 0.05:
-            self.at(random.randrange(self.span), self.delete_door)
-        while random.random() < 0.15:
-            self.at(random.randrange(self.span), self.redeploy)
+        self.hands.plan(pressed)
         self.at(random.randrange(MINUTE), self.sweep)
+        if self.mode:
+            self.at(random.randrange(self.span), self.reconcile, True)
+            while random.random() < 0.5:  # invoked by an operator, between the hours
+                self.at(random.randrange(self.span), self.reconcile, False)
         self.at(
             random.choice((self.span // 2, self.span, when + self.duration + 5 * MINUTE)), self.heal
         )
+
+    def _count_draws(self) -> None:
+        if self.ttl_lag is None or self.ttl_lag > MINUTE:
+            self.faults.saw("TTL never" if self.ttl_lag is None else "TTL late")
+        if len(self.skews) > 1:
+            self.faults.saw("clocks skewed")
 
     # ---- what people do
 
@@ -325,9 +394,25 @@ class World:
         if self.faults.strikes("table down") or self.faults.out("table", self.now):
             self.say(user, f"presses {glass}: not recorded")
             return
+        if session_id in self.ghosts:
+            return  # Slack repeats a press within seconds, before anybody deletes its row
+        self._count_press(session)
         new = self.rows.record(session)
         again = "" if new else ", again"
         self.say(user, f"presses “{glass}”: session {session_id}{again}")
+
+    def _count_press(self, session: Session) -> None:
+        saw, rows = self.faults.saw, self.rows.sessions
+        saw("press, sent twice" if session.id in rows else "press")
+        others = [row for row in rows.values() if row.id != session.id]
+        if any(row.slack_user not in ("", session.slack_user) for row in others):
+            saw("press by another person")
+        mine = [row for row in others if row.slack_user == session.slack_user]
+        if any(row.live for row in mine):
+            saw("press on an open access")
+        if any(self.ghosts.get(holder, session).slack_user == session.slack_user
+               for holder in self.rows.doors.values() if holder in self.ghosts):  # fmt: skip
+            saw("press on an access whose row is gone")
 
     def wish(self, session_id: str, kind: str, user: str) -> None:
         if self.faults.strikes("table down"):
@@ -337,35 +422,46 @@ class World:
         if self.rows.wish(session_id, kind, user, now):
             assert row is not None
             self.say(user, f"wishes to {kind} {session_id}")
+            self._count_wish(row, kind, user)
             person = SLACK.get(user)
             may = person is not None and person.email in self.people_who_may
             if kind == "end" and (may or user == row.slack_user):
                 self.may_end.setdefault(session_id, self.now)
 
-    def delete_lease(self, session_id: str, why: str) -> None:
+    def _count_wish(self, row: Session, kind: str, user: str) -> None:
+        self.faults.saw("End now" if kind == "end" else "Extend")
+        if kind == "end" and row.end_asked_by not in ("", user):
+            self.faults.saw("End now by a second person")
+        if kind == "end" and user != row.slack_user:
+            self.faults.saw("End now by another than who pressed")
+
+    def delete_lease(self, session_id: str, by: str = "hand") -> None:
         if session_id in self.rows.leases:
             del self.rows.leases[session_id]
             self.lease_gone[session_id] = self.now
-            self.say("operator" if why == "hand" else "TTL", f"deletes the lease of {session_id}")
+            who, how = ("operator", "hand") if by == "hand" else ("TTL", "the TTL")
+            self.say(who, f"deletes the lease of {session_id}")
+            self.faults.saw(f"lease deleted by {how}")
             self._stream(session_id, alone=True)
 
-    def delete_door(self) -> None:
-        for key, holder in list(self.rows.doors.items()):
-            row = self.index.get(holder)
-            if row is not None and row.live:  # the index knows of it: see World.index
-                del self.rows.doors[key]
-                self.doors_by_hand = True
-                self.say("operator", f"deletes the door that {holder} holds")
+    def forget(self, row: Session) -> None:
+        """The session's row is gone; indexes follow."""
+        del self.rows.sessions[row.id]
+        self.rows.unreadable.discard(row.id)
+        self.ghosts[row.id] = row
+        late = self.random.randrange(self.index_lag) if self.faults.strikes("index late") else 0
+        self.after(late, self.index.pop, row.id, None)
+        if row.live or row.standing == "yes":
+            self.explained.doubtful(row.access)
 
-    def redeploy(self) -> None:
-        """New code, new glasses. What is running is cut off, or runs on with what it had."""
-        self.glasses = self._glasses()
-        self.runner = self._runner()
-        cut = self.random.random() < 0.6
-        self.say("redeploy", "workers are cut off" if cut else "workers run on")
-        for worker in sorted(self.workers, key=lambda w: w.name):
-            if cut:
-                self._die(worker, "cut off")
+    def remove(self, access: Access) -> str:
+        """The assignment is gone, whoever took it; whose it was."""
+        owner = self.truth.pop(access.key)
+        self.listed(access.key, False)
+        for held in self.held:
+            if held.access == access and held.until is None:
+                held.until = self.now
+        return owner
 
     def heal(self) -> None:
         """From here on the outside does what it should."""
@@ -388,6 +484,23 @@ class World:
         due = self.due(moment(self.now + skew))
         if due:
             self._start("sweep", due, skew=skew)
+
+    def reconcile(self, hourly: bool) -> None:
+        if hourly:
+            self.after(HOUR, self.reconcile, True)
+        if self.faults.strikes("reconciliation missing"):
+            return
+        self._reconcile()
+        if self.faults.strikes("reconciliation doubled"):
+            self.after(self.random.randrange(10 * SECOND), self._reconcile)
+
+    def _reconcile(self) -> None:
+        self.faults.saw("reconciliation")
+        if any(row.live for row in self.rows.sessions.values()):
+            self.faults.saw("reconciliation beside a live session")
+        if any(worker.side == "reconcile" for worker in self.workers):
+            self.faults.saw("reconciliations at once")
+        self._start("reconcile", ["the books"])
 
     def due(self, now: datetime) -> list[str]:
         found = [
@@ -419,16 +532,24 @@ class World:
             wait = after + self.random.randrange(10, 200)
             if self.faults.strikes("wake-up late"):
                 wait += self.random.randrange(2 * MINUTE)
-            self.after(wait, self._receive, session_id, 1)
+            self.messages += 1
+            self.after(wait, self._receive, session_id, _body(session_id), self.messages, 1)
 
-    def _receive(self, session_id: str, received: int) -> None:
-        self._start("queue", [session_id], patience=POLL, received=received)
+    def receive_soon(self, body: str) -> None:
+        self.after(self.random.randrange(10, 200), self._receive, "nonsense", body, 0, 1)
+
+    def _receive(self, session_id: str, body: str, number: int, received: int) -> None:
+        if 0 < number < self.brought.get(session_id, 0) and received == 1:
+            self.faults.saw("wake-up reordered")
+        self.brought[session_id] = max(number, self.brought.get(session_id, 0))
+        self._start("queue", [session_id], body=body, received=received)
 
     def _start(
         self,
         side: str,
         todo: list[str],
         patience: timedelta = timedelta(0),
+        body: str = "",
         received: int = 0,
         skew: int | None = None,
     ) -> None:
@@ -439,10 +560,15 @@ class World:
             todo,
             self.now + LIVES[side],
             self.random.choice(self.skews) if skew is None else skew,
+            self.now,
             self.runner,
+            self.reconciler,
             patience,
+            body,
             received,
         )
+        if self.workers:
+            self.faults.saw("workers at once")
         self.workers.add(worker)
         self._run(worker)
 
@@ -451,7 +577,8 @@ class World:
         if worker.dead:
             return
         if self.now >= worker.dies:
-            self._die(worker, "ran out of time")
+            self.faults.saw("worker cut off by its time")
+            self.die(worker, "ran out of time")
             return
         self.current = worker
         remaining = Remaining(self)
@@ -461,14 +588,9 @@ class World:
                 try:
                     if worker.side == "sweep" and remaining() < SWEEP_LEAVES:
                         break
-                    look = Look(worker.side, remaining, worker.patience)
-                    rest = worker.runner.advance(worker.todo[0], look)
-                    if worker.side == "sweep" and rest is not None and rest.urgent:
-                        worker.pending[worker.todo[0]] = rest.until
-                except Trouble as trouble:
+                    self._work(worker, remaining)
+                except (Trouble, Broken) as trouble:
                     self.say(worker.name, f"a look at {worker.todo[0]} failed: {trouble}")
-                    if worker.side == "queue":
-                        self._again(worker)
                 worker.todo.pop(0)
                 worker.log.clear()
                 worker.resumed = False
@@ -478,13 +600,30 @@ class World:
             worker.resumed = True
             self.at(min(stopped.until, worker.dies), self._run, worker)
         except Crashed:
-            self._die(worker, "crashes")
+            self.die(worker, "crashes")
         except Exception as error:
             self.workers.discard(worker)
             self.fail(f"{worker.name} raised {type(error).__name__}: {error}")
             raise
         finally:
             self.current = None
+
+    def _work(self, worker: Worker, remaining: "Remaining") -> None:
+        """One look; the queue's as chalicelib.looks makes it, or the hourly reconciliation."""
+        if worker.side == "reconcile":
+            worker.reconciler.run()
+        elif worker.side == "queue":
+            looks = _looks()
+            wired = Wired(self, worker.runner)
+            looks["wiring"], looks["journal"] = wired, wired.journal
+            message = {"messageId": "m1", "body": worker.body}
+            if looks["work_through"]([message], remaining)["batchItemFailures"]:
+                self._again(worker)
+        else:
+            look = Look(worker.side, remaining, worker.patience)
+            rest = worker.runner.advance(worker.todo[0], look)
+            if worker.side == "sweep" and rest is not None and rest.urgent:
+                worker.pending[worker.todo[0]] = rest.until
 
     def _sees_through(self, worker: Worker) -> bool:
         """Whether the sweep waits in place for access that it has seen open, and goes on then."""
@@ -500,7 +639,7 @@ class World:
         self.after(max(0, (due - now) // MS), self._run, worker)
         return True
 
-    def _die(self, worker: Worker, how: str) -> None:
+    def die(self, worker: Worker, how: str) -> None:
         worker.dead = True
         self.workers.discard(worker)
         self.say(worker.name, f"{how}, looking at {worker.todo[0]}")
@@ -509,7 +648,8 @@ class World:
 
     def _again(self, worker: Worker) -> None:
         if worker.received < RECEIVES:
-            self.after(60 * SECOND, self._receive, worker.todo[0], worker.received + 1)
+            again = worker.received + 1
+            self.after(60 * SECOND, self._receive, worker.todo[0], worker.body, 0, again)
 
     # ---- a call from a worker
 
@@ -533,7 +673,10 @@ class World:
             if faults.strikes("pause"):
                 raise Stopped(self.now + self.random.randrange(1, 1_000))
             if faults.strikes("long pause"):
-                raise Stopped(self.now + self.random.randrange(1_000, 40_000))
+                longest = max(40_000, worker.dies - self.now)
+                raise Stopped(self.now + self.random.randrange(1_000, longest))
+            if faults.strikes("exception before"):
+                self._breaks(worker, name)
         try:
             value = do(*args)
         except Trouble as trouble:
@@ -542,8 +685,16 @@ class World:
             raise
         if faults.strikes("crash after"):
             raise Crashed
+        if faults.strikes("exception after"):
+            self._breaks(worker, f"after {name}")
         self._keep(worker, True, value)
         return value
+
+    def _breaks(self, worker: Worker, name: str) -> None:
+        self.say(worker.name, f"{name}: an exception that nobody foresaw")
+        broken = Broken(name)
+        self._keep(worker, False, broken)
+        raise broken
 
     def _keep(self, worker: Worker, good: bool, value: Any) -> None:
         worker.log.append((good, value))
@@ -588,11 +739,15 @@ class World:
         fails = self.faults.strikes("fails")
         self.after(takes, self._fall if fails else self._land, request)
         self.say("center", f"{request.id}: accepts to {kind} for {session_id} ({worker})")
-        row = self.rows.sessions.get(session_id)
+        row = self.row(session_id)
         if row is None or not row.live:
             state = row.state if row else "no session"
             self.fail(f"a {kind} is accepted for {session_id}, which is {state}")
         return request
+
+    def row(self, session_id: str) -> Session | None:
+        """The session's row, or what it was before a hand deleted it."""
+        return self.rows.sessions.get(session_id) or self.ghosts.get(session_id)
 
     def accept_late(self, kind: str, access: Access, session_id: str, ends: int) -> None:
         if kind == "create" or access.key in self.truth:
@@ -611,31 +766,40 @@ class World:
         self.pending.remove(request)
         self.say("center", f"{request.id}: done")
         key, session_id = request.access.key, request.session_id
-        owner = self.truth.get(key)
-        row = self.rows.sessions[session_id]
-        if request.kind == "create":
-            if owner is None:
-                self.truth[key] = session_id
-                self.held.append(Held(session_id, request.access, self.now))
-                self._listed(key, True)
-                if not row.live:
-                    self.fail(f"{session_id} is {row.state}, and its access lands now")
+        owner, row = self.truth.get(key), self.row(session_id)
+        assert row is not None
+        if request.kind == "delete" and owner is not None:
+            self.remove(request.access)
+            self._taken(request, owner, row)
+        elif request.kind == "create" and owner is None:
+            self.truth[key] = session_id
+            self.held.append(Held(session_id, request.access, self.now))
+            self.listed(key, True)
+            if session_id in self.ghosts:
+                self.explained.doubtful(request.access)
+            if not row.live:
+                self.fail(f"{session_id} is {row.state}, and its access lands now")
+
+    def _taken(self, request: Request, owner: str, row: Session) -> None:
+        """A session's delete has taken the owner's assignment away: it must have been its own.
+
+        What was under way when its session's row was deleted by hand is remembered by nobody, so it
+        may land on what the next press has seen or got.
+        """
+        if row.id in self.ghosts:
+            self.explained.taken_by_hand.add(request.access.key)
+            if owner != row.id or self.explained.lives(request.access):
+                self.faults.saw("orphan's delete lands on another's access")
             return
-        if owner is None:
-            return
-        del self.truth[key]
-        self._listed(key, False)
-        if owner == "standing":
-            self.fail(f"{session_id} took away access that stood before it")
-            return
+        if row.found:
+            self.explained.takes(request, owner)
+        elif owner in ("standing", "admin") and request.access.key not in self.explained.mixed:
+            self.fail(f"{row.id} took away access that stood before it")
         for other in self.rows.sessions.values():
             if other.access == request.access and other.state is State.ACTIVE:
-                self.fail(f"{session_id} took away the access of {other.id}, which is ACTIVE")
-        for held in self.held:
-            if held.session_id == owner and held.until is None:
-                held.until = self.now
+                self.fail(f"{row.id} took away the access of {other.id}, which is ACTIVE")
 
-    def _listed(self, key: str, there: bool) -> None:
+    def listed(self, key: str, there: bool) -> None:
         shown = self.listing.setdefault(key, [(0, False)])
         lag = self.random.randrange(self.listing_lag) if self.faults.strikes("listing late") else 0
         shown.append((max(shown[-1][0], self.now + lag), there))
@@ -648,6 +812,9 @@ class World:
 
     def _wrote(self, old: Session | None, new: Session) -> None:
         """After each write of a session's row: indexes, stream, TTL; and what must hold."""
+        self.explained.wrote(old, new)
+        if old is not None and old.live:
+            self._frozen(old, new)
         if self.faults.strikes("index late"):
             self.after(self.random.randrange(self.index_lag), self._indexed, new)
         else:
@@ -659,12 +826,24 @@ class World:
             why = new.steps[-1].split(" ", 2)[2] if new.steps else "?"
             self.say(who, f"{new.id}: {new.state} ({why})")
             self._entered(old, new)
+        if old is None or old.state is not new.state:
+            self.hands.entered(new)
         if new.deadline is not None and (old is None or old.deadline != new.deadline):
             self._ttl(new.id)
 
+    def _frozen(self, old: Session, new: Session) -> None:
+        """What was given, and for how long, moves with *Extend* alone, by what was promised."""
+        given = new.deadline
+        if old.extended != new.extended and old.deadline is not None:
+            given = old.deadline + old.extend
+        if new.deadline != (old.deadline if old.extended == new.extended else given):
+            self.fail(f"{new.id}: its end was moved by what was not promised")
+        if _given(old) != _given(new):
+            self.fail(f"{new.id}: a deployment changed what was given")
+
     def _indexed(self, row: Session) -> None:
         known = self.index.get(row.id)
-        if known is None or known.version < row.version:
+        if row.id not in self.ghosts and (known is None or known.version < row.version):
             self.index[row.id] = row
 
     def _ttl(self, session_id: str) -> None:
@@ -681,7 +860,7 @@ class World:
         key, truth = new.access.key, self.truth.get(new.access.key)
         if new.state is State.ACTIVE and old.state is not State.ACTIVE:
             self.was_active.add(new.id)
-            if truth is None:
+            if truth is None and key not in self.explained.taken_by_hand:
                 self.fail(f"{new.id} is ACTIVE, and there is no access")
             for other in self.rows.sessions.values():
                 if (
@@ -707,7 +886,7 @@ class World:
     def _ended(self, old: Session, new: Session) -> None:
         """Nobody's session ends before its deadline without a reason."""
         assert old.deadline is not None
-        if self.now + SKEW_MS >= ms_of(old.deadline):
+        if self.now + SKEW_MS >= ms_of(old.deadline) or new.found:
             return
         if new.ended_how == "ended" and new.id in self.may_end:
             return
@@ -744,13 +923,39 @@ class World:
 
     def _over(self) -> bool:
         assert self.healed_at is not None
-        rows = self.rows.sessions.values()
-        quiet = not self.workers and not self.pending
+        rows = self.readable()
+        settled = self.settled_at + (RECONCILED if self.mode else 0)
+        quiet = not self.workers and not self.pending and self.now > settled
         if quiet and all(row.final and not row.owed for row in rows):
             return True
         ends = [ms_of(row.deadline) for row in rows if row.deadline is not None]
-        last = max([self.healed_at, *ends]) + self.tail + 2 * self.report_after + 2 * HOUR
+        last = max([settled, *ends]) + self.tail + 2 * self.report_after + 2 * HOUR
         return self.now > last
+
+    def readable(self) -> list[Session]:
+        """What a hand has spoiled for good is a human's to mend, and nothing is promised of it."""
+        spoiled = self.rows.unreadable
+        return [row for row in self.rows.sessions.values() if row.id not in spoiled]
+
+    @property
+    def settled_at(self) -> int:
+        """From when on the outside does what it should, and no hand is at work any more."""
+        assert self.healed_at is not None
+        return max(self.healed_at, self.hands.last)
+
+
+def _given(session: Session) -> tuple[Any, ...]:
+    return (session.access, session.duration, session.tail, session.extend, session.report_to)
+
+
+def _body(session_id: str) -> str:
+    return f'{{"session": "{session_id}"}}'
+
+
+@cache
+def _looks() -> dict[str, Any]:
+    """chalicelib.looks anew, for its wiring and its journal are the world's."""
+    return executed("looks", source("looks"))
 
 
 def _wished(old: Session, new: Session) -> bool:
@@ -775,14 +980,23 @@ class Ports:
         assert worker is not None
         return worker.todo[0]
 
+    @property
+    def side(self) -> str:
+        worker = self.world.current
+        assert worker is not None
+        return worker.side
+
     def journal(self, level: str, what: str, /, **facts: Any) -> None:
         world = self.world
         if world.replaying:
             world.again()
             return
         world.brings(None)
+        self.world.explained.journal(what, facts)
         if what == "a session moves in a circle":
             world.fail(f"{facts['session']} moves in a circle")
+        if what == "a look failed" and facts["error"] not in FORESEEN:
+            world.fail(f"a look at {facts['session']} raised {facts['error']}")
 
     def token(self) -> str:
         world = self.world
@@ -794,6 +1008,20 @@ class Ports:
     def down(self, thing: str, fault: str | None = None) -> None:
         if self.faults.strikes(fault or f"{thing} down") or self.faults.out(thing, self.world.now):
             raise Unavailable(f"{thing} is down")
+
+
+FORESEEN = {"Broken", *(each.__name__ for each in Trouble.__subclasses__())}
+
+
+class Wired(Ports):
+    """chalicelib.wiring, as the queue's worker has it."""
+
+    def __init__(self, world: World, runner: Runner) -> None:
+        super().__init__(world)
+        self.runner = lambda: runner
+
+    def queue(self) -> "WakeUps":
+        return WakeUps(self.world)
 
 
 class Remaining:
@@ -902,6 +1130,61 @@ class Store(Ports):
     def due(self, now: datetime, limit: int) -> list[str]:
         raise NotImplementedError  # the sweep asks the world itself
 
+    # ---- ports.Books
+
+    def all_doors(self) -> list[tuple[str, Access | None]]:
+        return self._lists("all_doors")
+
+    def all_leases(self) -> list[str]:
+        return self._lists("all_leases")
+
+    def notes(self) -> list[Access]:
+        return self._lists("notes")
+
+    def _lists(self, name: str) -> Any:
+        """From an index, so now and then as it was when it was last asked."""
+
+        def look() -> Any:
+            world = self.world
+            now = list(getattr(world.rows, name)())
+            before = world.listed_before.get(name, now)
+            world.listed_before[name] = now
+            return before if self.faults.strikes("lists late") else now
+
+        return self._reads(name, look)
+
+    def alive(self) -> list[str]:
+        def find() -> list[str]:
+            return sorted(row.id for row in self.world.index.values() if row.live)
+
+        found: list[str] = self._reads("alive", find)
+        return found
+
+    def hang(self, session: Session) -> None:
+        self._writes("hang", self.world.rows.hang, session)
+
+    def drop(self, session_id: str) -> None:
+        self._writes("drop", self.world.rows.drop, session_id)
+
+    def noted(self, access: Access) -> Noted | None:
+        found: Noted | None = self._reads("noted", self.world.rows.noted, access)
+        return found
+
+    def note(self, noted: Noted) -> None:
+        self._writes("note", self.world.rows.note, noted)
+
+    def stood(self, access: Access) -> str | None:
+        def find() -> str | None:
+            rows = self.world.index.values()
+            saw = [row for row in rows if row.standing == "yes" and row.access == access]
+            return max(saw, key=lambda row: row.asked_at).id if saw else None
+
+        found: str | None = self._reads("stood", find)
+        return found
+
+    def take_over(self, session: Session) -> None:
+        self._writes("take_over", self.world.rows.take_over, session)
+
 
 class Centre(Ports):
     """ports.IdentityCenter."""
@@ -926,7 +1209,7 @@ class Centre(Ports):
             raise Refused("AccessDeniedException", lasting=kind == "create")
         if faults.strikes("throttled"):
             raise Refused("ThrottlingException")
-        if any(r.access == access for r in world.pending) and faults.strikes("conflict"):
+        if world.pending and faults.strikes("conflict"):
             raise Refused("ConflictException")
         ends = worker.dies + NETWORK_MS  # what was sent has arrived by then
         if faults.strikes("never sent"):
@@ -982,6 +1265,20 @@ class Centre(Ports):
         found: bool = self.world.call("assigned", look)
         return found
 
+    def assignees(self, account_id: str, permission_set_arn: str) -> frozenset[str]:
+        def look() -> frozenset[str]:
+            self._reading()
+            here = (account_id, permission_set_arn)
+            return frozenset(
+                access.principal_id
+                for access in ACCESSES
+                if (access.account_id, access.permission_set_arn) == here
+                and self.world.lists(access)
+            )
+
+        found: frozenset[str] = self.world.call("assignees", look)
+        return found
+
     def permission_set(self, name_or_arn: str) -> PermissionSet | None:
         def find() -> PermissionSet:
             self._reading()
@@ -1006,6 +1303,14 @@ class Directory(Ports):
         found: Person | None = self.world.call("person", find)
         return found
 
+    def user(self, principal_id: str) -> Person | None:
+        def find() -> Person | None:
+            self.down("directory")
+            return BY_ID.get(principal_id)
+
+        found: Person | None = self.world.call("user", find)
+        return found
+
     def groups_of(self, principal_id: str, groups: Iterator[str]) -> frozenset[str]:
         raise NotImplementedError  # no glass here names a group
 
@@ -1019,7 +1324,7 @@ class Chat(Ports):
             self.world.unheard.add(self.session_id)
             raise Refused("no_longer_there")
         self.world.heard[self.session_id].append(f"{to}: {message['text']}")
-        self.world.say("slack", f"to {to}: {message['text'][:70]}")
+        self.world.say("slack", f"to {to}: {message['text'][:70]}".replace("\n", " "))
         return f"ts{self.world.now}"
 
     def email(self, user: str) -> str | None:
@@ -1074,6 +1379,8 @@ class Post(Ports):
             self.down("mail")
             self.world.mails[self.session_id].append(mail.subject)
             self.world.say("mail", mail.subject[:80])
+            if self.side == "reconcile":
+                self.world.explained.hears(mail.text)
 
         self.world.call("mail", take)
 
@@ -1088,6 +1395,14 @@ class WakeUps(Ports):
             self.world.enqueue(session_id, after // MS)
 
         self.world.call("wake", take)
+
+    def bury(self, body: str) -> None:
+        def take() -> None:
+            if self.faults.strikes("queue down") or self.faults.out("queue", self.world.now):
+                raise Unavailable("queue is down")
+            self.world.say("queue", f"{body!r} is put aside for an operator")
+
+        self.world.call("bury", take)
 
 
 class Reports:
