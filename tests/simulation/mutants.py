@@ -1,4 +1,4 @@
-"""The rules of docs/protocol.md, each left out of our own code in turn: does anybody notice?
+"""The rules of docs/protocol.md and of reconciliation, each left out of our own code in turn.
 
 A fault is found by what comes of it (somebody keeps access, another's access is lost, a session is
 stuck), never by a look at the step itself.
@@ -11,6 +11,7 @@ from time import monotonic
 
 from chalicelib.machine import OPEN, TRANSITIONS, State
 from chalicelib.ports import Stale
+from chalicelib.reconcile import Reconciler
 from chalicelib.runner import Runner
 from chalicelib.session import Session
 from tests.simulation.explorer import Bounds, Explorer
@@ -39,7 +40,13 @@ class Mutant:
     reduced: bool = True  # whether the explorer may count on acts that follow conditional writes
 
     def runner(self) -> type[Runner]:
-        found: type[Runner] = load(self.patches)["Runner"]
+        patches = [patch for patch in self.patches if patch[0] != "reconcile"]
+        found: type[Runner] = load(patches)["Runner"]
+        return found
+
+    def reconciler(self) -> type[Reconciler]:
+        patches = [patch for patch in self.patches if patch[0] == "reconcile"]
+        found: type[Reconciler] = load(patches, into="reconcile")["Reconciler"]
         return found
 
 
@@ -63,10 +70,10 @@ def judge(mutant: Mutant, seeds: int = 3_000, seconds: float = 120) -> Verdict:
 
 
 def _looks(mutant: Mutant, seeds: int, seconds: float) -> Iterator[tuple[str, str]]:
-    runner = mutant.runner()
+    runner, reconciler = mutant.runner(), mutant.reconciler()
 
     def simulated(seed: int) -> str:
-        wrong = World(seed, runner, mutant.rows).run()
+        wrong = World(seed, runner, mutant.rows, reconciler).run()
         return next((what for what in wrong if " raised " not in what), "")
 
     if mutant.seed is not None:
@@ -152,6 +159,15 @@ class ExtendWithoutLease(Rows):
         self._put(session)
 
 
+class TakesOverAnyway(Rows):
+    """Neither a taken door nor an accepted assignment keeps reconciliation from taking it back."""
+
+    def take_over(self, session: Session) -> None:
+        self.doors.pop(session.access.key, None)
+        self.notes_of.pop(session.access, None)
+        super().take_over(session)
+
+
 # ---- all of them -----------------------------------------------------------------------------------
 
 _NO_CLAIM = """
@@ -178,6 +194,19 @@ _LIVES = """                if self._another_lives(session):
                     reason = "Another"""
 _UNKNOWN = "        return self._leave(claimed, self.clock.now())\n"
 
+_BLIND = (
+    "reconcile",
+    "            if session is not None and session.live and session.access == access:\n"
+    "                return True\n",
+    "",
+)
+_UNACCEPTED = (
+    "reconcile",
+    "    if noted.standing and (noted.accepted_by or noted.gone_at is None):\n"
+    "        return Verdict.STANDING\n",
+    "",
+)
+
 MUTANTS = (
     Mutant(
         "no claim before Create",
@@ -186,7 +215,7 @@ MUTANTS = (
             ("runner", "self._claim(session, look, **asked)",
              "self._unclaimed(session, look, **asked)"),
         ),
-        seed=22, bounds=CALM,
+        bounds=CALM,
     ),
     Mutant(
         "no claim before Delete",
@@ -216,7 +245,7 @@ MUTANTS = (
     Mutant(
         "grant not settled",
         (("runner", _SETTLE_GRANT, ""),),
-        seed=4, bounds=CALM,
+        seed=46, bounds=CALM,
     ),
     Mutant(
         "“?” grant ignored",
@@ -240,12 +269,12 @@ MUTANTS = (
     Mutant(
         "standing observed again",
         (("runner", '            if session.standing == "":\n', "            if True:\n"),),
-        seed=1, bounds=CALM,
+        seed=0, bounds=CALM,
     ),
     Mutant(
         "standing ignored when revoking",
         (("runner", 'if session.standing != "no":', 'if session.standing == "":'),),
-        seed=0, bounds=replace(CALM, standing=True),
+        seed=12, bounds=replace(CALM, standing=True),
     ),
     Mutant(
         "act before intent",
@@ -306,7 +335,7 @@ MUTANTS = (
         (("session", "    if due is not None and now >= due:\n        return TIMEOUTS",
           "    if due is not None and now >= due and session.state is not State.GRANTING:\n"
           "        return TIMEOUTS"),),
-        seed=21, bounds=CALM,
+        seed=14, bounds=CALM,
     ),
     Mutant(
         "clock not read again at the claim",
@@ -322,7 +351,7 @@ MUTANTS = (
     Mutant(
         "lease deletion ignored",
         (("session", "    if session.state in OPEN and not leased:\n", "    if False:\n"),),
-        seed=27, bounds=replace(SMALL, duration=2),
+        seed=74, bounds=replace(SMALL, duration=2),
     ),
     Mutant(
         "grant_failed straight to DENIED",
@@ -365,7 +394,7 @@ MUTANTS = (
         "re-create without settling",
         (("runner", "            call = self._settled(session, session.grant_call)\n",
           "            call = NO_CALL\n"),),
-        seed=4, bounds=CALM,
+        seed=41, bounds=CALM,
     ),
     Mutant(
         "a late-granted edge back from SETTLING",
@@ -375,6 +404,85 @@ MUTANTS = (
           "            if settling and self.identity_center.assigned(session.access):\n"
           "                back = session.with_(state=State.REVOKING, revoke_call='')\n"
           "                return self._write(back, now)\n"),),
-        seed=12,
+        seed=61,
+    ),
+    Mutant(
+        "Extend by what the settings say now",
+        (("runner", "deadline=session.deadline + session.extend,",
+          "deadline=session.deadline + getattr(\n"
+          "                self.glasses.by_name.get(session.glass), 'duration', session.extend),"),),
+        seed=195,
+    ),
+    Mutant(
+        "a door whose session is gone stays shut",
+        (("runner", "                    self.store.free(session.access, holder_id)\n"
+          "                    return Rest(now)\n",
+          "                    return self._try_later(session, now, 'a door without a session')\n"),),
+        seed=389,
+    ),
+    Mutant("reconciliation ignores live sessions", (_BLIND,), seed=30),
+    Mutant("what was accepted is ignored", (_UNACCEPTED,), seed=15),
+    Mutant(
+        "what a session saw standing is ignored",
+        (("reconcile", "self.books.stood(access) if search else None", "None"),),
+        seed=29,
+    ),
+    Mutant("what was accepted is taken back", (_UNACCEPTED,), rows=TakesOverAnyway, seed=0),
+    Mutant(
+        "taken back past the door, and at once",
+        (
+            _BLIND,
+            ("reconcile", ").entered(Event.ALLOWED, now, SIDE)",
+             ").entered(Event.ALLOWED, now, SIDE).entered(Event.ENDED, now, SIDE, standing='no')"),
+        ),
+        rows=TakesOverAnyway,
+        seed=0,
+    ),
+    Mutant(
+        "taken back past the door, no look by access",
+        (
+            _BLIND,
+            ("runner", _LIVES, _LIVES.replace("self._another", "not session.found and self._another")),
+        ),
+        rows=TakesOverAnyway,
+        seed=0,
+    ),
+    Mutant(
+        "what was found is said to nobody",
+        (("reconcile", 'owed = ("channel", "mail") if place.glass.channel else ("mail",)', "owed = ()"),),
+        seed=30,
+    ),
+    Mutant(
+        "what was found is said in every run",
+        (("reconcile", "            self._remember(noted.with_(owed=tuple(to for to in noted.owed if to not in said)))\n",
+          "            pass\n"),),
+        seed=30,
+    ),
+    Mutant(
+        "what was said is not taken back",
+        (("reconcile", "verdict in (Verdict.FOUND, Verdict.SAID):\n                self._take",
+          "verdict in (Verdict.FOUND,):\n                self._take"),),
+        seed=58,
+    ),
+    Mutant(
+        "taken back, and nobody hears of it",
+        (("runner", "owed=(*messages.still_true(session.owed), *messages.news_of_the_end(session)),",
+          "owed=() if session.found else (\n                *messages.still_true(session.owed), *messages.news_of_the_end(session)),"),),
+        seed=0,
+    ),
+    Mutant(
+        "an orphaned door is not mended",
+        (("reconcile", "            self.books.free(access, holder_id)\n", ""),),
+        seed=101,
+    ),
+    Mutant(
+        "an orphaned lease is not mended",
+        (("reconcile", "            self.books.drop(session_id)\n", ""),),
+        seed=96,
+    ),
+    Mutant(
+        "a spoiled row holds up its whole glass",
+        (("reconcile", "            return Verdict.UNREADABLE\n", "            raise\n"),),
+        seed=237,
     ),
 )  # fmt: skip
