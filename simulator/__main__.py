@@ -17,9 +17,9 @@ def main() -> int:
     ask.add_argument("--world-file", type=Path, default=LOCAL / "world.json")
     ask.add_argument(
         "--auth",
-        action="store_true",
-        default=os.environ.get("AUTH", "").lower() == "true",
-        help="enforce IAM on every function's role (also: AUTH=true)",
+        action=argparse.BooleanOptionalAction,
+        default=os.environ.get("AUTH", "").lower() != "false",
+        help="hold every function to its role's IAM policy, as AWS does (also: AUTH=false)",
     )
     options = ask.parse_args()
     began = time.monotonic()

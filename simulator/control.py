@@ -14,7 +14,7 @@
     GET  /history           Identity Center's truth: who asked, what appeared and disappeared
     GET  /open              the assignments that stand now
     GET  /mailbox           mails sent through SES
-    GET  /permissions       what the functions' roles were asked for, under AUTH=true
+    GET  /permissions       what the functions' roles were asked for
     GET  /messages          what the app said in Slack
                             (these three take ?since=N: without the first N)
 

@@ -2,7 +2,7 @@
 
 Alice presses *Break Glass Prod*. What follows is read where AWS, Slack and the mailbox show it:
 access was granted, taken back, read back as gone, and the report arrived; only then it exits 0.
-With AUTH=true in the environment each function is held to its IAM policy.
+Each function is held to its IAM policy, unless AUTH=false is in the environment.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> int:
 def _play() -> int:
     began = time.monotonic()
     _say(0, "building a world and deploying the app into it")
-    auth = os.environ.get("AUTH", "").lower() == "true"
+    auth = os.environ.get("AUTH", "").lower() != "false"
     with World.start(auth=auth) as world:
         _say(time.monotonic() - began, "the app is deployed")
         try:

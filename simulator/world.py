@@ -77,7 +77,7 @@ class World:
     def start(
         cls,
         world_file: Path | None = None,
-        auth: bool = False,
+        auth: bool = True,
         project: Path = ROOT,
         cache: Path = LOCAL / "cache",
         deploy: bool = True,
@@ -86,7 +86,7 @@ class World:
         """Boot, deploy, and clean up at the end, whatever the end is.
 
         world_file: where to write world.json while the world is up; None writes none.
-        auth: enforce IAM on every function's role.
+        auth: hold every function to its role's IAM policy, as AWS does.
         deploy: False leaves AWS empty but for the secrets and the trail.
         page: serve the page that shows it all.
         """

@@ -26,7 +26,7 @@ TABLE = "trial"
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with World.start(deploy=False) as world:
+    with World.start(deploy=False, auth=False) as world:  # its functions have no roles
         world.aws("dynamodb").create_table(
             TableName=TABLE,
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
@@ -323,7 +323,7 @@ def test_mail_arrives_with_its_attachments_unless_refused(world: World) -> None:
 
 
 def test_roles_are_held_to_their_policies() -> None:
-    with World.start(deploy=False, auth=True) as world:
+    with World.start(deploy=False) as world:
         iam = world.aws("iam")
         iam.create_user(UserName="u")
         key = iam.create_access_key(UserName="u")["AccessKey"]

@@ -1,10 +1,9 @@
-"""One world for all end-to-end tests of the app, and tests that run beside one another in it."""
+"""A world for the end-to-end tests of a module, and tests that run beside one another in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, nullcontext
 
 import pytest
 
@@ -13,31 +12,14 @@ from simulator.world import World
 from tests.world.scene import GLASSES, Scene
 
 
-@contextmanager
-def our_glasses() -> Iterator[None]:
-    before = company.GLASSES
-    company.GLASSES = list(GLASSES)
-    try:
-        yield
-    finally:
-        company.GLASSES = before
-
-
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def scene() -> Iterator[Scene]:
-    with ExitStack() as stack:
-        with our_glasses():
-            world = stack.enter_context(World.start())
-        yield Scene(world)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _glasses_of_the_scene(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Modules that play in the scene have its glasses, the others those of the company."""
-    mine = [item for item in request.session.items if item.module is request.module]
-    plays = any("scene" in item.fixturenames for item in mine)
-    with our_glasses() if plays else nullcontext():
-        yield
+    """A world with glasses of its own, whose functions are held to their roles' policies."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(company, "GLASSES", list(GLASSES))
+        with World.start() as world:
+            yield Scene(world)
+            assert [each for each in world.control("permissions") if not each["allowed"]] == []
 
 
 @pytest.fixture(scope="module")

@@ -158,7 +158,7 @@ def _lease_gone(session: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with World.start(auth=True) as world:
+    with World.start() as world:
         yield world
 
 
