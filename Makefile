@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
-WHOLE := chalicelib/machine.py,chalicelib/session.py,chalicelib/policy.py,chalicelib/runner.py,chalicelib/adapters/identity_center.py
+WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo story test check bench simulate mutants privilege docs clean
@@ -19,9 +19,9 @@ install: $(READY) ## what deploying and working on it takes, into .venv
 story: $(READY) ## plays the whole journey once, on a local AWS, and says what it saw
 	@$(PY) -m simulator.story
 
-test: $(READY) ## every test
-	$(PY) -m pytest --cov --cov-report=term:skip-covered
-	@$(PY) -m coverage report --fail-under=100 --include="$(WHOLE)"
+test: $(READY) ## every test; three files at a time, for most of it is waiting; WORKERS=0: one by one
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
+	@$(PY) -m tests.covered
 
 check: $(READY) ## format, lint, types, imports, docs, known vulnerabilities
 	$(VENV)/bin/ruff format --check .

@@ -94,7 +94,7 @@ def test_what_is_to_be_done_now_takes_no_message() -> None:
     assert (arranged.look_at, send) == (NOON, False)
 
 
-@pytest.mark.parametrize("state", FINAL)
+@pytest.mark.parametrize("state", sorted(FINAL))
 def test_a_final_session_is_never_looked_at_again(state: State) -> None:
     assert next_look(active(state=state), NOON) is None
     arranged, send = scheduled(settling(state=state), NOON)
@@ -107,7 +107,7 @@ def test_a_final_session_that_owes_a_word_is_looked_at_until_it_is_told() -> Non
     assert next_look(denied, NOON) == NOON + SECOND
 
 
-@pytest.mark.parametrize("state", set(State) - FINAL)
+@pytest.mark.parametrize("state", sorted(set(State) - FINAL))
 def test_an_open_session_always_has_a_next_look(state: State) -> None:
     session = settling().with_(
         state=state, wait_until=NOON, conclude_at=NOON, retry_at=NOON + 9 * SECOND

@@ -7,9 +7,10 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from unittest import mock
 
+from simulator import company
 from simulator.world import STAGE, World
 from tools.__main__ import main
 
@@ -19,6 +20,14 @@ class Said:
     code: int
     out: str
     err: str
+
+
+@contextmanager
+def world_of_sessions_of(seconds: int, deploy: bool = True) -> Iterator[World]:
+    """The company's glasses, and sessions as long as a test needs."""
+    glasses = [replace(each, seconds=seconds) for each in company.GLASSES]
+    with mock.patch.object(company, "GLASSES", glasses), World.start(deploy=deploy) as world:
+        yield world
 
 
 @contextmanager

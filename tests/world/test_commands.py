@@ -15,7 +15,7 @@ from chalicelib import schema
 from simulator import company
 from simulator.outside import BOT_TOKEN, SIGNING_SECRET
 from simulator.world import World
-from tests.world.ops import at, tool
+from tests.world.ops import at, tool, world_of_sessions_of
 from tools import log, slack_manifest
 from tools._rows import Rows, Wanted, moment
 
@@ -25,7 +25,7 @@ PATIENCE = 60
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with World.start(auth=True) as world:
+    with world_of_sessions_of(seconds=12) as world:
         yield world
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from simulator import company
 from simulator.world import STAGE, World
-from tests.world.ops import tool
+from tests.world.ops import tool, world_of_sessions_of
 
 pytestmark = pytest.mark.world
 CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
@@ -23,7 +23,7 @@ PATIENCE = 90
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with World.start() as world:
+    with world_of_sessions_of(seconds=20) as world:
         yield world
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from chalicelib import schema
 from simulator.world import STAGE, World
-from tests.world.ops import at, tool
+from tests.world.ops import at, tool, world_of_sessions_of
 
 pytestmark = pytest.mark.world
 CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
@@ -25,7 +25,7 @@ NOISE = ("TableId", "CreationDateTime", "TableSizeBytes", "ItemCount", "LatestSt
 
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
-    with World.start(deploy=False, auth=True) as world:
+    with world_of_sessions_of(seconds=12, deploy=False) as world:
         yield world
 
 
