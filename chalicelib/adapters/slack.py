@@ -127,7 +127,8 @@ class Slack:
                 return _data(getattr(self._client(fresh), method)(**arguments))
         except SlackApiError as error:
             raise _translated(error) from error
-        except (SlackClientError, OSError, HTTPException, ValueError) as error:
+        except (SlackClientError, OSError, HTTPException, ValueError, AttributeError) as error:
+            # AttributeError: slack_sdk's own, where the JSON is no object
             raise Unavailable(f"Slack: {type(error).__name__}") from error
 
     def _client(self, token: str) -> "WebClient":
@@ -155,8 +156,7 @@ def _translated(error: Any) -> Unavailable | Refused:
 
 def _error(error: Any) -> str:
     """The error's name, never a body."""
-    try:
-        code = str(error.response["error"])
-    except (KeyError, TypeError, ValueError):
-        return "an answer that makes no sense"
-    return code if code.replace("_", "").isalnum() else "an answer that makes no sense"
+    data = error.response.data
+    code = data.get("error") if isinstance(data, dict) else None
+    named = isinstance(code, str) and code.replace("_", "").isalnum()
+    return str(code) if named else "an answer that makes no sense"

@@ -107,6 +107,23 @@ def test_an_unknown_user_is_nobody():
         assert workspace.slack.email("U1") is None
 
 
+def test_a_question_that_slack_refuses_is_not_taken_for_nobody():
+    with working() as workspace:
+        workspace.says["users.info"] = {"ok": False, "error": "invalid_arguments"}
+        with pytest.raises(Refused, match="invalid_arguments"):
+            workspace.slack.email("U1")
+
+
+@pytest.mark.parametrize(
+    "said", [{"ok": True}, {"ok": False}, {"ok": False, "error": "<html>"}, None, []]
+)
+def test_an_answer_without_sense_names_nobody(said):
+    with working() as workspace:
+        workspace.says["users.info"] = said
+        with pytest.raises(Unavailable, match="makes no sense"):
+            workspace.slack.email("U1")
+
+
 def test_an_e_mail_that_slack_keeps_to_itself_is_a_scope_to_add():
     with working() as workspace:
         workspace.says["users.info"] = {"ok": True, "user": {**ALICE, "profile": {}}}
@@ -190,9 +207,10 @@ def test_a_rate_limit_says_when_to_come_back():
         saying(500, b"{}"),
         saying(503, b"<html>down</html>"),
         saying(200, b"<html>a proxy's page</html>"),
+        saying(200, b'["of a proxy"]', Content_Type="application/json"),
         lambda request: request.connection.close(),
     ],
-    ids=["500", "503", "html", "closed"],
+    ids=["500", "503", "html", "list", "closed"],
 )
 def test_a_slack_that_is_unwell_is_unavailable_and_asked_once(answer):
     with working(answer) as workspace:
