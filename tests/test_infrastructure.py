@@ -82,6 +82,17 @@ def test_a_queue_deleted_a_moment_ago_is_waited_for():
     assert sqs.slept >= 60
 
 
+def test_a_queue_that_never_comes_is_not_waited_for_without_end():
+    class Absent(Sqs):
+        def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+            raise self.exceptions.QueueDoesNotExist({}, "GetQueueAttributes")
+
+    sqs = Absent()
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist):
+        ensure_queue(sqs, "bg", sqs.sleep)
+    assert sqs.slept == infrastructure.PATIENCE
+
+
 def statements(function: str) -> list[dict[str, Any]]:
     policy = json.loads((POLICIES / f"policy-{function}.json").read_text())
     assert policy["Version"] == "2012-10-17"

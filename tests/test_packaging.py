@@ -8,9 +8,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
+from chalice.deploy.packager import DependencyBuilder
+from chalice.deploy.packager import LambdaDeploymentPackager as Packager
+from chalice.utils import UI, OSUtils
 
 from chalicelib import packaging
 
@@ -34,6 +38,8 @@ def package(tmp_path: Path) -> Path:
             made.writestr(f"botocore/data/{service}/2012-11-05/service-2.json.gz", DESCRIBED)
             made.writestr(f"botocore/data/{service}/2012-11-05/examples-1.json", "{}")
         made.writestr("botocore/data/endpoints.json", json.dumps(ADDRESSES))
+        made.writestr("botocore/data/partitions.json", json.dumps(ADDRESSES))
+        made.writestr("boto3/data/logs/2012-11-05/resources-1.json", "{}")
     return path
 
 
@@ -46,7 +52,10 @@ def test_nothing_that_lambda_needs_is_left_out(package: Path):
     before = names(package)
     packaging.lean(package)
     gone = {name for name in before - names(package) if "ec2" not in name}
-    assert gone == {"botocore/data/logs/2012-11-05/examples-1.json"}
+    assert gone == {
+        "botocore/data/logs/2012-11-05/examples-1.json",
+        "boto3/data/logs/2012-11-05/resources-1.json",
+    }
     assert not any("ec2" in name for name in names(package))
 
 
@@ -55,8 +64,10 @@ def test_of_a_description_only_the_prose_is_gone(package: Path):
     with ZipFile(package) as made:
         told = gzip.decompress(made.read("botocore/data/logs/2012-11-05/service-2.json.gz"))
         where = json.loads(made.read("botocore/data/endpoints.json"))
+        regions = json.loads(made.read("botocore/data/partitions.json"))
     assert json.loads(told) == {"shapes": PROSE["shapes"]}
     assert where == {"partitions": [{"partition": "aws", "services": {"email": {"x": 1}}}]}
+    assert regions == ADDRESSES
 
 
 def test_what_was_packed_runs_from_its_bytecode_where_nothing_can_be_written(
@@ -124,6 +135,18 @@ def clients(path: Path) -> Iterator[str]:
         for value in named:
             if isinstance(value, ast.Constant) and isinstance(value.value, str):
                 yield value.value
+
+
+def test_once_installed_every_package_is_made_lean(package: Path, monkeypatch: pytest.MonkeyPatch):
+    def made(self: Any, project_dir: str, python_version: str) -> str:
+        assert (project_dir, python_version) == ("app", packaging.RUNTIME)
+        return str(package)
+
+    monkeypatch.setattr(Packager, "create_deployment_package", made)
+    packaging.install()
+    packager = Packager(OSUtils(), DependencyBuilder(OSUtils()), UI())
+    assert packager.create_deployment_package("app", packaging.RUNTIME) == str(package)
+    assert not any("ec2" in name for name in names(package))
 
 
 def test_chalice_itself_passes_its_packages_through(tmp_path: Path):

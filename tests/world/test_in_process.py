@@ -7,6 +7,7 @@ this process that takes a press to its report.
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,7 +19,7 @@ import click
 import pytest
 
 from chalicelib import deployment, infrastructure, looks, schema, settings, wiring
-from simulator import press
+from simulator import company, press
 from simulator.outside import SIGNING_SECRET
 from simulator.world import STAGE, World
 
@@ -98,6 +99,25 @@ def test_reconciliation_runs_over_all_glasses(wired: World) -> None:
     assert any("steve" in text or "Steve" in text for text in said)
 
 
+def test_an_instance_that_is_named_is_not_looked_for(wired: World) -> None:
+    named = {"identity_center_instance": company.INSTANCE_ARN,
+             "identity_store": company.IDENTITY_STORE_ID}  # fmt: skip
+    lines = [f'{name} = "{value}"\n' for name, value in named.items()]
+    settings.GLASSES.write_text("".join(lines) + settings.GLASSES.read_text())
+    gone = {"outcome": "ThrottlingException", "rate": 1.0}
+    wired.control("identity_center", rates={"ListInstances": gone})
+    try:
+        wiring.reconciler().run()
+    finally:
+        wired.control("heal", change=True)
+
+
+def test_whoever_is_spoken_with_has_to_prove_who_they_are(wired: World) -> None:
+    context = wiring._tls()
+    assert context.check_hostname
+    assert context.verify_mode is ssl.CERT_REQUIRED
+
+
 def test_a_deployment_makes_what_it_needs_and_puts_the_rest_right(
     wired: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -119,6 +139,18 @@ def test_a_deployment_makes_what_it_needs_and_puts_the_rest_right(
     assert group["logGroups"][0]["retentionInDays"]
 
 
+def test_a_deployment_that_chalice_gave_up_is_not_finished(
+    wired: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
+    monkeypatch.chdir(wired.staged)
+    monkeypatch.setattr("chalicelib.packaging.install", lambda: None)
+    with click.Context(click.Command("deploy"), info_name="deploy") as context:
+        context.params["stage"] = STAGE
+        deployment.stream_arn()
+    assert "Put right" not in capsys.readouterr().out
+
+
 def test_what_has_drifted_is_put_right(wired: World) -> None:
     functions = wired.aws("lambda")
     name = wired.function_name("stream")
@@ -135,6 +167,31 @@ def test_what_has_drifted_is_put_right(wired: World) -> None:
     assert "dashboard break-glass-local" in done
     topics = wired.aws("sns").list_subscriptions()["Subscriptions"]
     assert [each["Endpoint"] for each in topics] == ["ops@example.com"]
+    topic = "arn:aws:sns:us-east-1:000000000000:oncall"  # one that is there is taken as it is
+    infrastructure.ensure_alarms(session, "break-glass", STAGE, "break-glass", topic)
+    for alarm in wired.aws("cloudwatch").describe_alarms()["MetricAlarms"]:
+        assert alarm["AlarmActions"] == [topic]
+
+
+def test_a_route_has_its_limits_and_its_log_and_api_gateway_may_write_it(wired: World) -> None:
+    gateway = wired.aws("apigateway")
+    (api,) = gateway.get_rest_apis()["items"]
+    stage = {"restApiId": api["id"], "stageName": "api"}
+    group = f"arn:aws:logs:us-east-1:000000000000:log-group:/aws/apigateway/break-glass-{STAGE}"
+    for role in ("", "arn:aws:iam::000000000000:role/ours"):  # none yet; one that is there
+        for path, value in {"throttling/rateLimit": "9", "throttling/burstLimit": "9"}.items():
+            patch = [{"op": "replace", "path": f"/*/*/{path}", "value": value}]
+            gateway.update_stage(**stage, patchOperations=patch)
+        patch = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
+        gateway.update_account(patchOperations=patch)
+        assert infrastructure.guard_route(boto3.Session(), api["id"], "api", group)
+        assert infrastructure.guard_route(boto3.Session(), api["id"], "api", group) == []
+        found = gateway.get_stage(**stage)
+        assert found["accessLogSettings"]["destinationArn"] == group
+        limits = found["methodSettings"]["*/*"]
+        assert (limits["throttlingRateLimit"], limits["throttlingBurstLimit"]) == (50, 100)
+        writes = gateway.get_account()["cloudwatchRoleArn"]
+        assert writes == role if role else writes.endswith(f"role/{infrastructure.LOGS_ROLE}")
 
 
 def test_what_cannot_be_finished_fails_the_command(
