@@ -27,7 +27,7 @@ class Explained:
         self.commands = {delete_command(access): access for access in accesses}
         self.since: dict[str, int] = {}  # since when it is accepted, or was seen standing
         self.ever_doubtful: set[str] = set()  # at some time nobody accounted for it
-        self.taken_by_hand: set[str] = set()
+        self.taken_by_hand: set[str] = set()  # itself, or the row that knew of the taking
         self.mixed: set[str] = set()  # given by hand during a session: nothing tells them apart
         self.taken_back: set[str] = set()
         self.said: defaultdict[str, list[int]] = defaultdict(list)

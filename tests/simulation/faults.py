@@ -77,6 +77,7 @@ HANDS = (
     "session row made good again",
     "spoiled row deleted by hand",
     "message that is no wake-up",
+    "stream record unlike any other",
     "wake-up reordered",
     "worker cut off by its time",
     "workers at once",

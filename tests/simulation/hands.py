@@ -51,7 +51,7 @@ class Hands:
                 _, when = random.choice(presses)
                 within = random.choice((20 * SECOND, world.duration + 2 * MINUTE, world.span))
                 self._at(when + random.randrange(within), do)
-        lurks = ((self.redeploy, 0.05), (self.delete_row, often / 2), (self.spoil_row, 0.05))
+        lurks = ((self.redeploy, 0.05), (self.delete_row, often / 2), (self.spoil_row, 0.1))
         for do, chance in lurks:
             while random.random() < chance:
                 self.lurking.append((random.choice(STATES), do))
@@ -117,7 +117,7 @@ class Hands:
         world.rows.unreadable.add(row.id)
         what = f"spoils the row of {row.id}, which is {row.state}"
         self._said("operator", what, "session row spoiled by hand")
-        if world.random.random() < 0.3:
+        if world.random.random() < 0.5:
             world.faults.saw("session row spoiled for good")
             return
         latest = world.random.choice((MINUTE, 20 * MINUTE, 90 * MINUTE))
@@ -137,6 +137,12 @@ class Hands:
             self._said("operator", what, "session row made good again")
 
     def send_nonsense(self) -> None:
+        """To the queue, or with the next record of the stream."""
+        if self.world.random.random() < 0.5:
+            record = {"eventName": "INSERT", "dynamodb": {"Keys": {}}}
+            self.world.nonsense.append(record)
+            self._said("somebody", "writes a row of another kind", "stream record unlike any other")
+            return
         body = self.world.random.choice(NO_WAKE_UPS)
         what = f"puts a message in the queue that is no wake-up: {body!r}"
         self._said("operator", what, "message that is no wake-up")

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
 from types import FunctionType
 from typing import Any
@@ -14,9 +14,7 @@ class Outdated(Exception):
     """The code has changed, and the fault does not fit it any more. Plant it anew."""
 
 
-def load(
-    patches: Iterable[Patch] = (), into: str = "runner", **constants: Any
-) -> Mapping[str, Any]:
+def load(patches: Iterable[Patch] = (), into: str = "runner", **constants: Any) -> dict[str, Any]:
     """The names of a fresh chalicelib.runner (or `into`) with these patches and constants.
 
     Functions of other modules that a patch changes are given to it in place of the real ones.

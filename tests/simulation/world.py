@@ -6,7 +6,8 @@ heap, and every choice is drawn from one seed: the same seed is the same story.
 A worker is stopped without threads. All that the runner learns from outside comes through a port,
 so each worker keeps a list of what its calls have brought. To stop it, a call raises Stopped; to go
 on, its work is begun afresh and is given the kept answers until there are no more, by which time it
-stands where it stood. A worker of the queue's runs chalicelib.looks, the hourly one the Reconciler.
+stands where it stood. Workers run what ships: chalicelib.looks from all three sides, and the
+Reconciler; a look that is over is kept as what came of it, and is not made afresh.
 """
 
 import heapq
@@ -32,12 +33,12 @@ from chalicelib.ports import (
     Unknown,
 )
 from chalicelib.reconcile import Reconciler
-from chalicelib.runner import NETWORK, SKEW, Glasses, Look, Outside, Runner
+from chalicelib.runner import NETWORK, SKEW, Glasses, Look, Outside, Rest, Runner
 from chalicelib.session import Access, Glass, Noted, PermissionSet, Person, Session
 from tests.simulation.explained import Explained
 from tests.simulation.faults import Faults
 from tests.simulation.hands import Hands
-from tests.simulation.planted import executed, source
+from tests.simulation.planted import load
 from tests.simulation.rows import Rows
 
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -52,7 +53,7 @@ LIVES = {  # the functions' time-outs
     "reconcile": 300 * SECOND,
 }
 PATIENCE = timedelta(seconds=20)
-SWEEP_LEAVES = timedelta(seconds=10)
+SWEEP_LEAVES, SWEEP_AT_MOST = timedelta(seconds=10), 500
 RECEIVES = 5  # then a message goes to the dead-letter queue
 HEALED_REQUEST = 5 * SECOND  # the longest that a request takes once all is well
 FORGETS = 10 * MINUTE  # AWS may then know no more of a request
@@ -92,21 +93,25 @@ class Worker:
 
     name: str
     side: str
-    todo: list[str]
+    task: Any  # the message's body, the stream's records
+    looks_at: str
     dies: int
     skew: int
     began: int
     runner: Runner
     reconciler: Reconciler
-    patience: timedelta = timedelta(0)
-    body: str = ""  # of the message at hand
-    received: int = 0  # and how often it was tried
+    received: int = 0  # of the message at hand, how often it was tried
     log: list[tuple[bool, Any]] = field(default_factory=list)
     at: int = 0  # how much of the log has been given again
     resumed: bool = False  # it stands before a call and has been stopped there already
     dead: bool = False
-    pending: dict[str, datetime] = field(default_factory=dict)  # what the sweep sees through
-    gives_up: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Came:
+    """What came of a whole look."""
+
+    of: Rest | None
 
 
 @dataclass(eq=False)
@@ -157,6 +162,7 @@ class World:
         runner: type[Runner] = Runner,
         rows: type[Rows] = Rows,
         reconciler: type[Reconciler] = Reconciler,
+        looks: dict[str, Any] | None = None,
         told: Callable[[str], None] | None = None,
     ) -> None:
         self.seed = seed
@@ -164,6 +170,7 @@ class World:
         self.told = told
         self.runner_class = runner
         self.reconciler_class = reconciler
+        self.looks = looks or shipped_looks()
         self.now = 0
         self.heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self.order = 0
@@ -208,6 +215,7 @@ class World:
         self.healed_at: int | None = None
         self.tokens = 0
         self.messages = 0
+        self.nonsense: list[dict[str, Any]] = []  # to come with the stream's next record
         self.brought: dict[str, int] = {}  # session → the number of its latest message brought
         # What was done by hand, and who accounts for which assignment.
         self.slack = SLACK
@@ -283,7 +291,7 @@ class World:
     def deploy(self) -> None:
         """New settings: the functions that start from now on have them."""
         self.glasses = self._glasses()
-        if self.mode and self.random.random() < 0.3:
+        if self.mode and self.random.random() < 0.5:
             self.mode = self.random.choice(("report", "revoke"))
         self.runner, self.reconciler = self._functions()
 
@@ -442,7 +450,7 @@ class World:
             who, how = ("operator", "hand") if by == "hand" else ("TTL", "the TTL")
             self.say(who, f"deletes the lease of {session_id}")
             self.faults.saw(f"lease deleted by {how}")
-            self._stream(session_id, alone=True)
+            self._stream(session_id, _record("REMOVE", f"lease/{session_id}"))
 
     def forget(self, row: Session) -> None:
         """The session's row is gone; indexes follow."""
@@ -453,6 +461,8 @@ class World:
         self.after(late, self.index.pop, row.id, None)
         if row.live or row.standing == "yes":
             self.explained.doubtful(row.access)
+        if row.live and row.access.key not in self.truth and self.lists(row.access):
+            self.explained.taken_by_hand.add(row.access.key)  # nobody knows that it was just taken
 
     def remove(self, access: Access) -> str:
         """The assignment is gone, whoever took it; whose it was."""
@@ -481,9 +491,8 @@ class World:
         skew = self.random.choice(self.skews)
         if faults.strikes("table down") or faults.out("table", self.now):
             return
-        due = self.due(moment(self.now + skew))
-        if due:
-            self._start("sweep", due, skew=skew)
+        if self.due(moment(self.now + skew)):
+            self._start("sweep", skew=skew)
 
     def reconcile(self, hourly: bool) -> None:
         if hourly:
@@ -500,7 +509,7 @@ class World:
             self.faults.saw("reconciliation beside a live session")
         if any(worker.side == "reconcile" for worker in self.workers):
             self.faults.saw("reconciliations at once")
-        self._start("reconcile", ["the books"])
+        self._start("reconcile", looks_at="the books")
 
     def due(self, now: datetime) -> list[str]:
         found = [
@@ -510,19 +519,18 @@ class World:
         ]
         return [session_id for _, session_id in sorted(found)]
 
-    def _stream(self, session_id: str, alone: bool) -> None:
+    def _stream(self, session_id: str, record: dict[str, Any]) -> None:
         if self.faults.strikes("stream lost"):
             return
         wait = self.random.randrange(100, 1_000)
         if self.faults.strikes("stream late"):
             wait += self.random.randrange(5 * MINUTE)
-        self.after(wait, self._streamed, session_id, alone)
+        self.after(wait, self._streamed, session_id, record)
 
-    def _streamed(self, session_id: str, alone: bool) -> None:
-        if alone or self.faults.strikes("queue down") or self.faults.out("queue", self.now):
-            self._start("stream", [session_id], patience=PATIENCE)
-        else:
-            self.enqueue(session_id, 0)
+    def _streamed(self, session_id: str, record: dict[str, Any]) -> None:
+        records = [*self.nonsense, record]
+        self.nonsense = []
+        self._start("stream", records, looks_at=session_id)
 
     def enqueue(self, session_id: str, after: int) -> None:
         self.sent[session_id].append(self.now)
@@ -542,14 +550,13 @@ class World:
         if 0 < number < self.brought.get(session_id, 0) and received == 1:
             self.faults.saw("wake-up reordered")
         self.brought[session_id] = max(number, self.brought.get(session_id, 0))
-        self._start("queue", [session_id], body=body, received=received)
+        self._start("queue", body, looks_at=session_id, received=received)
 
     def _start(
         self,
         side: str,
-        todo: list[str],
-        patience: timedelta = timedelta(0),
-        body: str = "",
+        task: Any = None,
+        looks_at: str = "",
         received: int = 0,
         skew: int | None = None,
     ) -> None:
@@ -557,14 +564,13 @@ class World:
         worker = Worker(
             f"{side}#{self.names[side]}",
             side,
-            todo,
+            task,
+            looks_at,
             self.now + LIVES[side],
             self.random.choice(self.skews) if skew is None else skew,
             self.now,
             self.runner,
             self.reconciler,
-            patience,
-            body,
             received,
         )
         if self.workers:
@@ -580,22 +586,13 @@ class World:
             self.faults.saw("worker cut off by its time")
             self.die(worker, "ran out of time")
             return
-        self.current = worker
-        remaining = Remaining(self)
+        self.current, worker.at = worker, 0
         try:
-            while worker.todo:
-                worker.at = 0
-                try:
-                    if worker.side == "sweep" and remaining() < SWEEP_LEAVES:
-                        break
-                    self._work(worker, remaining)
-                except (Trouble, Broken) as trouble:
-                    self.say(worker.name, f"a look at {worker.todo[0]} failed: {trouble}")
-                worker.todo.pop(0)
-                worker.log.clear()
-                worker.resumed = False
-            if not self._sees_through(worker):
-                self.workers.discard(worker)
+            self._work(worker)
+            self.workers.discard(worker)
+        except (Trouble, Broken) as trouble:
+            self.workers.discard(worker)
+            self.say(worker.name, f"fails: {trouble}")
         except Stopped as stopped:
             worker.resumed = True
             self.at(min(stopped.until, worker.dies), self._run, worker)
@@ -608,48 +605,34 @@ class World:
         finally:
             self.current = None
 
-    def _work(self, worker: Worker, remaining: "Remaining") -> None:
-        """One look; the queue's as chalicelib.looks makes it, or the hourly reconciliation."""
-        if worker.side == "reconcile":
-            worker.reconciler.run()
-        elif worker.side == "queue":
-            looks = _looks()
-            wired = Wired(self, worker.runner)
-            looks["wiring"], looks["journal"] = wired, wired.journal
-            message = {"messageId": "m1", "body": worker.body}
-            if looks["work_through"]([message], remaining)["batchItemFailures"]:
-                self._again(worker)
-        else:
-            look = Look(worker.side, remaining, worker.patience)
-            rest = worker.runner.advance(worker.todo[0], look)
-            if worker.side == "sweep" and rest is not None and rest.urgent:
-                worker.pending[worker.todo[0]] = rest.until
-
-    def _sees_through(self, worker: Worker) -> bool:
-        """Whether the sweep waits in place for access that it has seen open, and goes on then."""
-        now = moment(self.now + worker.skew)
-        if not worker.pending or worker.dies - self.now <= SWEEP_LEAVES // MS:
-            return False
-        worker.gives_up = worker.gives_up or now + PATIENCE
-        session_id, due = min(worker.pending.items(), key=lambda each: each[1])
-        if due > worker.gives_up:
-            return False
-        del worker.pending[session_id]
-        worker.todo = [session_id]
-        self.after(max(0, (due - now) // MS), self._run, worker)
-        return True
+    def _work(self, worker: Worker) -> None:
+        """What the function does that this worker is an invocation of; see app.py."""
+        remaining, looks = Remaining(self), self.looks
+        looks["wiring"] = wired = Wired(self, worker)
+        looks["journal"] = wired.journal
+        match worker.side:
+            case "reconcile":
+                worker.reconciler.run()
+            case "sweep":
+                looks["sweep_once"](remaining, SWEEP_LEAVES, SWEEP_AT_MOST, PATIENCE)
+            case "stream":
+                looks["follow"](worker.task, remaining, PATIENCE)
+            case "queue":
+                message = {"messageId": "m1", "body": worker.task}
+                if looks["work_through"]([message], remaining)["batchItemFailures"]:
+                    self._again(worker)
 
     def die(self, worker: Worker, how: str) -> None:
         worker.dead = True
         self.workers.discard(worker)
-        self.say(worker.name, f"{how}, looking at {worker.todo[0]}")
+        self.say(worker.name, f"{how}, looking at {worker.looks_at or 'what is due'}")
         if worker.side == "queue":
             self._again(worker)
 
     def _again(self, worker: Worker) -> None:
         if worker.received < RECEIVES:
             again = worker.received + 1
-            self.after(60 * SECOND, self._receive, worker.todo[0], worker.body, 0, again)
+            self.after(60 * SECOND, self._receive, worker.looks_at, worker.task, 0, again)
 
     # ---- a call from a worker
 
@@ -820,7 +803,8 @@ class World:
         else:
             self._indexed(new)
         if old is None or _wished(old, new):
-            self._stream(new.id, alone=False)
+            name = "INSERT" if old is None else "MODIFY"
+            self._stream(new.id, _record(name, new.id, old, new))
         if old is not None and old.state is not new.state:
             who = self.current.name if self.current else "route"
             why = new.steps[-1].split(" ", 2)[2] if new.steps else "?"
@@ -952,10 +936,24 @@ def _body(session_id: str) -> str:
     return f'{{"session": "{session_id}"}}'
 
 
+def _record(
+    name: str, row_id: str, old: Session | None = None, new: Session | None = None
+) -> dict[str, Any]:
+    """As much of a stream record as decides what is looked at."""
+    image: dict[str, Any] = {"Keys": {"id": {"S": row_id}}, "SequenceNumber": "1"}
+    for side, row in (("OldImage", old), ("NewImage", new)):
+        if row is not None:
+            times = (row.look_at, row.end_asked_at, row.extend_asked_at)
+            names = ("look_at", "end_asked_at", "extend_asked_at")
+            image[side] = {k: {"S": str(v)} for k, v in zip(names, times, strict=True) if v}
+            image[side]["kind"] = {"S": "session"}
+    return {"eventName": name, "dynamodb": image}
+
+
 @cache
-def _looks() -> dict[str, Any]:
+def shipped_looks() -> dict[str, Any]:
     """chalicelib.looks anew, for its wiring and its journal are the world's."""
-    return executed("looks", source("looks"))
+    return load(into="looks")
 
 
 def _wished(old: Session, new: Session) -> bool:
@@ -978,7 +976,7 @@ class Ports:
     def session_id(self) -> str:
         worker = self.world.current
         assert worker is not None
-        return worker.todo[0]
+        return worker.looks_at
 
     @property
     def side(self) -> str:
@@ -1014,14 +1012,34 @@ FORESEEN = {"Broken", *(each.__name__ for each in Trouble.__subclasses__())}
 
 
 class Wired(Ports):
-    """chalicelib.wiring, as the queue's worker has it."""
+    """chalicelib.wiring, as this worker has it."""
 
-    def __init__(self, world: World, runner: Runner) -> None:
+    def __init__(self, world: World, worker: Worker) -> None:
         super().__init__(world)
-        self.runner = lambda: runner
+        self.worker = worker
+        self.CLOCK = Clock(world)  # as it is called there
+
+    def runner(self) -> "Wired":
+        return self
+
+    def table(self) -> "Store":
+        return Store(self.world)
 
     def queue(self) -> "WakeUps":
         return WakeUps(self.world)
+
+    def advance(self, session_id: str, look: Look) -> Rest | None:
+        """Once it is over it need not be gone through again: what came of it takes its place."""
+        worker = self.worker
+        log, start = worker.log, worker.at
+        if start < len(log) and isinstance(log[start][1], Came):
+            worker.at += 1
+            return log[start][1].of
+        worker.looks_at = session_id
+        rest = worker.runner.advance(session_id, look)
+        log[start:] = [(True, Came(rest))]
+        worker.at = start + 1
+        return rest
 
 
 class Remaining:
@@ -1128,7 +1146,11 @@ class Store(Ports):
         return found
 
     def due(self, now: datetime, limit: int) -> list[str]:
-        raise NotImplementedError  # the sweep asks the world itself
+        found: list[str] = self._reads("due", self.world.due, now)
+        return found
+
+    def unfinished(self, limit: int) -> list[Session]:
+        return []  # for figures alone
 
     # ---- ports.Books
 
