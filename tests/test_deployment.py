@@ -57,7 +57,9 @@ class _Dynamo:
         status = "ACTIVE" if self.looked > 2 else "UPDATING"
         facts: dict[str, Any] = {"TableStatus": status, "LatestStreamArn": "arn"}
         facts["StreamSpecification"] = {"StreamEnabled": True}
+        made = "ACTIVE" if self.looked > 3 else "CREATING"
         indexes = schema.definition()["GlobalSecondaryIndexes"]
+        indexes = [{**each, "IndexStatus": made} for each in indexes]
         return {"Table": facts | {"GlobalSecondaryIndexes": indexes}}
 
     def update_table(self, **_: Any) -> None:
@@ -82,6 +84,7 @@ def test_a_new_table_is_given_the_moment_that_it_needs(monkeypatch: pytest.Monke
     client = _Dynamo(refusals=2)
     assert schema.ensure(client, "break-glass") == "arn"
     assert client.backed_up
+    assert client.looked > 3, "its indexes are waited for, too"
     assert schema.ensure(client, "break-glass") == "arn"
 
 

@@ -71,8 +71,9 @@ def _trusted(url: str, slack_api_url: str) -> SplitResult | None:
         return None
     if parts.scheme == "https" and parts.hostname in HOSTS and parts.port in (None, 443):
         return parts
-    ours = api is not None and api.hostname not in API_HOSTS
-    return parts if ours and _origin(parts) == _origin(api) else None
+    if api is None or api.hostname in API_HOSTS:
+        return None
+    return parts if _origin(parts) == _origin(api) else None
 
 
 def _parts(url: str) -> SplitResult | None:
@@ -89,9 +90,7 @@ def _parts(url: str) -> SplitResult | None:
     return parts
 
 
-def _origin(parts: SplitResult | None) -> tuple[str, str | None, int] | None:
-    if parts is None:
-        return None
+def _origin(parts: SplitResult) -> tuple[str, str | None, int]:
     return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 

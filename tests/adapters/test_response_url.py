@@ -86,8 +86,9 @@ def test_slacks_own_api_is_no_place_to_answer_to():
     assert not allowed("https://slack.com/response/1", SLACK_API)
 
 
-def test_the_message_is_posted_as_json():
-    with answering(saying(200, b"ok")) as server:
+@pytest.mark.parametrize("answer", [b"ok", b'{"ok":true}', b""])
+def test_the_message_is_posted_as_json(answer):
+    with answering(saying(200, answer)) as server:
         respond(f"{server.url}/response/1?x=2", MESSAGE, server.url + "/api/")
     ((path, headers, body),) = server.seen
     assert path == "/response/1?x=2"
