@@ -56,6 +56,9 @@ class Verdict(StrEnum):
     UNREADABLE = "on a row that cannot be read"  # perhaps somebody's own: left for a human
 
 
+UNEXPLAINED: Final = (Verdict.FOUND, Verdict.SAID)
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the table says of one assignment that Identity Center shows."""
@@ -199,21 +202,21 @@ class Reconciler:
                 for access, verdict in verdicts.items()
                 if verdict is Verdict.FOUND
             }
-        for access, verdict in verdicts.items():
-            if self.revokes and verdict in (Verdict.FOUND, Verdict.SAID):
-                self._take_back(access, place)
-            elif verdict is Verdict.FOUND:
+        found = [access for access, verdict in verdicts.items() if verdict in UNEXPLAINED]
+        for access in found:
+            if verdicts[access] is Verdict.FOUND:  # first, lest a press that sees it explain it
                 self._note(access, place)
+            if self.revokes:
+                self._take_back(access, place)
         here = (glass.account_id, place.permission_set.arn)
         for access in set(listed.get(here, ())) - verdicts.keys():
             self._gone(access)
         if not self.revokes:
-            said = [each for each in verdicts if verdicts[each] is not Verdict.UNREADABLE]
-            self._say(glass, [noted for access in said if (noted := self._owed(access))])
+            self._say(glass, [noted for access in found if (noted := self._owed(access))])
         self.journal(
             "info",
             "reconciled",
-            metrics={"AssignmentsWithoutSession": _unexplained(verdicts.values())},
+            metrics={"AssignmentsWithoutSession": len(found)},
             glass=glass.name,
             assignments=len(verdicts),
         )
@@ -268,6 +271,8 @@ class Reconciler:
 
     def _note(self, access: Access, place: "Place") -> None:
         known = self.books.noted(access)
+        if judge(Facts(False, known, None)) is not Verdict.FOUND:
+            return  # accepted by name, or noted by another run, since we looked
         owed = ("channel", "mail") if place.glass.channel else ("mail",)
         version = known.version if known else 0
         self._remember(self._new_note(access, place).with_(owed=owed, version=version))
@@ -422,7 +427,3 @@ class Mended:
 
     channel: str
     what: str
-
-
-def _unexplained(verdicts: Iterable[Verdict]) -> int:
-    return sum(verdict in (Verdict.FOUND, Verdict.SAID) for verdict in verdicts)

@@ -388,6 +388,62 @@ def test_what_was_said_before_is_taken_back_once_that_is_asked_for(office: Offic
     assert [each.access for each in office.books.sessions.values()] == [STEVE]
 
 
+def test_what_was_found_is_not_explained_by_a_session_that_sees_it_before_it_is_taken_back(
+    office: Office,
+) -> None:
+    """It was found behind a door whose session's row is gone, and the next press came first."""
+    office.revokes, office.assigned = True, {ALICE}
+    office.books.doors[ALICE.key] = "bg-missing"
+    office.run()
+    assert (office.books.doors, office.books.sessions) == ({}, {})
+    closed = settling(id="bg-next", standing="yes", state=State.CLOSED, look_at=None)
+    office.books.sessions[closed.id] = closed
+    office.run()
+    assert [each.access for each in office.books.sessions.values() if each.found] == [ALICE]
+    assert office.mails == []
+
+
+def test_what_was_found_and_is_a_sessions_own_by_now_is_said_to_be_nobodys_by_nobody(
+    office: Office,
+) -> None:
+    office.revokes, office.assigned = True, {ALICE}
+    office.run()
+    office.books.sessions.clear()
+    office.books.doors.clear()
+    keep(office, active(look_at=NOON))
+    office.revokes = False
+    office.run()
+    assert office.mails == []
+
+
+def accept(office: Office) -> None:
+    known = office.books.noted(STEVE)
+    accepted = NOTED.with_(standing=True, accepted_by="ann")
+    office.books.note(accepted.with_(version=known.version if known else 0))
+
+
+@pytest.mark.parametrize("revokes", [False, True])
+def test_what_is_accepted_between_the_look_and_the_note_stays_accepted(
+    office: Office, revokes: bool
+) -> None:
+    office.revokes, office.assigned = revokes, {STEVE}
+    real, calls = office.books.noted, []
+
+    def noted(access: Access) -> Noted | None:
+        calls.append(access)
+        if len(calls) == 3:  # after two looks, before it is noted
+            office.books.noted = real  # type: ignore[method-assign]
+            accept(office)
+        return real(access)
+
+    office.books.noted = noted  # type: ignore[method-assign]
+    office.run()
+    known = office.books.noted(STEVE)
+    assert known is not None
+    assert known.accepted_by == "ann"
+    assert (office.mails, office.books.sessions) == ([], {})
+
+
 def test_who_is_accepted_or_presses_at_the_last_moment_wins(office: Office) -> None:
     office.revokes, office.assigned = True, {STEVE}
     office.meanwhile = lambda: office.books.doors.update({STEVE.key: "bg-not-there-yet"})
@@ -399,7 +455,7 @@ def test_who_is_accepted_or_presses_at_the_last_moment_wins(office: Office) -> N
     with pytest.raises(DoorTaken):
         office.books.take_over(session)
     office.books.doors.clear()
-    office.books.note(NOTED.with_(standing=True, accepted_by="ann"))
+    accept(office)
     with pytest.raises(Stale):
         office.books.take_over(session)
 
