@@ -33,6 +33,8 @@ class Explained:
         self.said: defaultdict[str, list[int]] = defaultdict(list)
         self.stretches: defaultdict[str, int] = defaultdict(int)  # how often it became doubtful
         self.began: dict[str, int] = {}  # found session → when the run began that made it
+        self.made: dict[str, int] = {}  # found session → when it was made
+        self.accepted_at: dict[Access, int] = {}
 
     def stands(self, access: Access) -> bool:
         """Whether it is known as standing: by name, or by a session that saw it.
@@ -64,6 +66,7 @@ class Explained:
 
     def accepted(self, access: Access) -> None:
         self.since.setdefault(access.key, self.world.now)
+        self.accepted_at.setdefault(access, self.world.now)
 
     def given(self, access: Access, during: bool) -> None:
         if during:
@@ -80,7 +83,7 @@ class Explained:
         world = self.world
         if old is None and new.found:
             assert world.current is not None
-            self.began[new.id] = world.current.began
+            self.began[new.id], self.made[new.id] = world.current.began, world.now
             world.faults.saw("reconciliation takes back")
         if new.standing == "no" and old is not None and old.standing == "" and not new.found:
             self._unseen(new)
@@ -104,7 +107,8 @@ class Explained:
         """A found session's delete lands on this owner's access."""
         key, world = request.access.key, self.world
         since = self.since.get(key)
-        if since is not None and since < self.began[request.session_id]:
+        accepted = self.accepted_at.get(request.access, world.now) < self.made[request.session_id]
+        if accepted or (since is not None and since < self.began[request.session_id]):
             world.fail(f"{request.session_id} took back {owner}'s access, which was to stand")
         row = world.rows.sessions.get(owner)
         if row is not None and row.live and not row.found:

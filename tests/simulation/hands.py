@@ -62,6 +62,12 @@ class Hands:
             self.lurking.remove(plan)
             self._at(self.world.now + self.world.random.randrange(3 * SECOND), plan[1], row.id)
 
+    def entered_reconciliation(self) -> None:
+        """Who has read what it found may accept it while it is at it again."""
+        if not self.world.faults.healed and self.world.random.random() < 0.2:
+            when = self.world.now + self.world.random.randrange(4 * SECOND, 9 * SECOND)
+            self._at(when, self.accept)
+
     def _at(self, when: int, do: Callable[..., None], *args: Any) -> None:
         self.last = max(self.last, when)
         self.world.at(when, do, *args)
@@ -179,6 +185,7 @@ class Hands:
         """`python -m tools standing accept`: not what a session has just given."""
         world = self.world
         there = [access for access in self.accesses if access.key in world.truth]
+        there = [access for access in there if not world.explained.stands(access)] or there
         access = world.random.choice(there) if there else None
         held = access is None or access.key in world.rows.doors or world.explained.lives(access)
         if access is not None and not held:

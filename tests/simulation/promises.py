@@ -90,6 +90,9 @@ def _reconciled(world: World) -> Iterator[str]:
             yield f"{short(key)} is said to be nobody's again and again"
         if calm and len(said) > 2 * explained.stretches[key]:  # twice by two runs at once
             yield f"{short(key)} was said to be nobody's {len(said)} times"
+    for access in explained.accepted_at:
+        if not world.rows.notes_of[access].accepted_by:
+            yield f"{short(access.key)} was accepted by name, and nobody knows"
     for session in world.readable():
         took = session.found and session.final and session.standing == "no"
         mails = world.mails[session.id]

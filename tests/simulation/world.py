@@ -509,6 +509,7 @@ class World:
             self.faults.saw("reconciliation beside a live session")
         if any(worker.side == "reconcile" for worker in self.workers):
             self.faults.saw("reconciliations at once")
+        self.hands.entered_reconciliation()
         self._start("reconcile", looks_at="the books")
 
     def due(self, now: datetime) -> list[str]:
