@@ -12,6 +12,8 @@ from functools import partial
 from typing import Any, Final
 
 from chalicelib.alarms import FUNCTIONS, alarms, dashboard, function_name
+from chalicelib.machine import OPEN
+from chalicelib.records import WISHES
 
 LOG_DAYS: Final = 90
 DAY: Final = 24 * 3600
@@ -43,12 +45,27 @@ def ensure_queue(sqs: Any, name: str, sleep: Callable[[float], None] = time.slee
 
 # Event sources ------------------------------------------------------------------------------------
 
+TOLD: Final[tuple[dict[str, Any], ...]] = (
+    {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"kind": {"S": ["session"]}}}},
+    {"eventName": ["REMOVE"], "dynamodb": {"Keys": {"id": {"S": [{"prefix": "lease/"}]}}}},
+    *(
+        {
+            "eventName": ["MODIFY"],
+            "dynamodb": {
+                "NewImage": {"state": {"S": sorted(OPEN)}, wish: {"S": [{"exists": True}]}}
+            },
+        }
+        for wish in WISHES
+    ),
+)
+
 
 def event_sources(dead_letters_arn: str) -> dict[str, dict[str, Any]]:
     """What chalice cannot say of the functions' event sources, by handler.
 
     A record that cannot be handled holds up its shard for an hour at the most and is kept as a
-    dead letter; a batch says itself which of its records are to come again.
+    dead letter; a batch says itself which of its records are to come again. Of all that is written
+    to the table only what asks for a look comes to the stream's function: see records.wake.
     """
     report = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
     return {
@@ -58,6 +75,7 @@ def event_sources(dead_letters_arn: str) -> dict[str, dict[str, Any]]:
             "MaximumRetryAttempts": 5,
             "MaximumRecordAgeInSeconds": 3600,
             "DestinationConfig": {"OnFailure": {"Destination": dead_letters_arn}},
+            "FilterCriteria": {"Filters": [{"Pattern": json.dumps(each)} for each in TOLD]},
         },
         "worker": report,
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 from chalicelib import figures, wiring
 from chalicelib.journal import journal
+from chalicelib.machine import OPEN
 from chalicelib.ports import Trouble, Unreadable
 from chalicelib.records import Wake, wake
 from chalicelib.runner import POLL, Look
@@ -90,15 +91,21 @@ def sweep_once(
 ) -> None:
     """The sweep's side: looks by itself at whatever is due, the longest due first.
 
+    Also at whatever is open and has lost its lease, for the record that tells of it may be lost.
     Where that was somebody's access it sees to it, for as long as its patience lasts: nobody else
     may come. In the end it says how things stand, which is also the sign that it came to its end.
     """
     pending: dict[str, datetime] = {}
-    for session_id in wiring.table().due(wiring.CLOCK.now(), most):
+    table = wiring.table()
+    for session_id in table.due(wiring.CLOCK.now(), most):
         if remaining() < leaves:
             journal("warning", "the sweep leaves some for the next")
             break
         _sweep(session_id, remaining, pending)
+    unfinished = table.unfinished()
+    for session, leased in unfinished:
+        if session.state in OPEN and not leased and remaining() > leaves:
+            _sweep(session.id, remaining, pending)
     give_up = wiring.CLOCK.now() + patience
     while pending and remaining() > leaves:
         session_id, due = min(pending.items(), key=lambda each: each[1])
@@ -107,8 +114,8 @@ def sweep_once(
         wiring.CLOCK.sleep(max(due - wiring.CLOCK.now(), NOW))
         del pending[session_id]
         _sweep(session_id, remaining, pending)
-    unfinished = wiring.table().unfinished(most)
-    journal("info", "swept", metrics=figures.standing(unfinished, wiring.CLOCK.now()))
+    stands = figures.standing((session for session, _ in unfinished), wiring.CLOCK.now())
+    journal("info", "swept", metrics=stands)
 
 
 def _sweep(session_id: str, remaining: Remaining, pending: dict[str, datetime]) -> None:
@@ -122,12 +129,12 @@ def _sweep(session_id: str, remaining: Remaining, pending: dict[str, datetime]) 
 
 
 def _count(record: Mapping[str, Any]) -> None:
-    """Every step of every session, once in the log, with what it adds to the figures."""
+    """A session that begins, once in the log; steps.py sees to what comes then."""
     with suppress(KeyError, TypeError, ValueError, AttributeError):  # said already, of that record
-        state = figures.entered(record)
+        state = figures.pressed(record)
         if state is not None:
             session_id = record["dynamodb"]["Keys"]["id"]["S"]
-            counts = figures.happened(record)
+            counts = figures.begun(record)
             journal("info", state, metrics=counts, session=session_id, glass=figures.glass(record))
 
 

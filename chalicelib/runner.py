@@ -11,7 +11,7 @@ from typing import Any
 from zlib import crc32
 
 from chalicelib import messages, policy
-from chalicelib.machine import Duty, Event, State
+from chalicelib.machine import DUTIES, Duty, Event, State
 from chalicelib.ports import (
     Call,
     Chat,
@@ -189,7 +189,11 @@ class Runner:
     def _happened(
         self, session: Session, event: Event, now: datetime, look: Look, **changes: Any
     ) -> "Rest | None":
-        """Writes an event; what goes with it is said in one place, here."""
+        """An event; what goes with it is said in one place, here.
+
+        The duty that it brings is begun at once, and its first write has both. Where that duty
+        waits for somebody else's claim, or there is something to say, the event is written alone.
+        """
         match event:
             case Event.EXPIRED | Event.ENDED | Event.LEASE_GONE | Event.GRANT_FAILED:
                 changes = {
@@ -202,7 +206,12 @@ class Runner:
                 why = "It could not be decided in time, so no access will come."
                 changes = {"reason": why, "denied_at": now, "owed": ("denied",)} | changes
         happened = session.entered(event, now, look.side, **changes)
-        return self._announce(happened, now) if "owed" in changes else self._write(happened, now)
+        if "owed" in changes:
+            return self._announce(happened, now)
+        duty = DUTIES.get(happened.state)
+        if duty is None or busy(happened, now):
+            return self._write(happened, now)
+        return self._duties[duty](happened, now, look)
 
     # REQUESTED ------------------------------------------------------------------------------------
 
@@ -215,31 +224,41 @@ class Runner:
             session, refusal = self._known(session)
             if refusal is not None:
                 return self._deny(session, refusal, now, look)
-            holder_id = self.store.holder(session.access)
-            if holder_id is not None:
-                holder, _ = self.store.read(holder_id)
-                if holder is None or not holder.live:  # mended: nobody is behind this door
-                    self.journal("warning", "a door without a session", door=session.access.key)
-                    self.store.free(session.access, holder_id)
-                    return Rest(now)
-                if holder.state is State.REVOKING or holder.found:  # free in seconds
-                    return self._try_later(session, now, "the access is just being taken back")
-                return self._deny(session, messages.already_open(holder), now, look)
         except Trouble as trouble:
             return self._try_later(session, now, str(trouble))
         now = self.clock.now()  # the deadline counts from here, not from before the look-ups
-        if session.wait_until is not None and now >= session.wait_until:
+        if _reached(session.wait_until, now):
             return Rest(now)
         allowed = session.entered(
             Event.ALLOWED, now, look.side, allowed_at=now, deadline=now + session.duration
         )
+        allowed, _ = scheduled(allowed, now)
         try:
-            self.store.allow(scheduled(allowed, now)[0])
-        except DoorTaken:
-            pass  # by another since we looked: look who it is
+            try:
+                self.store.allow(allowed)
+            except DoorTaken:
+                return self._turn_away(session, now, look)
         except Unavailable as trouble:
             return self._try_later(session, now, str(trouble))
-        return Rest(now)
+        return self._grant(allowed.with_(version=session.version + 1), now, look)
+
+    def _turn_away(self, session: Session, now: datetime, look: Look) -> "Rest | None":
+        """Another session holds the door: denied while it is open, else let in when it is free.
+
+        Raises Unavailable.
+        """
+        holder_id = self.store.holder(session.access)
+        if holder_id is None:  # free by now
+            return Rest(now)
+        holder, _ = self.store.read(holder_id)
+        if holder is None or not holder.live:  # mended: nobody is behind this door
+            self.journal("warning", "a door without a session", door=session.access.key)
+            self.store.free(session.access, holder_id)
+            return Rest(now)
+        over = holder.state is State.REVOKING or _reached(holder.deadline, now)
+        if over or holder.found:  # free in seconds
+            return self._try_later(session, now, "the access is just being taken back")
+        return self._deny(session, messages.already_open(holder), now, look)
 
     def _known(self, session: Session) -> tuple[Session, str | None]:
         """The session with who and what it is about, and why it is refused. Raises Trouble.
@@ -510,7 +529,7 @@ class Runner:
         if error:
             changes |= {"tries": claimed.tries + 1, "last_error": error}
             self.journal("warning", "refused", session=claimed.id, error=error)
-        changes |= {"busy_until": None, "busy_token": ""}
+        changes = {"busy_until": None, "busy_token": ""} | changes
         retry_at = now + (_again(claimed) if error else POLL)
         try:
             waits = look is not None and look.patience >= POLL
@@ -521,8 +540,13 @@ class Runner:
 
     def _unknown(self, claimed: Session, unknown: Unknown) -> "Rest | None":
         """The call may have been accepted: the claim stands until it runs out by itself."""
-        self.journal("warning", "outcome unknown", session=claimed.id, error=str(unknown))
-        return self._leave(claimed, self.clock.now())
+        return self._outcome(
+            claimed,
+            busy_until=claimed.busy_until,
+            busy_token=claimed.busy_token,
+            tries=claimed.tries + 1,
+            last_error=str(unknown),
+        )
 
     # Reports --------------------------------------------------------------------------------------
 
@@ -578,20 +602,24 @@ class Runner:
     def _decide_wish(self, session: Session, now: datetime, look: Look) -> "Rest | None":
         """*End now* and *Extend*: the route wrote down who; whether they may is decided here."""
         ending = session.end_asked_at is not None
-        asker = session.end_asked_by if ending else session.extend_asked_by
-        try:
-            who, refusal = self._may_touch(session, asker)
-        except Trouble as trouble:
-            return self._try_later(session, now, str(trouble))
-        if ending and refusal is None:
-            return self._happened(session, Event.ENDED, now, look, ended_by=who)
-        if ending:
-            answered = session.with_(end_asked_at=None, end_asked_by="")
-        else:
-            answered = session.with_(extend_asked_at=None, extend_asked_by="")
-            if refusal is None:
+        refused: tuple[str, ...] = ()
+        unsure = ""
+        for asker in dict.fromkeys(session.end_askers if ending else session.extend_askers):
+            try:
+                who, refusal = self._may_touch(session, asker)
+            except Trouble as trouble:
+                unsure = str(trouble)
+                continue
+            if refusal is not None:
+                refused += (f"refused:{asker}",)
+            elif ending:
+                return self._happened(session, Event.ENDED, now, look, ended_by=who)
+            else:
+                answered = _answered(session, ending, refused)
                 return self._extend(answered, asker, now, look)
-        return self._write(answered.with_(owed=(*session.owed, f"refused:{asker}")), now)
+        if unsure:
+            return self._try_later(session, now, unsure)
+        return self._write(_answered(session, ending, refused), now)
 
     def _may_touch(self, session: Session, slack_user: str) -> tuple[str, str | None]:
         """Who it is, and why they may not: those whom the glass allows may, and the holder."""
@@ -767,6 +795,13 @@ class Rest:
     until: datetime
     exact: bool = False
     urgent: bool = False
+
+
+def _answered(session: Session, ending: bool, refused: tuple[str, ...]) -> Session:
+    """The session without the wish to end, or to extend; those who may not are to be told."""
+    wish = "end" if ending else "extend"
+    answered = {f"{wish}_asked_at": None, f"{wish}_askers": ()}
+    return session.with_(owed=(*session.owed, *refused), **answered)
 
 
 def _rest(session: Session, now: datetime) -> Rest | None:

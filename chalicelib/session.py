@@ -10,7 +10,7 @@ from typing import Any, Self
 from chalicelib.machine import DUTIES, FINAL, LIVE, OPEN, TIMEOUTS, Duty, Event, State, step
 
 DECIDE_WITHIN = timedelta(minutes=5)  # a press that was not decided by then is denied, never late
-LOOK_EVERY = timedelta(minutes=5)  # the sweep's own look, so that a lost lease record is noticed
+SLIP = timedelta(minutes=1)  # a wake-up that much late is lost: the sweep looks, and sends another
 LONGEST_HOP = timedelta(minutes=15)  # the longest DelaySeconds that SQS takes
 EARLY = timedelta(milliseconds=1250)  # a deadline's message comes up to a second before it
 RESPONSE_URL_LIVES = timedelta(minutes=30)  # Slack's bound; it also takes five posts at the most
@@ -146,9 +146,9 @@ class Session:
     last_error: str = ""
 
     # Wishes, recorded by the route and decided by the worker.
-    end_asked_by: str = ""  # Slack user
+    end_askers: tuple[str, ...] = ()  # Slack users, in the order in which they asked
     end_asked_at: datetime | None = None
-    extend_asked_by: str = ""
+    extend_askers: tuple[str, ...] = ()
     extend_asked_at: datetime | None = None
     extended: int = 0
 
@@ -308,9 +308,10 @@ def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
     """The session with its next look arranged, and whether that takes a wake-up message.
 
     `look_at` is the sweep's, `wake_at` the queue's. Only the write that moves `wake_at` sends a
-    message; so however many looks a session gets, one message at a time is under way for it.
-    Where the next look is now, the worker at hand goes on by itself and needs none. Once access is
-    over a long wait costs nothing: no look on the way, no hops; the sweep is a minute late at most.
+    message; so however many looks a session gets, one message at a time is under way for it. While
+    access is open the sweep also looks where a message has not come. Where the next look is now,
+    the worker at hand goes on by itself and needs none. Once access is over a long wait costs
+    nothing: no look on the way, no hops; the sweep is a minute late at most.
     """
     want = next_look(session, now)
     if want is None:
@@ -320,18 +321,14 @@ def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
         return replace(session, look_at=now), False
     if session.state not in OPEN and want > now + LONGEST_HOP:  # no hurry: the sweep will do
         return replace(session, look_at=want, wake_at=None), False
-    look_at = session.look_at
-    if session.state not in OPEN:  # no lease whose end could be missed
-        look_at = want
-    elif look_at is None or not now < look_at <= want:
-        look_at = min(want, now + LOOK_EVERY)
-    if session.wake_at is not None and (
-        session.wake_at == want or now + EARLY < session.wake_at < want  # else it may be this one
-    ):
-        return replace(session, look_at=look_at), False
-    if session.state in OPEN:  # this look was one; the write is needed anyway
-        look_at = min(want, now + LOOK_EVERY)
-    return replace(session, look_at=look_at, wake_at=min(want, now + LONGEST_HOP)), True
+    wake_at = session.wake_at
+    under_way = wake_at is not None and (
+        wake_at == want or now + EARLY < wake_at < want  # else it may be this one
+    )
+    if wake_at is None or not under_way:
+        wake_at = min(want, now + LONGEST_HOP)
+    look_at = min(want, wake_at + SLIP) if session.state in OPEN else want
+    return replace(session, look_at=look_at, wake_at=wake_at), not under_way
 
 
 def next_look(session: Session, now: datetime) -> datetime | None:

@@ -132,11 +132,12 @@ def runner() -> "Runner":
     from uuid import uuid4
 
     from chalicelib.runner import Glasses, Outside, Runner
+    from chalicelib.steps import Logged
 
     known = settings()
     identity_center, directory = _identity()
     outside = Outside(
-        store=table(),
+        store=Logged(table(), journal),
         identity_center=identity_center,
         directory=directory,
         chat=_slack(),

@@ -18,8 +18,9 @@ class MemoryBooks(Rows):
         waiting.sort(key=lambda each: each.look_at or now)
         return [each.id for each in waiting[:limit]]
 
-    def unfinished(self, limit: int) -> Sequence[Session]:
-        return [each for each in self.sessions.values() if each.look_at is not None][:limit]
+    def unfinished(self) -> Sequence[tuple[Session, bool]]:
+        waiting = [each for each in self.sessions.values() if each.look_at is not None]
+        return [(each, each.id in self.leases) for each in waiting]
 
     def alive(self) -> Sequence[str]:
         return [each.id for each in self.sessions.values() if each.live]

@@ -145,7 +145,7 @@ def test_credentials_are_followed_into_records_that_do_not_name_the_person() -> 
     logs = Logs(lines(records))
     _, found = searched(logs, session_of())
     assert ids(found) == ids(records)
-    assert len(logs.asked) == 2 + 4  # the person, anyone, and a query for each hop
+    assert len(logs.asked) == 1 + 4  # the person, and a query for each hop
 
 
 def test_an_answer_that_is_not_all_says_so() -> None:

@@ -9,7 +9,8 @@ import pytest
 from chalicelib import looks, wiring
 from chalicelib.ports import Unavailable, Unreadable
 from chalicelib.runner import Look, Rest
-from tests.stories import NOON
+from chalicelib.session import Session
+from tests.stories import NOON, active, revoking
 
 MINUTE = timedelta(minutes=1)
 
@@ -24,6 +25,7 @@ class Everything:
         self.buried: list[str] = []
         self.refuses = self.buries_nothing = False
         self.ids: list[str] = []
+        self.rows: list[tuple[Session, bool]] = []
         self.time = NOON
         self.left = MINUTE
 
@@ -48,8 +50,8 @@ class Everything:
     def due(self, now: datetime, limit: int) -> list[str]:
         return self.ids[:limit]
 
-    def unfinished(self, limit: int) -> list[Any]:
-        return []
+    def unfinished(self) -> list[tuple[Session, bool]]:
+        return self.rows
 
     def now(self) -> datetime:
         return self.time
@@ -207,6 +209,13 @@ def test_the_sweep_looks_at_whatever_is_due(world: Everything, lines: Any) -> No
         ("bg-2", "sweep"),
     ]
     assert lines()[-1] == "swept"
+
+
+def test_the_sweep_notices_a_lease_that_went_unheard(world: Everything) -> None:
+    states = {"bg-1": active, "bg-2": revoking, "bg-3": active}
+    world.rows = [(make(id=name), name == "bg-3") for name, make in states.items()]
+    sweep(world)
+    assert [each for each, _, _ in world.looked] == ["bg-1"]
 
 
 def test_one_that_fails_holds_up_no_other(world: Everything) -> None:

@@ -252,6 +252,8 @@ def test_the_claim_outlives_the_worker(world: World) -> None:
     row = world.look(session)
     assert row.grant_call == "?"
     assert row.busy_until == NOON + world.left + NETWORK + SKEW
+    assert (row.tries, row.last_error) == (1, "timeout")
+    assert row.busy_token
     assert world.asked.count("create") == 1
     world.time += SECOND
     world.look(session)
@@ -615,10 +617,21 @@ def test_who_may_not_break_it_may_neither_end_nor_extend_it(
     world.books.wish(session.id, kind, who, NOON)
     row = world.look(session)
     assert (row.state, row.deadline) == (State.ACTIVE, session.deadline)
-    assert (row.end_asked_by, row.extend_asked_by) == ("", "")
+    assert (row.end_askers, row.extend_askers) == ((), ())
     ((where, text),) = world.told
     assert where == who
     assert "Nothing was changed" in text
+
+
+@pytest.mark.parametrize("first", ["U0MALLORY", "U0BOB"])
+def test_who_may_not_end_it_does_not_take_the_place_of_one_who_may(
+    world: World, first: str
+) -> None:
+    session = world.keep(active())
+    for who in (first, *({"U0MALLORY", "U0BOB"} - {first})):
+        world.books.wish(session.id, "end", who, NOON)
+    assert world.look(session).ended_by == "bob@example.com"
+    assert not any(where == "U0MALLORY" for where, _ in world.told)
 
 
 def test_where_the_glass_is_gone_only_the_holder_may_end_it(world: World) -> None:

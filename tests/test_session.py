@@ -8,7 +8,7 @@ from chalicelib.machine import FINAL, Duty, Event, State
 from chalicelib.session import (
     ESCALATE,
     LONGEST_HOP,
-    LOOK_EVERY,
+    SLIP,
     Session,
     asks,
     escalates_at,
@@ -51,9 +51,16 @@ def test_the_rows_alone_say_what_to_do(
     assert asks(session, leased, NOON + after) is asked
 
 
-def test_the_sweep_looks_at_least_every_five_minutes() -> None:
-    arranged, _ = scheduled(active(), NOON + SECOND)
-    assert arranged.look_at == NOON + SECOND + LOOK_EVERY
+def test_the_sweep_looks_where_a_wake_up_has_not_come() -> None:
+    arranged, _ = scheduled(active(), NOON)
+    assert arranged.look_at == NOON + LONGEST_HOP + SLIP
+    late, send = scheduled(arranged, NOON + LONGEST_HOP + SLIP)
+    assert (late.wake_at, send) == (NOON + 2 * LONGEST_HOP + SLIP, True)
+
+
+def test_the_sweep_looks_at_the_deadline_whatever_became_of_the_wake_up() -> None:
+    arranged, _ = scheduled(active(), NOON + HOUR - 2 * SECOND)
+    assert arranged.look_at == arranged.wake_at == NOON + HOUR
 
 
 def test_a_wake_up_is_never_further_ahead_than_the_queue_can_carry() -> None:

@@ -174,8 +174,11 @@ def test_a_wish_is_noted_on_what_is_open_and_on_nothing_else(store: Store) -> No
     session = store.open()
     assert store.wish(session.id, "end", "U0BOB", NOON)
     row, _ = store.books.read(session.id)
-    assert (row.end_asked_by, row.end_asked_at, row.look_at) == ("U0BOB", NOON, NOON)
+    assert (row.end_askers, row.end_asked_at, row.look_at) == (("U0BOB",), NOON, NOON)
     assert row.version == session.version + 1
+    assert store.wish(session.id, "end", "U0EVE", NOON + timedelta(seconds=1))
+    row, _ = store.books.read(session.id)
+    assert (row.end_askers, row.end_asked_at) == (("U0BOB", "U0EVE"), NOON + timedelta(seconds=1))
     closed = store.put(settling(id="bg-closed"))
     for row_id in (closed.id, "bg-none", f"lease/{session.id}"):
         assert store.wish(row_id, "extend", "U0BOB", NOON) is False
@@ -289,8 +292,7 @@ def test_a_row_that_a_hand_has_spoiled_is_unreadable_and_hides_no_other(
     assert session.id in store.books.due(NOON, 10)
     assert session.id in store.books.living(ACCESS)
     assert session.id in store.books.alive()
-    assert [each.id for each in store.books.unfinished(10)] == [session.id]
-    assert store.books.unfinished(0) == []
+    assert [(each.id, leased) for each, leased in store.books.unfinished()] == [(session.id, True)]
     with pytest.raises(Unreadable):
         store.books.read("bg-spoiled")
 

@@ -53,29 +53,29 @@ class _Search:
     start: int
     end: int
     queries: tuple[_Query, ...]
-    anyone: str  # the query for any event at all from the account
     terms: tuple[tuple[str, ...], ...]  # of each round
+    anyone: str = ""  # the query for any event at all from the account, where none was found
     read: int = 0  # how many of the queries have been read for what to ask next
     cut: bool = False
 
     def to_token(self) -> str:
         queries = [[q.id, q.start, q.end, q.round] for q in self.queries]
         return json.dumps(
-            [self.whose.to_json(), self.start, self.end, queries, self.anyone, self.terms,
+            [self.whose.to_json(), self.start, self.end, queries, self.terms, self.anyone,
              self.read, self.cut],
             separators=(",", ":"),
         )  # fmt: skip
 
     @classmethod
     def from_token(cls, token: str) -> Self:
-        whose, start, end, queries, anyone, terms, read, cut = json.loads(token)
+        whose, start, end, queries, terms, anyone, read, cut = json.loads(token)
         return cls(
             Whose.from_json(whose),
             start,
             end,
             tuple(_Query(*query) for query in queries),
-            anyone,
             tuple(tuple(each) for each in terms),
+            anyone,
             read,
             cut,
         )
@@ -103,7 +103,6 @@ class CloudTrail:
             start=start,
             end=end,
             queries=(self._start(terms, start, end, 0),),
-            anyone=self._start_anyone(whose.account_id, start, end),
             terms=(terms,),
         )
         return search.to_token()
@@ -111,8 +110,9 @@ class CloudTrail:
     def answer(self, token: str) -> TrailAnswer | None:
         """What was found; None while a query runs.
 
-        Where more has to be asked, because a query was full or credentials were handed out, the
-        answer has the token to go on with as `rest`. Raises Unavailable, also where the results
+        Where more has to be asked, the answer has the token to go on with as `rest`: a query was
+        full, credentials were handed out, or nothing was found on the account, so that there is the
+        question whether the trail hears of it at all. Raises Unavailable, also where the results
         have gone: then ask anew.
         """
         try:
@@ -120,18 +120,23 @@ class CloudTrail:
         except (ValueError, TypeError, KeyError) as error:
             raise Unavailable("the search of the trail cannot be gone on with") from error
         self._whole = {}
-        for query_id in (*(query.id for query in search.queries[search.read :]), search.anyone):
+        asked = [query.id for query in search.queries[search.read :]]
+        for query_id in [search.anyone] if search.anyone else asked:
             page = self._page(query_id, PAGE)
             if page is None:
                 return None
             if not page.get("nextToken"):
                 self._whole[query_id] = page
-        further = self._further(search)
         records = self._records(search.queries)
+        if search.anyone:
+            return TrailAnswer(records, truncated=search.cut, silent=not self._anybody(search))
+        further = self._further(search)
         if further.queries != search.queries:
             return TrailAnswer(records, truncated=True, rest=further.to_token())
-        silent = not self._anyone(search)
-        return TrailAnswer(records, truncated=further.cut, silent=silent)
+        if not self._heard_of(search):
+            anyone = self._start_anyone(search)
+            return TrailAnswer(records, rest=replace(further, anyone=anyone).to_token())
+        return TrailAnswer(records, truncated=further.cut)
 
     def _further(self, search: _Search) -> _Search:
         """The search with the queries that have to follow, started."""
@@ -193,8 +198,19 @@ class CloudTrail:
                 for row in page["results"]:
                     yield _record(_fields(row))
 
-    def _anyone(self, search: _Search) -> bool:
-        return any(True for page in self._pages(search.anyone) for _ in page["results"])
+    def _heard_of(self, search: _Search) -> bool:
+        """Whether one of the records is of the account itself."""
+        here = re.compile(_of(search.whose.account_id))
+        messages = (
+            _fields(row).get("@message", "")
+            for query in search.queries
+            for page in self._pages(query.id)
+            for row in page["results"]
+        )
+        return any(here.search(message) for message in messages)
+
+    def _anybody(self, search: _Search) -> bool:
+        return any(page["results"] for page in self._pages(search.anyone))
 
     # Calls ---------------------------------------------------------------------------------------
 
@@ -203,10 +219,10 @@ class CloudTrail:
         text = f"{FIELDS} | filter {likes} | sort @timestamp asc"
         return _Query(self._query(text, start, end, ROWS), start, end, number)
 
-    def _start_anyone(self, account_id: str, start: int, end: int) -> str:
-        there = rf'/"recipientAccountId": ?"{_safe(account_id)}"/'
-        text = f"fields @timestamp | filter @message like {there} | limit 1"
-        return self._query(text, start, end, 1)
+    def _start_anyone(self, search: _Search) -> str:
+        here = _of(search.whose.account_id)
+        text = f"fields @timestamp | filter @message like /{here}/ | limit 1"
+        return self._query(text, search.start, search.end, 1)
 
     def _query(self, text: str, start: int, end: int, limit: int) -> str:
         where = "logGroupIdentifiers" if self._log_group.startswith("arn:") else "logGroupNames"
@@ -271,6 +287,11 @@ def _terms_of(whose: Whose) -> tuple[str, ...]:
     if _safe(whose.principal_id):
         terms.append(f'"{whose.principal_id}"')
     return tuple(terms)
+
+
+def _of(account_id: str) -> str:
+    """A pattern of what an account's records have in them."""
+    return f'"recipientAccountId": ?"{_safe(account_id)}"'
 
 
 def _safe(text: str) -> str:

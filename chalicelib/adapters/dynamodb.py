@@ -189,9 +189,9 @@ class Row(Model):
     revoke_call = UnicodeAttribute(null=True)
     tries = NumberAttribute(null=True)
     last_error = UnicodeAttribute(null=True)
-    end_asked_by = UnicodeAttribute(null=True)
+    end_askers = ListAttribute(of=UnicodeAttribute, null=True)
     end_asked_at = TimeAttribute(null=True)
-    extend_asked_by = UnicodeAttribute(null=True)
+    extend_askers = ListAttribute(of=UnicodeAttribute, null=True)
     extend_asked_at = TimeAttribute(null=True)
     extended = NumberAttribute(null=True)
     allowed_at = TimeAttribute(null=True)
@@ -331,25 +331,25 @@ class Table:
             )
             return [row.id for row in found]
 
-    def unfinished(self, limit: int) -> Sequence[Session]:
-        """The sessions that have something to do or to wait for; from an index, so perhaps late.
+    def unfinished(self) -> Sequence[tuple[Session, bool]]:
+        """The sessions that have something to do or to wait for, and whether their leases stand.
 
-        A row that cannot be read is left out: each look at it says so.
+        From an index and without consistency, so perhaps late. A row that cannot be read is left
+        out: each look at it says so.
         """
+        ids = self._listed(rows.OPEN)
         with translated():
-            found = Row.due.query(
-                rows.OPEN, limit=limit, scan_index_forward=True, attributes_to_get=IDS
-            )
-            ids = [row.id for row in found]
             try:
-                return [_session(row) for row in Row.batch_get(ids)] if ids else []
+                found = {row.id: row for row in Row.batch_get([*ids, *map(lease_id, ids)])}
+                here = [found[session_id] for session_id in ids if session_id in found]
+                return [(_session(row), lease_id(row.id) in found) for row in here]
             except SPOILED:
                 pass
         sessions = []
         for session_id in ids:
             with suppress(Unreadable):
-                session, _ = self.read(session_id)
-                sessions += [session] if session else []
+                session, leased = self.read(session_id)
+                sessions += [(session, leased)] if session else []
         return sessions
 
     # ---- ports.Books

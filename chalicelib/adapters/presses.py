@@ -50,9 +50,12 @@ class Presses:
         return True
 
     def wish(self, session_id: str, kind: str, slack_user: str, now: datetime) -> bool:
-        """Notes who asks to `end` or to `extend`; False where the session is no longer open."""
+        """Notes who asks to `end` or to `extend`; False where the session is no longer open.
+
+        Behind whoever has asked already: one who may not must not take the place of one who may.
+        """
         names = {
-            "#by": f"{kind}_asked_by",
+            "#who": f"{kind}_askers",
             "#at": f"{kind}_asked_at",
             "#look_at": "look_at",
             "#version": "version",
@@ -60,7 +63,8 @@ class Presses:
             "#kind": "kind",
         }
         values = {
-            ":who": {"S": slack_user},
+            ":who": {"L": [{"S": slack_user}]},
+            ":nobody": {"L": []},
             ":now": {"S": iso(now)},
             ":one": {"N": "1"},
             ":session": {"S": "session"},
@@ -74,7 +78,8 @@ class Presses:
                     "TableName": self._table,
                     "Key": {"id": {"S": session_id}},
                     "UpdateExpression": (
-                        "SET #by = :who, #at = :now, #look_at = :now ADD #version :one"
+                        "SET #who = list_append(if_not_exists(#who, :nobody), :who), "
+                        "#at = :now, #look_at = :now ADD #version :one"
                     ),
                     "ConditionExpression": "#kind = :session AND #state IN (:granting, :active)",
                     "ExpressionAttributeNames": names,

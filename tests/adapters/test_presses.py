@@ -67,11 +67,11 @@ def test_a_wish_on_an_open_session_is_one_conditional_write():
     assert operation == "UpdateItem"
     assert asked["Key"] == {"id": {"S": "bg-1"}}
     names, values = asked["ExpressionAttributeNames"], asked["ExpressionAttributeValues"]
-    assert {names["#by"], names["#at"]} == {"end_asked_by", "end_asked_at"}
+    assert {names["#who"], names["#at"]} == {"end_askers", "end_asked_at"}
     assert set(names.values()) <= set(dynamodb.Row.get_attributes())
-    row = {names["#by"]: values[":who"], names["#at"]: values[":now"], "id": {"S": "bg-1"}}
+    row = {names["#who"]: values[":who"], names["#at"]: values[":now"], "id": {"S": "bg-1"}}
     read = dynamodb.Row.from_raw_data(row)
-    assert (read.end_asked_by, read.end_asked_at) == ("U0BOB", stories.NOON)
+    assert (read.end_askers, read.end_asked_at) == (["U0BOB"], stories.NOON)
 
 
 def test_a_wish_on_a_session_that_is_over_is_not_noted():

@@ -246,9 +246,9 @@ class Explorer:
                     deadline=None if deadline is None else T0 + TICK * deadline,
                     wait_until=None if wait is None else T0 + TICK * wait,
                     end_asked_at=T0 if end else None,
-                    end_asked_by="U1" if end else "",
+                    end_askers=("U1",) if end else (),
                     extend_asked_at=T0 if more else None,
-                    extend_asked_by="U1" if more else "",
+                    extend_askers=("U1",) if more else (),
                     extended=extended,
                 )
             )
@@ -532,13 +532,14 @@ class Explorer:
         return None, (*numbers, door, *leases), mine.version != FRESH + drift, str(said)
 
     def _ended_early(self, was: Session, is_: Session, lease: int | None) -> None:
-        if was.state is State.ACTIVE and is_.state is State.REVOKING:
+        ended = is_.state is State.REVOKING or is_.state in DONE_STATES
+        if was.state is State.ACTIVE and ended:
             assert was.deadline is not None
             early = was.deadline > T0 + TICK * self.bounds.skew
             if early and lease is not None and not was.end_asked_at:
                 raise Wrong("a session was ended before its deadline")
         let_in = was.state is State.GRANTING and was.standing == "" and not was.end_asked_at
-        if let_in and is_.state is State.REVOKING and not self.bounds.hand_door:
+        if let_in and ended and not self.bounds.hand_door:
             assert was.deadline is not None
             if was.deadline > T0 + TICK * self.bounds.skew and lease is not None:
                 raise Wrong("a press was let in and turned away, though it should have waited")

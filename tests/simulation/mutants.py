@@ -197,7 +197,9 @@ _READ_BACK = "            if self.identity_center.assigned(session.access):\n   
 _RELEASES = "        return self._release(session, now, look, **changes)\n"
 _LIVES = """                if self._another_lives(session):
                     reason = "Another"""
-_UNKNOWN = "        return self._leave(claimed, self.clock.now())\n"
+_UNKNOWN = (
+    "            busy_until=claimed.busy_until,\n            busy_token=claimed.busy_token,\n"
+)
 
 _BLIND = (
     "reconcile",
@@ -367,14 +369,13 @@ MUTANTS = (
     ),
     Mutant(
         "claim cleared on unknown outcome",
-        (("runner", _UNKNOWN, "        return self._outcome(claimed, str(unknown))\n"),),
+        (("runner", _UNKNOWN, ""),),
         bounds=TIMING_OUT,
     ),
     Mutant(
         "unknown outcome recorded as refused",
         (("runner", _UNKNOWN,
-          "        call = 'grant_call' if claimed.state is State.GRANTING else 'revoke_call'\n"
-          "        return self._outcome(claimed, str(unknown), **{call: ''})\n"),),
+          "            **{'grant_call' if claimed.state is State.GRANTING else 'revoke_call': ''},\n"),),
         bounds=TIMING_OUT,
     ),
     Mutant("Extend without version bump", rows=ExtendWithoutVersion, bounds=EXTENDING),
@@ -388,10 +389,10 @@ MUTANTS = (
         "by-access look made before the door is taken",
         (
             ("runner", _LIVES, _LIVES.replace("self._another_lives(session)", "False")),
-            ("runner", "            holder_id = self.store.holder(session.access)\n",
+            ("runner", "            try:\n                self.store.allow(allowed)\n",
              "            if self._another_lives(session):\n"
              "                return self._deny(session, 'open', now, look)\n"
-             "            holder_id = self.store.holder(session.access)\n"),
+             "            try:\n                self.store.allow(allowed)\n"),
         ),
         bounds=replace(SMALL, hand_door=True),
     ),

@@ -8,7 +8,7 @@ from tests.simulation.rows import short
 from tests.simulation.world import ACCESSES, HOUR, MINUTE, SECOND, SKEW_MS, World, ms_of
 
 CLOSES_WITHIN = 5 * MINUTE  # of the deadline, or of the moment from which all was well
-NOTICED = CLOSES_WITHIN + 5 * MINUTE  # of a lease deleted by hand, where its record is lost
+NOTICED = CLOSES_WITHIN + 2 * MINUTE  # of a lease deleted by hand, where its record is lost
 PROMPT = 15 * SECOND  # where nothing ever went wrong
 SAID_WITHIN = HOUR + 10 * MINUTE  # of the last that happened; then nothing is new
 WAKE_UPS = 40  # for one session, in any one minute

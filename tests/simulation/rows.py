@@ -41,7 +41,8 @@ class Rows:
         row = self.sessions.get(session_id)
         if row is None or row.state not in (State.GRANTING, State.ACTIVE):
             return False
-        wish = {f"{kind}_asked_by": slack_user, f"{kind}_asked_at": now}
+        askers = (*getattr(row, f"{kind}_askers"), slack_user)
+        wish = {f"{kind}_askers": askers, f"{kind}_asked_at": now}
         self._update(replace(row, look_at=now, **wish))
         return True
 

@@ -39,7 +39,7 @@ from tests.simulation.explained import Explained
 from tests.simulation.faults import Faults
 from tests.simulation.hands import Hands
 from tests.simulation.planted import load
-from tests.simulation.rows import Rows
+from tests.simulation.rows import Rows, is_open
 
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
@@ -491,7 +491,7 @@ class World:
         skew = self.random.choice(self.skews)
         if faults.strikes("table down") or faults.out("table", self.now):
             return
-        if self.due(moment(self.now + skew)):
+        if self.due(moment(self.now + skew)) or self.leaseless():
             self._start("sweep", skew=skew)
 
     def reconcile(self, hourly: bool) -> None:
@@ -519,6 +519,11 @@ class World:
             if row.look_at is not None and row.look_at <= now
         ]
         return [session_id for _, session_id in sorted(found)]
+
+    def leaseless(self) -> list[str]:
+        """What is open, for all that the index tells, and has no lease."""
+        rows = self.index.values()
+        return sorted(row.id for row in rows if is_open(row) and row.id not in self.rows.leases)
 
     def _stream(self, session_id: str, record: dict[str, Any]) -> None:
         if self.faults.strikes("stream lost"):
@@ -854,7 +859,7 @@ class World:
                     and other.access == new.access
                 ):
                     self.fail(f"{new.id} and {other.id} have one access at once")
-        if old.state in OPEN and new.state is State.REVOKING:
+        if old.state in OPEN and new.state in (State.REVOKING, State.SETTLING):
             self._ended(old, new)
         if new.state is State.SETTLING:
             if truth == new.id:
@@ -1150,8 +1155,14 @@ class Store(Ports):
         found: list[str] = self._reads("due", self.world.due, now)
         return found
 
-    def unfinished(self, limit: int) -> list[Session]:
-        return []  # for figures alone
+    def unfinished(self) -> list[tuple[Session, bool]]:
+        def find() -> list[tuple[Session, bool]]:
+            world = self.world
+            readable = (row for row in world.index.values() if row.id not in world.rows.unreadable)
+            return [(row, row.id in world.rows.leases) for row in readable]
+
+        found: list[tuple[Session, bool]] = self._reads("unfinished", find)
+        return found
 
     # ---- ports.Books
 
