@@ -523,17 +523,22 @@ class Runner:
     ) -> "Rest | None":
         """A5: what the call came to; where another has written meanwhile, by our token.
 
-        Who has the patience for the first poll needs no message; should they die, the sweep looks.
+        Who has the patience waits under the claim until AWS has most likely done it, and then goes
+        on: one write has the request and what became of it.
         """
         now = self.clock.now()
         if error:
             changes |= {"tries": claimed.tries + 1, "last_error": error}
             self.journal("warning", "refused", session=claimed.id, error=error)
         changes = {"busy_until": None, "busy_token": ""} | changes
-        retry_at = now + (_again(claimed) if error else POLL)
+        known = claimed.with_(**changes)
         try:
-            waits = look is not None and look.patience >= POLL
-            return self._write(claimed.with_(**changes, retry_at=retry_at), now, wake=not waits)
+            if look is not None and look.patience >= POLL:
+                self.clock.sleep(POLL)
+                look = replace(look, patience=look.patience - POLL)
+                return self._duties[DUTIES[known.state]](known, self.clock.now(), look)
+            retry_at = now + (_again(claimed) if error else POLL)
+            return self._write(known.with_(retry_at=retry_at), now)
         except Stale:
             self.store.outcome(claimed.id, claimed.busy_token, changes)
             return Rest(now)
@@ -566,12 +571,12 @@ class Runner:
             if answer.rest:  # the search goes on: role hops, or more than one query gives
                 asked = session.with_(trail_query=answer.rest, trail_query_at=now)
                 return self._write(asked.with_(retry_at=now + POLL), now)
-            claimed = self._claim(session, look)  # or two workers would send the mail
-            if claimed is None:
-                return self._leave(session, now)
-            session = claimed.with_(busy_until=None, busy_token="")
             report = self.reports.make(session, answer, now)
             if report.mail is not None:
+                claimed = self._claim(session, look)  # or two workers would send the mail
+                if claimed is None:
+                    return self._leave(session, now)
+                session = claimed.with_(busy_until=None, busy_token="")
                 self.post.send(report.mail)
         except (Unavailable, Refused) as trouble:
             return self._try_later(session, now, str(trouble), trail_query="")
@@ -768,10 +773,10 @@ class Runner:
                 self._wake(arranged, now)
         return _rest(arranged, now)
 
-    def _write(self, session: Session, now: datetime, wake: bool = True) -> "Rest | None":
+    def _write(self, session: Session, now: datetime) -> "Rest | None":
         arranged, send = scheduled(session, now)
         self.store.write(arranged)
-        if send and wake:
+        if send:
             self._wake(arranged, now)
         return _rest(arranged, now)
 

@@ -118,6 +118,7 @@ CASES: dict[str, tuple[Bounds, int]] = {
     "lagging lists": (Bounds(duration=1, waits=1, end=False, extend=False, lags=True), 1),
     "skewed clocks": (Bounds(duration=1, waits=1, end=False, extend=False, skew=1), 2),
     "door deleted": (Bounds(duration=1, waits=1, end=False, extend=False, hand_door=True), 1),
+    "waiting": (Bounds(duration=1, waits=1, end=False, extend=False, patience=True), 1),
     "longer": (Bounds(), 2),
 }
 

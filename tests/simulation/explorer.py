@@ -73,6 +73,7 @@ class Bounds:
     lags: bool = False  # the listing is behind
     skew: int = 0  # ticks between two workers' clocks
     hand_lease: bool = True
+    patience: bool = False  # a worker waits in place for what it has asked, as the queue's does
     hand_door: bool = False
 
 
@@ -169,7 +170,8 @@ class Explorer:
             directory=Known(),
         )
         self.runner = names["Runner"](outside, names["Glasses"]({"prod": glass}, {"U1": ANN.email}))
-        self.look = names["Look"]("queue", feed.remaining)
+        patience = timedelta(seconds=1) if bounds.patience else ZERO
+        self.look = names["Look"]("queue", feed.remaining, patience)
 
     # ---- rows
 
@@ -837,6 +839,9 @@ class Feed:
     def remaining(self) -> timedelta:
         left: timedelta = self._kept(self.left)
         return left
+
+    def sleep(self, duration: timedelta) -> None:
+        """Others may come before any call, however long it is until then."""
 
     def permission_set(self, name_or_arn: str) -> PermissionSet:
         return SET
