@@ -438,7 +438,7 @@ class World:
 
     def _count_wish(self, row: Session, kind: str, user: str) -> None:
         self.faults.saw("End now" if kind == "end" else "Extend")
-        if kind == "end" and row.end_asked_by not in ("", user):
+        if kind == "end" and set(row.end_askers) - {user}:
             self.faults.saw("End now by a second person")
         if kind == "end" and user != row.slack_user:
             self.faults.saw("End now by another than who pressed")
