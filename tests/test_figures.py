@@ -28,11 +28,6 @@ def test_a_press_is_counted_once() -> None:
     assert figures.pressed(told | {"eventName": "MODIFY"}) is None
 
 
-def test_a_time_that_is_not_known_is_no_figure() -> None:
-    told = record(stories.active(granted_at=None), stories.granting())
-    assert figures.happened(told) == {"Grants": 1}
-
-
 def test_what_was_found_without_a_session_is_nobodys_press() -> None:
     assert figures.begun(record(stories.granting(shape="found"))) == {}
 
