@@ -180,6 +180,8 @@ class Front:
 
     def _not_ours(self, sender: press.Sender | None) -> Answer:
         message = messages.ephemeral(messages.NOT_OURS)
+        if sender is not None and sender.shape.startswith("view_"):
+            return Answer(200)  # of a modal Slack takes any other words for trouble
         if sender is not None and not sender.hears_answers:
             self._say(sender, message)
         return Answer(200, message)

@@ -1,9 +1,11 @@
 """The route: one write, one post, a clear word; never a 5xx, and no trace of a body."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -232,6 +234,13 @@ def test_retry_is_not_ours_and_gets_a_kind_line(route: Route) -> None:
     assert (status, said["text"]) == (200, messages.NOT_OURS)
     assert route.posts[0][1]["text"] == messages.NOT_OURS
     assert route.table.rows == {}
+
+
+@pytest.mark.parametrize("kind", ["view_submission", "view_closed"])
+def test_a_modal_that_is_not_ours_is_closed_without_a_word(route: Route, kind: str) -> None:
+    payload = {"type": kind, "user": {"id": "U0ALICE"}, "view": {"callback_id": "other"}}
+    assert route.send(urlencode({"payload": json.dumps(payload)}).encode()) == (200, "")
+    assert route.posts == []
 
 
 def test_slacks_own_checks_are_answered(route: Route) -> None:
