@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
+AXE := axe-playwright-python==0.1.8 # for the axe-core in it alone: without a second browser driver
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
@@ -62,4 +63,5 @@ $(READY): requirements.txt requirements-dev.txt
 	@echo "installing what it needs into $(VENV) …"
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps $(AXE)
 	@touch $(READY)
