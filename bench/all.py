@@ -193,13 +193,15 @@ def _calls(report: Report, world: World) -> None:
         report.lines(f"{count:4}  {service}: {', '.join(what)}")
     invocations = sum(found.invocations.values())
     said = ", ".join(f"{name} {count}" for name, count in found.invocations.items())
-    idle = found.records - found.invocations["stream"]
     report.add(
         Figure("invocations of a session", invocations, "", aim=12,
                note=f"{said}; {found.sweeps} looks by sweeps that run anyway"),
-        Figure("  and of the stream, only to log a step or to pass", idle, "",
-               note="each batch of changed rows comes to the stream function, which calls nobody"),
     )  # fmt: skip
+    report.lines(
+        "each sweep asks twice for ids, and once for the rows of all that is not closed, so that",
+        "is shared by all sessions and not counted here; the stream's event source lets nothing",
+        "through but what is counted",
+    )
     prices.report(report, found)
 
 

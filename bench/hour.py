@@ -26,7 +26,6 @@ from simulator.press import press
 from simulator.world import World
 
 SECOND = timedelta(seconds=1)
-WRITES = frozenset({"PutItem", "UpdateItem", "TransactWriteItems"})
 SEARCH_TAKES = 2.0  # seconds
 TRAVELS = 0.05 * SECOND  # a stream record or a message, until its function runs
 LIVES = {"stream": 60 * SECOND, "worker": 60 * SECOND, "sweep": 55 * SECOND}
@@ -40,7 +39,6 @@ class Hour:
     invocations: Tally[str] = field(default_factory=Tally)
     sweeps: int = 0  # that had nothing to do with it
     story: list[tuple[timedelta, str, list[str]]] = field(default_factory=list)
-    records: int = 0  # batches of stream records: one where a function wrote
     state: str = ""
     lasted: timedelta = timedelta(0)
 
@@ -197,7 +195,6 @@ class _Driver:
             self.hour.invocations[name] += 1
         asked = [each for counter in self.counters for each in counter.take()]
         self.hour.requests.update(asked)
-        self.hour.records += any(what in WRITES for _, what in asked)
         if any(what == "StartQuery" for _, what in asked):
             time.sleep(SEARCH_TAKES)  # of real time, for the search is real
         self.hour.story.append((self.clock.time - self.began, name, [what for _, what in asked]))

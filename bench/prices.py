@@ -49,7 +49,7 @@ def session(hour: Hour) -> float:
         elif operation == "StartQuery":
             total += count * TRAIL_GB * SCANNED_GB
     runs = sum(hour.invocations.values())
-    total += hour.records * (LAMBDA_REQUEST + 0.02 * MEMORY_GB * LAMBDA_GB_SECOND)
+    total += hour.lasted.total_seconds() / 60 * UNITS["BatchGetItem"][0] * READ  # by the sweeps
     return total + runs * (LAMBDA_REQUEST + WORKER_SECONDS * MEMORY_GB * LAMBDA_GB_SECOND)
 
 
