@@ -115,13 +115,12 @@ def dashboard(app: str, stage: str, queue: str, region: str) -> str:
                 "stat": statistic,
                 "period": MINUTE,
                 "region": region,
-                "view": "timeSeries",
                 "metrics": metrics,
             },
         }
         for number, (title, statistic, metrics) in enumerate(graphs)
     ]
-    return json.dumps({"widgets": widgets})
+    return json.dumps({"widgets": widgets}, separators=(",", ":"), ensure_ascii=False)
 
 
 def _own(name: str, statistic: str) -> dict[str, Any]:

@@ -618,7 +618,8 @@ class Runner:
             if refusal is not None:
                 refused += (f"refused:{asker}",)
             elif ending:
-                return self._happened(session, Event.ENDED, now, look, ended_by=who)
+                ended = _answered(session, ending)
+                return self._happened(ended, Event.ENDED, now, look, ended_by=who)
             else:
                 answered = _answered(session, ending, refused)
                 return self._extend(answered, asker, now, look)
@@ -802,7 +803,7 @@ class Rest:
     urgent: bool = False
 
 
-def _answered(session: Session, ending: bool, refused: tuple[str, ...]) -> Session:
+def _answered(session: Session, ending: bool, refused: tuple[str, ...] = ()) -> Session:
     """The session without the wish to end, or to extend; those who may not are to be told."""
     wish = "end" if ending else "extend"
     answered = {f"{wish}_asked_at": None, f"{wish}_askers": ()}

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.machine import State
 from chalicelib.ports import Call, Gone, Refused, Reported, TrailAnswer, Unavailable, Unknown
 from chalicelib.runner import CALL_TAKES, LISTING_LAG, NETWORK, SKEW
-from chalicelib.session import Session
+from chalicelib.session import Access, Session
 from tests.outside import World
 from tests.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
 
@@ -136,11 +136,26 @@ def test_a_press_on_an_open_door_is_denied_and_says_until_when(world: World) -> 
     assert world.row("bg-first").state is State.ACTIVE
 
 
+def test_a_door_that_is_free_by_the_time_that_one_looks_who_holds_it_is_taken(world: World) -> None:
+    session = pressed(world)
+    access = active(principal_id="alice-id").access
+    world.books.doors[access.key] = "bg-other"
+    free = world.books.holder
+
+    def holder(access: Access) -> str | None:
+        world.books.doors.pop(access.key, None)
+        return free(access)
+
+    world.books.holder = holder  # type: ignore[method-assign]
+    assert world.look(session).state is State.GRANTING
+
+
 @pytest.mark.parametrize(
     "holder",
     [
         revoking(id="bg-first", principal_id="alice-id", busy_until=NOON + MINUTE),
         granting(id="bg-first", principal_id="alice-id", shape="found", busy_until=NOON + MINUTE),
+        active(id="bg-first", principal_id="alice-id", deadline=NOON, busy_until=NOON + MINUTE),
     ],
 )
 def test_a_press_waits_while_the_access_is_being_taken_back(world: World, holder: Session) -> None:

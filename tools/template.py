@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         f"Next: chalice package --stage {stage} --merge-template {out} out\n"
         "      aws cloudformation package --template-file out/sam.json "
         "--s3-bucket BUCKET --output-template-file out/stack.json\n"
-        "      aws cloudformation deploy --template-file out/stack.json "
+        "      aws cloudformation deploy --template-file out/stack.json --s3-bucket BUCKET "
         f"--stack-name {APP}-{stage} --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND\n"
         f"      then python -m tools slack-manifest --stage {stage} --stack {APP}-{stage}"
     )

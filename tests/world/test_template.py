@@ -56,9 +56,10 @@ def stack(world: World, template: Path) -> dict[str, str]:
     s3.create_bucket(Bucket=BUCKET)
     s3.upload_file(str(template.with_name("deployment.zip")), BUCKET, "deployment.zip")
     body = template.read_text().replace("./deployment.zip", f"s3://{BUCKET}/deployment.zip")
+    s3.put_object(Bucket=BUCKET, Key="stack.json", Body=body.encode())
     formation.create_stack(
         StackName="break-glass",
-        TemplateBody=body,
+        TemplateURL=f"{world.facts['endpoint']}/{BUCKET}/stack.json",
         Parameters=[{"ParameterKey": "ApiGatewayMayLog", "ParameterValue": "set-it"}],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
