@@ -64,7 +64,7 @@ def already_open(holder: Session) -> str:
 
 def granted(session: Session) -> Message:
     stands = ""
-    if session.standing == "yes":
+    if session.stands:
         stands = " You had this access before; it was left alone and will stay."
     text = (
         f"You are in: *{escape(session.permission_set)}* on *{account(session)}* until "
@@ -103,7 +103,7 @@ def failed(session: Session) -> Message:
 
 
 def over(session: Session) -> Message:
-    if session.standing == "yes":
+    if session.stands:
         text = f"Your session on {name(session)} is over{_by(session)}. "
         text += "The access you had before stays."
     else:
@@ -156,7 +156,7 @@ def card(session: Session) -> Message:
         text = f":hourglass: {what} is being taken back from {who}."
     else:
         text = f":lock: {who} had {what} until {date(session.gone_at)}. "
-        text += STANDS if session.standing == "yes" else f"It is closed{_by(session)}."
+        text += STANDS if session.stands else f"It is closed{_by(session)}."
     foot = f"session `{session.id}`"
     blocks = [section(text), {"type": "context", "elements": [mrkdwn(foot)]}]
     if session.state in OPEN:

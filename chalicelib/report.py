@@ -308,7 +308,7 @@ def _loud_cautions(report: Report) -> list[str]:
 def _cautions(report: Report, notes: Sequence[str]) -> list[str]:
     session, sifted = report.session, report.sifted
     said = list(notes)
-    if session.standing == "yes":
+    if session.stands:
         said.append(
             "This person had the same access before the session, and keeps it: "
             "Break Glass neither gave it nor took it away."
@@ -380,7 +380,7 @@ def _ended(session: Session) -> str:
 
 
 def _revoked(session: Session) -> str:
-    if session.standing == "yes":
+    if session.stands:
         return "no: the access stood before the session"
     if session.gone_at is None:
         return ""

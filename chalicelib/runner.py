@@ -54,6 +54,7 @@ REFUSED = "refused"
 DONE = "done"
 
 CALL_TAKES = timedelta(seconds=8)  # the longest that a create or delete takes, all in all
+LONGEST_CLAIM = timedelta(seconds=70)  # by far the most of what a worker lives, and a margin
 NETWORK = timedelta(seconds=3)  # what was sent before a worker died may still arrive
 SKEW = timedelta(seconds=2)  # between any two workers' clocks
 HASTE = SKEW + timedelta(seconds=1)  # so close to a deadline a worker waits for it in place
@@ -251,7 +252,9 @@ class Runner:
         if holder_id is None:  # free by now
             return Rest(now)
         holder, _ = self.store.read(holder_id)
-        if holder is None or not holder.live:  # mended: nobody is behind this door
+        if holder is None:
+            return self._orphaned(session, holder_id, now)
+        if not holder.live:  # mended: nobody is behind this door
             self.journal("warning", "a door without a session", door=session.access.key)
             self.store.free(session.access, holder_id)
             return Rest(now)
@@ -259,6 +262,18 @@ class Runner:
         if over or holder.found:  # free in seconds
             return self._try_later(session, now, "the access is just being taken back")
         return self._deny(session, messages.already_open(holder), now, look)
+
+    def _orphaned(self, session: Session, holder_id: str, now: datetime) -> "Rest | None":
+        """A hand has deleted the row of the session that holds the door: nobody tells any more
+        what it has asked for. The door is free when nothing of that can land. Raises Unavailable.
+        """
+        aws, since = self.identity_center, now - FORGETS
+        claimed = not _reached(session.asked_at + LONGEST_CLAIM, now)
+        if claimed or aws.creating(session.access, since) or aws.deleting(session.access, since):
+            return self._try_later(session, now, "a session that was deleted may still be at it")
+        self.journal("warning", "a door whose session is gone", door=session.access.key)
+        self.store.free(session.access, holder_id)
+        return self._write(session.with_(orphan=holder_id), now)
 
     def _known(self, session: Session) -> tuple[Session, str | None]:
         """The session with who and what it is about, and why it is refused. Raises Trouble.
@@ -340,7 +355,9 @@ class Runner:
                 if session.found:
                     return self._taken_over(session, stands, now, look)
                 if stands:
-                    return self._granted(session, now, look, standing="yes")
+                    return self._granted(
+                        session, now, look, standing="left" if session.orphan else "yes"
+                    )
                 return self._create(session, look)
             call = self._settled(session, session.grant_call)
             if call is None:

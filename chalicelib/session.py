@@ -137,7 +137,8 @@ class Session:
     wake_at: datetime | None = None  # when the last wake-up message sent comes
 
     # The protocol's own fields; docs/protocol.md has the rules.
-    standing: str = ""  # "" not looked yet | "no" | "yes": it stood before us and stays
+    standing: str = ""  # "" not looked yet | "no" | "yes": it stood before us and stays | "left"
+    orphan: str = ""  # whose row was deleted by hand, and whose door was in the way
     busy_until: datetime | None = None
     busy_token: str = ""
     grant_call: str = ""  # "" none under way | "?" unknown | request id | "refused" for good
@@ -198,6 +199,15 @@ class Session:
     def found(self) -> bool:
         """Whether it only takes back what stood without a session, and never grants."""
         return self.shape == FOUND
+
+    @property
+    def stands(self) -> bool:
+        """Whether there was an assignment before, which was left alone.
+
+        One that was “left” may be that of a session whose row a hand has deleted. Nobody accounts
+        for it, so it is reconciliation's to say or to take back.
+        """
+        return self.standing in ("yes", "left")
 
     @property
     def times_out_at(self) -> datetime | None:

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.machine import State
 from chalicelib.ports import Call, Gone, Refused, Reported, TrailAnswer, Unavailable, Unknown
-from chalicelib.runner import CALL_TAKES, LISTING_LAG, NETWORK, SKEW
+from chalicelib.runner import CALL_TAKES, LISTING_LAG, LONGEST_CLAIM, NETWORK, SKEW
 from chalicelib.session import Access, Session
 from tests.outside import World
 from tests.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
@@ -171,13 +171,29 @@ def test_a_press_waits_while_the_access_is_being_taken_back(world: World, holder
 
 def test_a_door_without_a_live_session_is_freed(world: World) -> None:
     access = active(principal_id="alice-id").access
-    for holder in ("bg-closed", "bg-missing"):
-        world.keep(settling(id="bg-closed", principal_id="alice-id"))
-        world.books.doors[access.key] = holder
-        assert world.until(pressed(world), "ACTIVE")
-        world.books.sessions.clear()
-        world.assignments.clear()
-    assert sum(what == "a door without a session" for _, what, _ in world.lines) == 2
+    world.keep(settling(id="bg-closed", principal_id="alice-id"))
+    world.books.doors[access.key] = "bg-closed"
+    assert world.look(pressed(world)).state is State.GRANTING
+
+
+def test_a_door_whose_session_a_hand_has_deleted_is_freed_when_nothing_can_land(
+    world: World,
+) -> None:
+    session = pressed(world)
+    access = active(principal_id="alice-id").access
+    world.books.doors[access.key] = "bg-missing"
+    world.assignments.add(access)  # what the deleted session gave
+    assert world.look(session).state is State.REQUESTED
+    world.time += LONGEST_CLAIM
+    world.says["deleting"] = [True, False]
+    assert world.look(session).last_error == "a session that was deleted may still be at it"
+    row = world.until(session, "ACTIVE")
+    assert (row.standing, row.orphan) == ("left", "bg-missing")
+    assert row.stands
+    assert world.books.stood(access) is None  # nobody accounts for it: reconciliation says so
+    world.time = NOON + 2 * HOUR
+    assert world.until(row, "CLOSED")
+    assert access in world.assignments
 
 
 def test_who_takes_the_door_first_has_it(world: World) -> None:

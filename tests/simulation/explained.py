@@ -35,6 +35,7 @@ class Explained:
         self.began: dict[str, int] = {}  # found session → when the run began that made it
         self.made: dict[str, int] = {}  # found session → when it was made
         self.accepted_at: dict[Access, int] = {}
+        self.left_at = 0  # when a session was last over that had left an orphan alone
 
     def stands(self, access: Access) -> bool:
         """Whether it is known as standing: by name, or by a session that saw it.
@@ -93,6 +94,11 @@ class Explained:
             orphan = world.truth.get(new.access.key) in world.ghosts
             thing = "orphan" if orphan else "standing"
             world.faults.saw(f"{thing} seen{' standing' if orphan else ''} by a session")
+        if new.standing == "left" and (old is None or old.standing != "left"):
+            world.faults.saw("orphan left to reconciliation by a session")
+        if new.standing == "left" and old is not None and old.live and not new.live:
+            self.left_at = world.now
+            self.doubtful(new.access)
 
     def _unseen(self, session: Session) -> None:
         """What is listed only after the session was let in is as if it were given during it."""

@@ -931,7 +931,7 @@ class World:
     def settled_at(self) -> int:
         """From when on the outside does what it should, and no hand is at work any more."""
         assert self.healed_at is not None
-        return max(self.healed_at, self.hands.last)
+        return max(self.healed_at, self.hands.last, self.explained.left_at)
 
 
 def _given(session: Session) -> tuple[Any, ...]:
