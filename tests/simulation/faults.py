@@ -92,7 +92,6 @@ HANDS = (
     "standing seen by a session",
     "orphan seen standing by a session",
     "orphan left to reconciliation by a session",
-    "orphan's delete lands on another's access",
     "reconciliation",
     "reconciliation beside a live session",
     "reconciliations at once",
