@@ -60,7 +60,7 @@ class Found:
     person: Person | None
     noted: Noted | None
     assigned: bool
-    held_by: str | None  # the session that holds its door
+    held_by: str | None  # the session whose it is now
 
     def fits(self, who: str) -> bool:
         names = {self.access.principal_id}
@@ -148,8 +148,12 @@ class Office:
                     person=self.directory.user(user),
                     noted=self.books.noted(access),
                     assigned=user in assigned,
-                    held_by=self.books.holder(access),
+                    held_by=self._held_by(access),
                 )
+
+    def _held_by(self, access: Access) -> str | None:
+        """By the door, and by the index, for a door may have been deleted by hand."""
+        return self.books.holder(access) or next(iter(self.books.living(access)), None)
 
     def find(self, glass_name: str, who: str) -> Found:
         for each in self.all(glass_name):

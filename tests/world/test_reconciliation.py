@@ -31,7 +31,7 @@ def assign(scene: Scene, who: str, glass: company.Glass) -> company.Person:
     return person
 
 
-def standing(scene: Scene, *arguments: str) -> str:
+def standing(scene: Scene, *arguments: str, code: int = 0) -> str:
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith("AWS_")},
         "AWS_ENDPOINT_URL": scene.world.facts["endpoint"],
@@ -47,8 +47,8 @@ def standing(scene: Scene, *arguments: str) -> str:
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stderr if code else done.stdout
 
 
 def forget_to_look_at(scene: Scene, row_id: str) -> None:
@@ -131,6 +131,8 @@ def test_rows_that_disagree_are_mended_and_said(scene: Scene) -> None:
     dynamodb, table = scene.aws("dynamodb"), scene.world.facts["table"]
     forget_to_look_at(scene, held.id)
     dynamodb.delete_item(TableName=table, Key={"id": {"S": f"door/{access}"}})
+    said = standing(scene, "accept", "long", "alice@example.com", "--by", "ann", code=1)
+    assert f"session {held.id} holds it now" in said  # by the index, for the door is gone
     lonely = f"door/{company.STAGING}/{company.AUDITOR.arn}/{company.person('nora').user.user_id}"
     for row_id, kind in ((lonely, "door"), ("lease/bg-nowhere", "lease")):
         dynamodb.put_item(
