@@ -553,7 +553,8 @@ class Runner:
             if look is not None and look.patience >= POLL:
                 self.clock.sleep(POLL)
                 look = replace(look, patience=look.patience - POLL)
-                return self._duties[DUTIES[known.state]](known, self.clock.now(), look)
+                rest = self._duties[DUTIES[known.state]](known, self.clock.now(), look)
+                return rest and replace(rest, urgent=rest.urgent and look.patience >= POLL)
             retry_at = now + (_again(claimed) if error else POLL)
             return self._write(known.with_(retry_at=retry_at), now)
         except Stale:

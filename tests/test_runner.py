@@ -460,6 +460,14 @@ def test_whoever_may_be_alone_sees_it_through(world: World) -> None:
     assert row.revoke_look == row.gone_look == "stream"
 
 
+def test_the_queues_side_waits_for_the_first_poll_and_no_longer(world: World) -> None:
+    session = held(world)
+    world.says["deletion"] = [Call("IN_PROGRESS")] * 3
+    row = world.look(session, patience=1)
+    assert (row.state, row.busy_until) == (State.REVOKING, None)
+    assert world.asked.count("deletion") == 1
+
+
 def test_the_door_is_not_free_before_the_read_back(world: World) -> None:
     session = held(world)
     world.says["deletion"] = [Call("IN_PROGRESS")]
