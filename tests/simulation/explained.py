@@ -40,13 +40,18 @@ class Explained:
     def stands(self, access: Access) -> bool:
         """Whether it is known as standing: by name, or by a session that saw it.
 
-        What was found before a session saw it stays found: a press explains nothing away.
+        What was found before a session saw it stays found: a press explains nothing away. Nor does
+        a session account for what it saw behind the door of one whose row is gone.
         """
         note = self.world.rows.notes_of.get(access)
+        sessions = self.world.rows.sessions
         if note is not None:
-            return note.standing and (bool(note.accepted_by) or note.gone_at is None)
-        rows = self.world.rows.sessions.values()
-        return any(row.standing == "yes" and row.access == access for row in rows)
+            witness = sessions.get(note.session_id)
+            saw = note.gone_at is None and not (witness and witness.orphan)
+            return note.standing and (bool(note.accepted_by) or saw)
+        rows = sessions.values()
+        saw = (row for row in rows if row.standing == "yes" and not row.orphan)
+        return any(row.access == access for row in saw)
 
     def lives(self, access: Access, before: int | None = None) -> bool:
         """Whether a session of it lives; one that was allowed before then, where that is said."""

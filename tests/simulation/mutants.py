@@ -421,10 +421,20 @@ MUTANTS = (
     ),
     Mutant(
         "a door whose session is gone stays shut",
-        (("runner", "                    self.store.free(session.access, holder_id)\n"
-          "                    return Rest(now)\n",
-          "                    return self._try_later(session, now, 'a door without a session')\n"),),
+        (("runner", "        claimed = not _reached(session.asked_at + LONGEST_CLAIM, now)\n",
+          "        claimed = True\n"),),
         seed=248,
+    ),
+    Mutant(
+        "a door whose session is gone is free at once",
+        (("runner", "        if claimed or aws.creating(session.access, since) or "
+          "aws.deleting(session.access, since):\n", "        if False:\n"),),
+        seed=4446,
+    ),
+    Mutant(
+        "what a session gave that is gone is taken for standing",
+        (("runner", 'standing="left" if session.orphan else "yes"', 'standing="yes"'),),
+        seed=101,
     ),
     Mutant("reconciliation ignores live sessions", (_BLIND,), seed=30),
     Mutant("what was accepted is ignored", (_UNACCEPTED,), seed=0),
@@ -457,7 +467,7 @@ MUTANTS = (
         "an acceptance is overwritten",
         (("reconcile", "        if judge(Facts(False, known, None)) is not Verdict.FOUND:\n"
           "            return  # accepted by name, or noted by another run, since we looked\n", ""),),
-        seed=1568,
+        seed=3828,
     ),
     Mutant(
         "what was found is said to nobody",
