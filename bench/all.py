@@ -191,6 +191,14 @@ def _calls(report: Report, world: World) -> None:
     for service, count in found.by_service().items():
         what = [f"{name} {n}" for (of, name), n in sorted(found.requests.items()) if of == service]
         report.lines(f"{count:4}  {service}: {', '.join(what)}")
+    for when, name, asked in found.story:
+        report.lines(f"{str(when).partition('.')[0]:>10}  {name:<12} {len(asked):3}")
+    report.lines(
+        "what bounds it: a hop each fifteen minutes (SQS carries no further, and the queue alone",
+        "must be able to end a session), a report again once credentials are dead, the row written",
+        "before and after each piece of news, and what is asked once a process (two secrets, the",
+        "queue's address, the permission set, Slack's workspace)",
+    )
     invocations = sum(found.invocations.values())
     said = ", ".join(f"{name} {count}" for name, count in found.invocations.items())
     report.add(
