@@ -109,17 +109,17 @@ def tell(seed: int) -> int:
 # What a case can do besides its faults, and by how much fewer faults it has: more of everything at
 # once is more than can be gone through. A fault is a death before any call, a refusal or failure
 # in Identity Center, a lease deleted by hand, or what the case is named for.
-CASES: dict[str, tuple[Bounds, int]] = {
-    "deadline": (Bounds(duration=1, waits=1, end=False, extend=False), 0),
-    "standing": (Bounds(duration=1, waits=1, end=False, extend=False, standing=True), 0),
-    "End now": (Bounds(duration=1, waits=1, extend=False), 1),
-    "Extend": (Bounds(duration=1, waits=1, end=False), 1),
-    "time-outs": (Bounds(duration=1, waits=1, end=False, extend=False, unknown=True), 1),
-    "lagging lists": (Bounds(duration=1, waits=1, end=False, extend=False, lags=True), 1),
-    "skewed clocks": (Bounds(duration=1, waits=1, end=False, extend=False, skew=1), 2),
-    "door deleted": (Bounds(duration=1, waits=1, end=False, extend=False, hand_door=True), 1),
-    "waiting": (Bounds(duration=1, waits=1, end=False, extend=False, patience=True), 1),
+CASES: dict[str, tuple[Bounds, int]] = {  # the longest first
     "longer": (Bounds(), 2),
+    "End now": (Bounds(duration=1, waits=1, extend=False), 0),
+    "lagging lists": (Bounds(duration=1, waits=1, end=False, extend=False, lags=True), 1),
+    "waiting": (Bounds(duration=1, waits=1, end=False, extend=False, patience=True), 0),
+    "Extend": (Bounds(duration=1, waits=1, end=False), 0),
+    "deadline": (Bounds(duration=1, waits=1, end=False, extend=False), 0),
+    "door deleted": (Bounds(duration=1, waits=1, end=False, extend=False, hand_door=True), 1),
+    "skewed clocks": (Bounds(duration=1, waits=1, end=False, extend=False, skew=1), 2),
+    "time-outs": (Bounds(duration=1, waits=1, end=False, extend=False, unknown=True), 1),
+    "standing": (Bounds(duration=1, waits=1, end=False, extend=False, standing=True), 0),
 }
 
 

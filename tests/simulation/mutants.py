@@ -7,6 +7,7 @@ stuck), never by a look at the step itself.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import datetime
 from time import monotonic
 from typing import Any
 
@@ -147,6 +148,14 @@ class DoorUnconditional(Rows):
         self.expect(session)
         self.doors.pop(session.access.key, None)
         super().allow(session)
+
+
+class OneWish(Rows):
+    def wish(self, session_id: str, kind: str, slack_user: str, now: datetime) -> bool:
+        row = self.sessions.get(session_id)
+        if row is not None:
+            self.sessions[session_id] = replace(row, **{f"{kind}_askers": ()})
+        return super().wish(session_id, kind, slack_user, now)
 
 
 class ExtendWithoutVersion(Rows):
@@ -378,6 +387,7 @@ MUTANTS = (
           "            **{'grant_call' if claimed.state is State.GRANTING else 'revoke_call': ''},\n"),),
         bounds=TIMING_OUT,
     ),
+    Mutant("a wish takes the place of another's", rows=OneWish, seed=1086),
     Mutant("Extend without version bump", rows=ExtendWithoutVersion, bounds=EXTENDING),
     Mutant("Extend without the lease", rows=ExtendWithoutLease, bounds=EXTENDING),
     Mutant(

@@ -68,6 +68,10 @@ def _access(world: World) -> Iterator[str]:
         since = max(gone or 0, held.since, world.healed_at, readable)
         if gone is not None and held.until - since > NOTICED:
             yield f"{session.id} kept access although its lease was deleted"
+        asked = world.holder_ends.get(session.id)
+        since = max(asked or 0, held.since, world.healed_at, readable)
+        if asked is not None and held.until - since > CLOSES_WITHIN:
+            yield f"{session.id} kept access although its holder had asked to end it"
 
 
 def _reconciled(world: World) -> Iterator[str]:

@@ -208,6 +208,7 @@ class World:
         self.sent: defaultdict[str, list[int]] = defaultdict(list)
         self.turns: defaultdict[str, int] = defaultdict(int)
         self.may_end: dict[str, int] = {}  # session → when somebody who may asked to end it
+        self.holder_ends: dict[str, int] = {}  # session → when its holder asked to end it
         self.lease_gone: dict[str, int] = {}  # session → when its lease was deleted, not by us
         self.was_active: set[str] = set()
         self.queries: dict[str, int] = {}
@@ -435,6 +436,8 @@ class World:
             may = person is not None and person.email in self.people_who_may
             if kind == "end" and (may or user == row.slack_user):
                 self.may_end.setdefault(session_id, self.now)
+            if kind == "end" and user == row.slack_user:  # who may, whatever is deployed meanwhile
+                self.holder_ends.setdefault(session_id, self.now)
 
     def _count_wish(self, row: Session, kind: str, user: str) -> None:
         self.faults.saw("End now" if kind == "end" else "Extend")
