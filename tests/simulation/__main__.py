@@ -116,9 +116,9 @@ CASES: dict[str, tuple[Bounds, int]] = {  # the longest first
     "waiting": (Bounds(duration=1, waits=1, end=False, extend=False, patience=True), 0),
     "Extend": (Bounds(duration=1, waits=1, end=False), 0),
     "deadline": (Bounds(duration=1, waits=1, end=False, extend=False), 0),
-    "door deleted": (Bounds(duration=1, waits=1, end=False, extend=False, hand_door=True), 1),
-    "skewed clocks": (Bounds(duration=1, waits=1, end=False, extend=False, skew=1), 2),
-    "time-outs": (Bounds(duration=1, waits=1, end=False, extend=False, unknown=True), 1),
+    "door deleted": (Bounds(duration=1, waits=1, end=False, extend=False, hand_door=True), 0),
+    "skewed clocks": (Bounds(duration=1, waits=1, end=False, extend=False, skew=1), 1),
+    "time-outs": (Bounds(duration=1, waits=1, end=False, extend=False, unknown=True), 0),
     "standing": (Bounds(duration=1, waits=1, end=False, extend=False, standing=True), 0),
 }
 
