@@ -100,6 +100,10 @@ def _cold(report: Report, world: World, folder: Path, most: int) -> None:
         report.add(
             figures.of(f"{name}: peak memory", [run["peak_mb"] for run in runs], "MB", memory_aim)
         )
+    report.lines(
+        "what bounds the worker: PynamoDB with botocore under it (two fifths), Identity Center's",
+        "client (a fifth), slack_sdk (a tenth); its first work is a whole grant, told and all",
+    )
     report.lines("slowest imports of the Slack function, by themselves (-X importtime):")
     for module, took in cold.imports(folder, cold.environ_for(world)):
         report.lines(f"{took:6.1f} ms  {module}")
