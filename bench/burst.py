@@ -359,6 +359,6 @@ def measure(report: Report, quick: bool) -> None:
             figures.of(f"burst, {name}: messages a session", sent, ""),
         )  # fmt: skip
     report.lines(
-        "what is over the floor: calls that are refused until each worker has found its pace, which",
+        "what is over the floor: calls refused until each worker has found its pace, which",
         "begins at twenty a second for all; the sweep alone comes once a minute, for 45 s",
     )
