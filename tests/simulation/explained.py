@@ -35,6 +35,8 @@ class Explained:
         self.began: dict[str, int] = {}  # found session → when the run began that made it
         self.made: dict[str, int] = {}  # found session → when it was made
         self.accepted_at: dict[Access, int] = {}
+        self.over_at: dict[str, int] = {}  # when a session of it was last over
+        self.found_began: dict[str, int] = {}  # when the run began that found it
         self.left_at = 0  # when a session was last over that had left an orphan alone
 
     def stands(self, access: Access) -> bool:
@@ -101,6 +103,8 @@ class Explained:
             world.faults.saw(f"{thing} seen{' standing' if orphan else ''} by a session")
         if new.standing == "left" and (old is None or old.standing != "left"):
             world.faults.saw("orphan left to reconciliation by a session")
+        if old is not None and old.live and not new.live:
+            self.over_at[new.access.key] = world.now
         if new.standing == "left" and old is not None and old.live and not new.live:
             self.left_at = world.now
             self.doubtful(new.access)
@@ -119,7 +123,9 @@ class Explained:
         key, world = request.access.key, self.world
         since = self.since.get(key)
         accepted = self.accepted_at.get(request.access, world.now) < self.made[request.session_id]
-        if accepted or (since is not None and since < self.began[request.session_id]):
+        found = self.found_began.get(key)  # what was found first, no session explains away
+        stood = since is not None and (found is None or since < found)
+        if accepted or (stood and since < self.began[request.session_id]):
             world.fail(f"{request.session_id} took back {owner}'s access, which was to stand")
         row = world.rows.sessions.get(owner)
         if row is not None and row.live and not row.found:

@@ -49,7 +49,8 @@ def _access(world: World) -> Iterator[str]:
     if world.pending:
         yield "Identity Center has requests under way"
     assert world.healed_at is not None
-    calm = not world.faults.any and len(world.skews) == 1
+    cut = world.faults.seen.get("redeploy that cuts workers off")  # its claim has to run out
+    calm = not world.faults.any and len(world.skews) == 1 and not cut
     for held in world.held:
         session = world.rows.sessions.get(held.session_id)
         if session is None or session.id in world.rows.unreadable:
@@ -90,7 +91,7 @@ def _reconciled(world: World) -> Iterator[str]:
             elif key not in explained.said:
                 yield f"{short(key)} ({owner}'s) is nobody's, and nobody was told"
         said = explained.said[key]
-        if said and said[-1] > settled + SAID_WITHIN:
+        if said and said[-1] > max(settled, explained.over_at.get(key, 0)) + SAID_WITHIN:
             yield f"{short(key)} is said to be nobody's again and again"
         if calm and len(said) > 2 * explained.stretches[key]:  # twice by two runs at once
             yield f"{short(key)} was said to be nobody's {len(said)} times"

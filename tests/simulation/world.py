@@ -882,7 +882,8 @@ class World:
         assert old.deadline is not None
         if self.now + SKEW_MS >= ms_of(old.deadline) or new.found:
             return
-        if new.ended_how == "ended" and new.id in self.may_end:
+        askers = {SLACK[user].email for user in old.end_askers if user in SLACK}
+        if new.ended_how == "ended" and (new.id in self.may_end or askers & self.people_who_may):
             return
         if new.ended_how == "lease gone" and new.id in self.lease_gone:
             return
@@ -1210,6 +1211,9 @@ class Store(Ports):
 
     def note(self, noted: Noted) -> None:
         self._writes("note", self.world.rows.note, noted)
+        worker = self.world.current
+        if worker is not None and not noted.standing and not noted.gone_at:
+            self.world.explained.found_began.setdefault(noted.access.key, worker.began)
 
     def stood(self, access: Access) -> str | None:
         def find() -> str | None:
