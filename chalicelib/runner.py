@@ -54,7 +54,7 @@ REFUSED = "refused"
 DONE = "done"
 
 CALL_TAKES = timedelta(seconds=8)  # the longest that a create or delete takes, all in all
-LONGEST_CLAIM = timedelta(seconds=70)  # by far the most of what a worker lives, and a margin
+LONGEST_CLAIM = timedelta(seconds=70)  # no claim stands longer: see _claim, and the timeouts
 NETWORK = timedelta(seconds=3)  # what was sent before a worker died may still arrive
 SKEW = timedelta(seconds=2)  # between any two workers' clocks
 HASTE = SKEW + timedelta(seconds=1)  # so close to a deadline a worker waits for it in place
@@ -563,6 +563,7 @@ class Runner:
 
     def _unknown(self, claimed: Session, unknown: Unknown) -> "Rest | None":
         """The call may have been accepted: the claim stands until it runs out by itself."""
+        self.journal("warning", "outcome unknown", session=claimed.id, error=str(unknown))
         return self._outcome(
             claimed,
             busy_until=claimed.busy_until,

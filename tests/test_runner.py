@@ -284,6 +284,7 @@ def test_the_claim_outlives_the_worker(world: World) -> None:
     assert row.grant_call == "?"
     assert row.busy_until == NOON + world.left + NETWORK + SKEW
     assert (row.tries, row.last_error) == (1, "timeout")
+    assert any(what == "outcome unknown" for _, what, _ in world.lines)
     assert row.busy_token
     assert world.asked.count("create") == 1
     world.time += SECOND
