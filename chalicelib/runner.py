@@ -354,6 +354,8 @@ class Runner:
                 stands = self.identity_center.assigned(session.access)
                 if session.found:
                     return self._taken_over(session, stands, now, look)
+                if stands and self.identity_center.deleting(session.access, now - FORGETS):
+                    return self._poll(session, now, session.allowed_at)  # it is on its way out
                 if stands:
                     return self._granted(
                         session, now, look, standing="left" if session.orphan else "yes"

@@ -176,6 +176,15 @@ def test_a_door_without_a_live_session_is_freed(world: World) -> None:
     assert world.look(pressed(world)).state is State.GRANTING
 
 
+def test_what_is_just_being_deleted_does_not_stand(world: World) -> None:
+    session = world.keep(granting())
+    world.assignments.add(session.access)
+    world.says["deleting"] = [True]
+    assert world.look(session).standing == ""
+    world.assignments.clear()  # it is gone now
+    assert world.until(session, "ACTIVE").standing == "no"
+
+
 def test_a_door_whose_session_a_hand_has_deleted_is_freed_when_nothing_can_land(
     world: World,
 ) -> None:

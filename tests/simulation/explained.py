@@ -37,7 +37,7 @@ class Explained:
         self.accepted_at: dict[Access, int] = {}
         self.over_at: dict[str, int] = {}  # when a session of it was last over
         self.found_began: dict[str, int] = {}  # when the run began that found it
-        self.left_at = 0  # when a session was last over that had left an orphan alone
+        self.left_at = 0  # when a session was last over that had left alone what nobody explains
 
     def stands(self, access: Access) -> bool:
         """Whether it is known as standing: by name, or by a session that saw it.
@@ -105,8 +105,9 @@ class Explained:
             world.faults.saw("orphan left to reconciliation by a session")
         if old is not None and old.live and not new.live:
             self.over_at[new.access.key] = world.now
-        if new.standing == "left" and old is not None and old.live and not new.live:
-            self.left_at = world.now
+        over = old is not None and old.live and not new.live
+        if over and new.stands and not self.stands(new.access):
+            self.left_at = world.now  # it could not be told, nor taken back, while that lived
             self.doubtful(new.access)
 
     def _unseen(self, session: Session) -> None:

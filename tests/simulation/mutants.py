@@ -439,7 +439,13 @@ MUTANTS = (
         "a door whose session is gone is free at once",
         (("runner", "        if claimed or aws.creating(session.access, since) or "
           "aws.deleting(session.access, since):\n", "        if False:\n"),),
-        seed=4446,
+        seed=26685,
+    ),
+    Mutant(
+        "what is just being deleted is taken for standing",
+        (("runner", "                if stands and self.identity_center.deleting(session.access, "
+          "now - FORGETS):\n", "                if False:\n"),),
+        seed=77737,
     ),
     Mutant(
         "what a session gave that is gone is taken for standing",

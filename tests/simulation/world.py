@@ -781,7 +781,7 @@ class World:
         if row.id in self.ghosts:
             self.explained.taken_by_hand.add(request.access.key)
             mended = self.faults.seen.get("row mended by reconciliation")
-            if self.explained.lives(request.access) and not mended:
+            if self._has(request.access, owner) and not mended:
                 self.fail(f"a delete of {row.id}, whose row is gone, took a live session's access")
             return
         if row.found:
@@ -791,6 +791,11 @@ class World:
         for other in self.rows.sessions.values():
             if other.access == request.access and other.state is State.ACTIVE:
                 self.fail(f"{row.id} took away the access of {other.id}, which is ACTIVE")
+
+    def _has(self, access: Access, owner: str) -> bool:
+        """Whether a session has the access, by its own grant or by what it saw standing."""
+        rows = (row for row in self.rows.sessions.values() if row.live and row.access == access)
+        return any(row.state is State.ACTIVE or row.id == owner for row in rows)
 
     def listed(self, key: str, there: bool) -> None:
         shown = self.listing.setdefault(key, [(0, False)])
