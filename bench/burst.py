@@ -308,7 +308,7 @@ class _Ports:
     def send(self, *asked: Any) -> None:
         if len(asked) == 1:
             return  # a mail
-        session_id, after = asked
+        session_id, after, _ = asked
         world = self._world
         world.virtual.wait(QUEUE)
         world.found.messages[session_id] += 1

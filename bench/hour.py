@@ -27,6 +27,7 @@ from simulator.world import World
 
 SECOND = timedelta(seconds=1)
 SEARCH_TAKES = 2.0  # seconds
+VISIT_TAKES = 1.5  # until the simulator's visitor has used the access, and CloudTrail tells
 TRAVELS = 0.05 * SECOND  # a stream record or a message, until its function runs
 LIVES = {"stream": 60 * SECOND, "worker": 60 * SECOND, "sweep": 55 * SECOND}
 
@@ -76,6 +77,7 @@ class _Clock:
 class _Driver:
     def __init__(self, world: World, counters: tuple[Counter, ...]) -> None:
         from chalicelib import settings, wiring
+        from chalicelib.adapters.sqs import message
 
         self.world, self.counters = world, counters
         self.clock = _Clock()
@@ -93,10 +95,11 @@ class _Driver:
         queue = wiring.queue()
         send = queue.send
 
-        def sent(session_id: str, after: timedelta) -> None:
-            send(session_id, after)
-            delay = min(max(int(after.total_seconds()), 0), 900) * SECOND
-            self._at(self.clock.time + delay + TRAVELS, "worker", lambda: self._work(session_id))
+        def sent(session_id: str, after: timedelta, at: datetime | None = None) -> None:
+            send(session_id, after, at)
+            body, delay = message(session_id, after, at)
+            comes = self.clock.time + delay * SECOND + TRAVELS
+            self._at(comes, "worker", lambda: self._work(body))
 
         queue.send = sent  # type: ignore[method-assign]
 
@@ -155,10 +158,10 @@ class _Driver:
 
     # What the functions do
 
-    def _work(self, session_id: str) -> None:
+    def _work(self, body: str) -> None:
         from chalicelib import looks
 
-        looks.work(f'{{"session": "{session_id}"}}', self._remaining("worker"))
+        looks.work(body, self._remaining("worker"))
 
     def _look(self, session_id: str, side: str) -> None:
         from chalicelib.runner import Look
@@ -195,8 +198,9 @@ class _Driver:
             self.hour.invocations[name] += 1
         asked = [each for counter in self.counters for each in counter.take()]
         self.hour.requests.update(asked)
-        if any(what == "StartQuery" for _, what in asked):
-            time.sleep(SEARCH_TAKES)  # of real time, for the search is real
+        takes = {"StartQuery": SEARCH_TAKES, "CreateAccountAssignment": VISIT_TAKES}
+        for _, what in asked:
+            time.sleep(takes.get(what, 0))  # of real time, for search and visit are real
         self.hour.story.append((self.clock.time - self.began, name, [what for _, what in asked]))
 
     def _row(self, session_id: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from chalicelib.machine import OPEN
 from chalicelib.ports import Trouble, Unreadable
 from chalicelib.records import Wake, wake
 from chalicelib.runner import POLL, Look
+from chalicelib.session import EARLY, from_iso
 
 Remaining = Callable[[], timedelta]
 NOW = timedelta(0)
@@ -32,21 +33,27 @@ def work_through(messages: Iterable[Mapping[str, Any]], remaining: Remaining) ->
 
 
 def work(body: str, remaining: Remaining) -> None:
-    """One message, one session.
+    """One message, one session; or a hop on the message's way, for which no row is read.
 
     What can never be read goes to the dead-letter queue at once; anything else that fails is
     raised, so that SQS brings the message again.
     """
     try:
-        session_id = json.loads(body)["session"]
+        told = json.loads(body)
+        session_id = told["session"]
         if not isinstance(session_id, str) or not session_id:
             raise ValueError("no session in it")
+        at = from_iso(told["at"]) if "at" in told else None
+        left = at - wiring.CLOCK.now() if at else NOW
     except (ValueError, TypeError, KeyError):
         journal("error", "a message that is no wake-up")
         wiring.queue().bury(body)
         return
     try:
-        wiring.runner().advance(session_id, Look("queue", remaining, POLL))
+        if left > EARLY:
+            wiring.queue().send(session_id, left, at)
+        else:
+            wiring.runner().advance(session_id, Look("queue", remaining, POLL))
     except Unreadable as unreadable:
         journal("error", "a row that cannot be read", session=session_id, error=str(unreadable))
         wiring.queue().bury(body)

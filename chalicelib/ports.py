@@ -278,7 +278,9 @@ class Journal(Protocol):
 class WakeUps(Protocol):
     """The queue of wake-ups. Raises Unavailable."""
 
-    def send(self, session_id: str, after: timedelta) -> None: ...
+    def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
+        """Has the session looked at after a while. Further off than the queue carries a message,
+        it travels in hops, each of which counts anew from now until `at`."""
 
 
 class Clock(Protocol):

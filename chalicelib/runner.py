@@ -58,7 +58,6 @@ LONGEST_CLAIM = timedelta(seconds=70)  # no claim stands longer: see _claim, and
 NETWORK = timedelta(seconds=3)  # what was sent before a worker died may still arrive
 SKEW = timedelta(seconds=2)  # between any two workers' clocks
 HASTE = SKEW + timedelta(seconds=1)  # so close to a deadline a worker waits for it in place
-LISTING_LAG = timedelta(seconds=20)  # how long a listing may hide what has succeeded
 QUERY_TAKES = timedelta(minutes=2)  # then the trail is asked anew
 SAYING = timedelta(seconds=20)  # how long it may take to say what has just happened
 TELLS_FOR = 100  # tries, about a day
@@ -139,10 +138,12 @@ class Runner:
 
         Returns when to look again, or None for never.
         """
+        known: Session | None = None
         for _ in range(STEPS):
-            rest = self.step(session_id, look)
+            rest = self.step(session_id, look, known)
             if rest is None:
                 return None
+            known = rest.known
             wait = rest.until - self.clock.now()
             if wait <= timedelta(0):
                 if look.remaining() < CALL_TAKES:
@@ -153,16 +154,21 @@ class Runner:
                 continue
             if wait <= look.patience and rest.urgent:
                 self.clock.sleep(wait)
+                known = None  # somebody else may have come meanwhile
                 look = replace(look, patience=look.patience - wait)
                 continue
             return rest
         self.journal("error", "a session moves in a circle", session=session_id)
         return None
 
-    def step(self, session_id: str, look: Look) -> "Rest | None":
-        """One turn: read, decide, act, write. When to look again, or None for never."""
+    def step(self, session_id: str, look: Look, known: Session | None = None) -> "Rest | None":
+        """One turn: read, decide, act, write. When to look again, or None for never.
+
+        `known`: the row as this look has just read or written it, its lease standing. Should
+        anybody else have written since, our next write is Stale, and we read.
+        """
         try:
-            session, leased = self.store.read(session_id)  # A1
+            session, leased = (known, True) if known else self.store.read(session_id)  # A1
             if session is None:
                 return None
             now = self.clock.now()
@@ -188,12 +194,20 @@ class Runner:
     # What time and the lease bring ----------------------------------------------------------------
 
     def _happened(
-        self, session: Session, event: Event, now: datetime, look: Look, **changes: Any
+        self,
+        session: Session,
+        event: Event,
+        now: datetime,
+        look: Look,
+        *,
+        claimed: bool = False,
+        **changes: Any,
     ) -> "Rest | None":
         """An event; what goes with it is said in one place, here.
 
         The duty that it brings is begun at once, and its first write has both. Where that duty
-        waits for somebody else's claim, or there is something to say, the event is written alone.
+        waits for somebody else's claim, or there is something to say, the event is written alone;
+        what is said under a claim of ours is said first, for nobody else says it meanwhile.
         """
         match event:
             case Event.EXPIRED | Event.ENDED | Event.LEASE_GONE | Event.GRANT_FAILED:
@@ -208,7 +222,7 @@ class Runner:
                 changes = {"reason": why, "denied_at": now, "owed": ("denied",)} | changes
         happened = session.entered(event, now, look.side, **changes)
         if "owed" in changes:
-            return self._announce(happened, now)
+            return (self._tell if claimed else self._announce)(happened, now)
         duty = DUTIES.get(happened.state)
         if duty is None or busy(happened, now):
             return self._write(happened, now)
@@ -364,7 +378,7 @@ class Runner:
             call = self._settled(session, session.grant_call)
             if call is None:
                 return self._poll(session, now, session.grant_asked_at)
-            if self.identity_center.assigned(session.access):
+            if call.succeeded or self.identity_center.assigned(session.access):
                 return self._granted(session, now, look)
         except Unavailable as trouble:
             return self._try_later(session, now, str(trouble))
@@ -372,8 +386,6 @@ class Runner:
             return self._happened(session, Event.GRANT_FAILED, now, look, reason=session.last_error)
         if call.failed:
             return self._try_later(session, now, call.reason or "it failed", grant_call="")
-        if call.succeeded and not _reached(_after(session.grant_asked_at, LISTING_LAG), now):
-            return self._poll(session, now, session.grant_asked_at)
         return self._create(session, look)
 
     def _taken_over(
@@ -614,14 +626,11 @@ class Runner:
             changes["reported_at"] = now
         until = session.credentials_until
         if session.state is State.REPORTING and session.granted_at and until and session.tail:
-            conclude_at = max(until, now) + session.report_after
-            return self._happened(
-                session, Event.REPORTED, now, look, conclude_at=conclude_at, **changes
-            )
+            changes["conclude_at"] = max(until, now) + session.report_after
+            return self._happened(session, Event.REPORTED, now, look, claimed=True, **changes)
         which = "second" if session.state is State.CONCLUDING and report.mail else "first"
-        return self._happened(
-            session, Event.CONCLUDED, now, look, concluded_at=now, report_final=which, **changes
-        )
+        changes |= {"concluded_at": now, "report_final": which}
+        return self._happened(session, Event.CONCLUDED, now, look, claimed=True, **changes)
 
     # Wishes ---------------------------------------------------------------------------------------
 
@@ -789,18 +798,18 @@ class Runner:
     def _leave(self, session: Session, now: datetime) -> "Rest | None":
         """Nothing to do for now: sees to the next look, with a write only where that takes one."""
         arranged, send = scheduled(session, now)
-        if arranged != session:
-            self.store.write(arranged)
-            if send:
-                self._wake(arranged, now)
-        return _rest(arranged, now)
+        if arranged == session:
+            return _rest(session, now, known=session)
+        return self._written(arranged, send, now)
 
     def _write(self, session: Session, now: datetime) -> "Rest | None":
-        arranged, send = scheduled(session, now)
-        self.store.write(arranged)
+        return self._written(*scheduled(session, now), now)
+
+    def _written(self, session: Session, send: bool, now: datetime) -> "Rest | None":
+        self.store.write(session)
         if send:
-            self._wake(arranged, now)
-        return _rest(arranged, now)
+            self._wake(session, now)
+        return _rest(session, now, known=session.with_(version=session.version + 1))
 
     def _wake(self, session: Session, now: datetime) -> None:
         """Sends the wake-up. Where the queue refuses, the sweep looks: `look_at` is written."""
@@ -810,18 +819,22 @@ class Runner:
             after += timedelta(milliseconds=999)  # whole seconds: rather late than for nothing …
         seconds = timedelta(seconds=after // timedelta(seconds=1))  # … but early for a deadline
         try:
-            self.wakeups.send(session.id, seconds)
+            self.wakeups.send(session.id, seconds, session.wake_at)
         except Unavailable as trouble:
             self.journal("warning", "no wake-up", session=session.id, error=str(trouble))
 
 
 @dataclass(frozen=True, slots=True)
 class Rest:
-    """When to look again. `exact`: it is a deadline, to be met. `urgent`: access may be open."""
+    """When to look again. `exact`: it is a deadline, to be met. `urgent`: access may be open.
+
+    `known`: the row as we have just read or written it.
+    """
 
     until: datetime
     exact: bool = False
     urgent: bool = False
+    known: Session | None = None
 
 
 def _answered(session: Session, ending: bool, refused: tuple[str, ...] = ()) -> Session:
@@ -831,11 +844,11 @@ def _answered(session: Session, ending: bool, refused: tuple[str, ...] = ()) -> 
     return session.with_(owed=(*session.owed, *refused), **answered)
 
 
-def _rest(session: Session, now: datetime) -> Rest | None:
+def _rest(session: Session, now: datetime, known: Session | None = None) -> Rest | None:
     until = next_look(session, now)
     if until is None:
         return None
-    return Rest(until, exact=until == session.times_out_at, urgent=session.live)
+    return Rest(until, exact=until == session.times_out_at, urgent=session.live, known=known)
 
 
 def _again(session: Session) -> timedelta:

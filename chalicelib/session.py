@@ -11,7 +11,6 @@ from chalicelib.machine import DUTIES, FINAL, LIVE, OPEN, TIMEOUTS, Duty, Event,
 
 DECIDE_WITHIN = timedelta(minutes=5)  # a press that was not decided by then is denied, never late
 SLIP = timedelta(minutes=1)  # a wake-up that much late is lost: the sweep looks, and sends another
-LONGEST_HOP = timedelta(minutes=15)  # the longest DelaySeconds that SQS takes
 EARLY = timedelta(milliseconds=1250)  # a deadline's message comes up to a second before it
 RESPONSE_URL_LIVES = timedelta(minutes=30)  # Slack's bound; it also takes five posts at the most
 RESPONSE_URL_USES = 5
@@ -320,8 +319,8 @@ def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
     `look_at` is the sweep's, `wake_at` the queue's. Only the write that moves `wake_at` sends a
     message; so however many looks a session gets, one message at a time is under way for it. While
     access is open the sweep also looks where a message has not come. Where the next look is now,
-    the worker at hand goes on by itself and needs none. Once access is over a long wait costs
-    nothing: no look on the way, no hops; the sweep is a minute late at most.
+    the worker at hand goes on by itself and needs none. Once access is over nobody waits: what is
+    more than a minute off is the sweep's, which is a minute late at most.
     """
     want = next_look(session, now)
     if want is None:
@@ -329,14 +328,14 @@ def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
         return replace(session, look_at=None, wake_at=None, response_url=""), False
     if want <= now:
         return replace(session, look_at=now), False
-    if session.state not in OPEN and want > now + LONGEST_HOP:  # no hurry: the sweep will do
+    if not session.live and want > now + SLIP:
         return replace(session, look_at=want, wake_at=None), False
     wake_at = session.wake_at
     under_way = wake_at is not None and (
         wake_at == want or now + EARLY < wake_at < want  # else it may be this one
     )
     if wake_at is None or not under_way:
-        wake_at = min(want, now + LONGEST_HOP)
+        wake_at = want
     look_at = min(want, wake_at + SLIP) if session.state in OPEN else want
     return replace(session, look_at=look_at, wake_at=wake_at), not under_way
 

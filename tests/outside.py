@@ -40,7 +40,7 @@ class World:
     told: list[tuple[str, str]] = field(default_factory=list)
     mails: list[Mail] = field(default_factory=list)
     lines: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
-    wakes: list[tuple[str, timedelta]] = field(default_factory=list)
+    wakes: list[tuple[str, timedelta, datetime | None]] = field(default_factory=list)
     time: datetime = NOON
     left: timedelta = timedelta(seconds=30)
     meanwhile: dict[str, Any] = field(default_factory=dict)  # happens during that call
@@ -192,6 +192,6 @@ class Post:
 class WakeUps:
     world: World
 
-    def send(self, session_id: str, after: timedelta) -> None:
+    def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
         self.world.reply("wake", None)
-        self.world.wakes.append((session_id, after))
+        self.world.wakes.append((session_id, after, at))

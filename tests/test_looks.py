@@ -9,10 +9,11 @@ import pytest
 from chalicelib import looks, wiring
 from chalicelib.ports import Unavailable, Unreadable
 from chalicelib.runner import Look, Rest
-from chalicelib.session import Session
-from tests.stories import NOON, active, revoking
+from chalicelib.session import EARLY, Session, iso
+from tests.stories import HOUR, NOON, active, revoking
 
 MINUTE = timedelta(minutes=1)
+NONE: dict[str, list[dict[str, str]]] = {"batchItemFailures": []}
 
 
 class Everything:
@@ -22,6 +23,7 @@ class Everything:
         self.looked: list[tuple[str, str, timedelta]] = []
         self.answers: dict[str, list[Any]] = {}
         self.sent: list[str] = []
+        self.passed_on: list[tuple[str, timedelta, datetime]] = []
         self.buried: list[str] = []
         self.refuses = self.buries_nothing = False
         self.ids: list[str] = []
@@ -37,10 +39,13 @@ class Everything:
             raise found
         return found  # type: ignore[no-any-return]
 
-    def send(self, session_id: str, after: timedelta) -> None:
+    def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
         if self.refuses:
             raise Unavailable("SQS: down")
-        self.sent.append(session_id)
+        if at is None:
+            self.sent.append(session_id)
+        else:
+            self.passed_on.append((session_id, after, at))
 
     def bury(self, body: str) -> None:
         if self.buries_nothing:
@@ -84,8 +89,8 @@ def message(body: str, number: str = "m-1") -> dict[str, str]:
     return {"body": body, "messageId": number}
 
 
-def wake(session_id: str) -> str:
-    return json.dumps({"session": session_id})
+def wake(session_id: str, at: str = "") -> str:
+    return json.dumps({"session": session_id} | ({"at": at} if at else {}))
 
 
 def record(event: str, row_id: str, **image: Any) -> dict[str, Any]:
@@ -104,22 +109,57 @@ def pressed(session_id: str) -> dict[str, Any]:
 
 
 def test_a_message_is_one_look(world: Everything) -> None:
-    assert looks.work_through([message(wake("bg-1"))], world.remaining) == {"batchItemFailures": []}
+    assert looks.work_through([message(wake("bg-1"))], world.remaining) == NONE
     assert [(each, side) for each, side, _ in world.looked] == [("bg-1", "queue")]
 
 
-@pytest.mark.parametrize("body", ["", "nonsense", "7", "[]", "{}", '{"session": 7}', wake("")])
+def test_a_message_that_is_early_is_passed_on_and_nothing_is_read(world: Everything) -> None:
+    at = NOON + 40 * MINUTE
+    assert looks.work_through([message(wake("bg-1", iso(at)))], world.remaining) == NONE
+    assert (world.passed_on, world.looked) == ([("bg-1", 40 * MINUTE, at)], [])
+
+
+@pytest.mark.parametrize("late", [-EARLY, timedelta(0), 5 * MINUTE])
+def test_a_message_that_was_passed_on_is_a_look_when_it_is_time(
+    world: Everything, late: timedelta
+) -> None:
+    body = wake("bg-1", iso(NOON - late))
+    assert looks.work_through([message(body)], world.remaining) == NONE
+    assert (world.passed_on, len(world.looked)) == ([], 1)
+
+
+def test_a_message_that_cannot_be_passed_on_comes_again(world: Everything) -> None:
+    world.refuses = True
+    found = looks.work_through([message(wake("bg-1", iso(NOON + HOUR)))], world.remaining)
+    assert found == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "nonsense",
+        "7",
+        "[]",
+        "{}",
+        '{"session": 7}',
+        wake(""),
+        wake("bg-1", "soon"),
+        '{"session": "bg-1", "at": 5}',
+        '{"session": "bg-1", "at": "2026-11-22T12:00:00"}',
+    ],
+)
 def test_a_message_that_says_nothing_is_buried_at_once(
     world: Everything, lines: Any, body: str
 ) -> None:
-    assert looks.work_through([message(body)], world.remaining) == {"batchItemFailures": []}
+    assert looks.work_through([message(body)], world.remaining) == NONE
     assert (world.buried, world.looked) == ([body], [])
     assert "a message that is no wake-up" in lines()
 
 
 def test_a_row_that_nobody_can_read_is_buried_at_once(world: Everything) -> None:
     world.answers["bg-1"] = [Unreadable("bg-1 is no session")]
-    assert looks.work_through([message(wake("bg-1"))], world.remaining) == {"batchItemFailures": []}
+    assert looks.work_through([message(wake("bg-1"))], world.remaining) == NONE
     assert world.buried == [wake("bg-1")]
 
 
@@ -160,7 +200,7 @@ def test_a_lease_that_is_gone_is_seen_to_on_the_spot_and_after_the_presses(
 
 
 def test_what_is_nobodys_business_is_passed_over(world: Everything) -> None:
-    assert follow(world, record("INSERT", "door/x", kind="door")) == {"batchItemFailures": []}
+    assert follow(world, record("INSERT", "door/x", kind="door")) == NONE
     assert (world.sent, world.looked, world.buried) == ([], [], [])
 
 
@@ -168,7 +208,7 @@ def test_a_poisoned_record_is_buried_with_its_keys_alone_and_delays_nobody(
     world: Everything, lines: Any
 ) -> None:
     poison = {"eventName": "INSERT", "eventID": "e-1", "dynamodb": {"Keys": {"id": {"N": "7"}}}}
-    assert follow(world, poison, {}, pressed("bg-1")) == {"batchItemFailures": []}
+    assert follow(world, poison, {}, pressed("bg-1")) == NONE
     assert world.sent == ["bg-1"]
     assert [json.loads(body)["event"] for body in world.buried] == ["e-1", ""]
     assert "a stream record that cannot be handled" in lines()
@@ -177,7 +217,7 @@ def test_a_poisoned_record_is_buried_with_its_keys_alone_and_delays_nobody(
 def test_a_look_that_fails_is_buried_and_delays_nobody(world: Everything) -> None:
     world.answers["bg-1"] = [Unavailable("DynamoDB: down")]
     gone = [record("REMOVE", f"lease/bg-{n}", kind="lease") for n in (1, 2)]
-    assert follow(world, *gone) == {"batchItemFailures": []}
+    assert follow(world, *gone) == NONE
     assert [json.loads(body) for body in world.buried] == [{"session": "bg-1"}]
     assert [each for each, _, _ in world.looked] == ["bg-1", "bg-2"]
 

@@ -133,7 +133,7 @@ class Office:
 class Queue:
     woken: list[str]
 
-    def send(self, session_id: str, after: timedelta) -> None:
+    def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
         self.woken.append(session_id)
 
 

@@ -7,7 +7,6 @@ import pytest
 from chalicelib.machine import FINAL, Duty, Event, State
 from chalicelib.session import (
     ESCALATE,
-    LONGEST_HOP,
     SLIP,
     Session,
     asks,
@@ -52,20 +51,16 @@ def test_the_rows_alone_say_what_to_do(
 
 
 def test_the_sweep_looks_where_a_wake_up_has_not_come() -> None:
-    arranged, _ = scheduled(active(), NOON)
-    assert arranged.look_at == NOON + LONGEST_HOP + SLIP
-    late, send = scheduled(arranged, NOON + LONGEST_HOP + SLIP)
-    assert (late.wake_at, send) == (NOON + 2 * LONGEST_HOP + SLIP, True)
+    extended = active(deadline=NOON + 2 * HOUR, wake_at=NOON + HOUR)  # that message will do
+    arranged, send = scheduled(extended, NOON)
+    assert (arranged.look_at, send) == (NOON + HOUR + SLIP, False)
+    late, send = scheduled(arranged, NOON + HOUR + SLIP)
+    assert (late.wake_at, send) == (NOON + 2 * HOUR, True)
 
 
 def test_the_sweep_looks_at_the_deadline_whatever_became_of_the_wake_up() -> None:
     arranged, _ = scheduled(active(), NOON + HOUR - 2 * SECOND)
     assert arranged.look_at == arranged.wake_at == NOON + HOUR
-
-
-def test_a_wake_up_is_never_further_ahead_than_the_queue_can_carry() -> None:
-    arranged, send = scheduled(active(), NOON)
-    assert (arranged.wake_at, send) == (NOON + LONGEST_HOP, True)
 
 
 def test_only_one_wake_up_is_under_way() -> None:
@@ -76,17 +71,17 @@ def test_only_one_wake_up_is_under_way() -> None:
 
 
 def test_a_wake_up_that_has_come_is_followed_by_the_next() -> None:
-    arranged, _ = scheduled(active(), NOON)
-    again, send = scheduled(arranged, NOON + LONGEST_HOP)
-    assert (again.wake_at, send) == (NOON + 2 * LONGEST_HOP, True)
+    arranged, _ = scheduled(active(deadline=NOON + 2 * HOUR, wake_at=NOON + HOUR), NOON)
+    again, send = scheduled(arranged, NOON + HOUR)
+    assert (again.wake_at, send) == (NOON + 2 * HOUR, True)
 
 
 def test_once_access_is_over_a_long_wait_takes_no_look_and_no_message() -> None:
-    later = settling(report_at=NOON + 2 * HOUR, wake_at=NOON)
+    later = settling(report_at=NOON + 2 * SLIP, wake_at=NOON)
     arranged, send = scheduled(later, NOON)
-    assert (arranged.look_at, arranged.wake_at, send) == (NOON + 2 * HOUR, None, False)
-    soon, send = scheduled(settling(report_at=NOON + LONGEST_HOP), NOON)
-    assert (soon.look_at, soon.wake_at, send) == (NOON + LONGEST_HOP, NOON + LONGEST_HOP, True)
+    assert (arranged.look_at, arranged.wake_at, send) == (NOON + 2 * SLIP, None, False)
+    soon, send = scheduled(settling(report_at=NOON + SLIP), NOON)
+    assert (soon.look_at, soon.wake_at, send) == (NOON + SLIP, NOON + SLIP, True)
 
 
 def test_an_earlier_deadline_takes_an_earlier_wake_up() -> None:

@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from chalicelib.ports import Rejected, Unavailable
+from chalicelib.session import iso
 
 DEAD_LETTERS: Final = "-dlq"
 LONGEST: Final = 900  # seconds, SQS's own bound on DelaySeconds
@@ -17,6 +18,15 @@ class Call(Protocol):
         """SQS's answer. Raises Rejected with the error's name, or Unavailable."""
 
 
+def message(session_id: str, after: timedelta, at: datetime | None) -> tuple[str, int]:
+    """A wake-up's body, and its delay in seconds; it says `at` where it is to be passed on."""
+    seconds = max(int(after.total_seconds()), 0)
+    body = {"session": session_id}
+    if at is not None and seconds > LONGEST:
+        body["at"] = iso(at)
+    return json.dumps(body), min(seconds, LONGEST)
+
+
 class Queue:
     """The queue of that name; `call` calls SQS."""
 
@@ -25,11 +35,10 @@ class Queue:
         self._name = queue_name
         self._urls: dict[str, str] = {}
 
-    def send(self, session_id: str, after: timedelta) -> None:
-        """Has the session looked at `after` a while: whole seconds, rounded down, 15 minutes at
-        most. Safe to repeat: a look too many does no harm. Raises Unavailable."""
-        delay = min(max(int(after.total_seconds()), 0), LONGEST)
-        self._send(self._name, json.dumps({"session": session_id}), delay)
+    def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
+        """Has the session looked at `after` a while, in whole seconds, rounded down. Safe to
+        repeat: a look too many does no harm. Raises Unavailable."""
+        self._send(self._name, *message(session_id, after, at))
 
     def bury(self, body: str) -> None:
         """Puts what can never be handled where an operator finds it. Raises Unavailable."""

@@ -1,12 +1,12 @@
 """Wake-ups: they say only which session, and never come later than asked for."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib.adapters.sqs import Queue
+from chalicelib.adapters.sqs import Queue, message
 from chalicelib.ports import Rejected, Unavailable
 
 URL = "https://sqs.eu-west-1.amazonaws.com/111122223333/bg"
@@ -45,12 +45,25 @@ def stage() -> Iterator[Stage]:
 
 @pytest.mark.parametrize(
     ("after", "delay"),
-    [(-5, 0), (0, 0), (0.9, 0), (59.999, 59), (901, 900), (1e6, 900)],
+    [(-5, 0), (0, 0), (0.9, 0), (59.999, 59), (900.999, 900)],
 )
 def test_a_wake_up_is_delayed_by_whole_seconds_rounded_down(stage: Stage, after, delay):
     stage.finds()
     stage.takes(delay)
     stage.queue.send("s1", timedelta(seconds=after))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "body", "delay"),
+    [
+        (900, '{"session": "s1"}', 900),
+        (901, '{"session": "s1", "at": "2026-11-22T15:00:00.000Z"}', 900),
+        (1e6, '{"session": "s1", "at": "2026-11-22T15:00:00.000Z"}', 900),
+    ],
+)
+def test_a_wake_up_further_off_than_the_queue_carries_it_says_when(seconds, body, delay):
+    at = datetime(2026, 11, 22, 15, tzinfo=UTC)
+    assert message("s1", timedelta(seconds=seconds), at) == (body, delay)
 
 
 def test_the_queue_is_looked_up_once(stage: Stage):

@@ -19,6 +19,7 @@ from functools import cache
 from random import Random
 from typing import Any
 
+from chalicelib.adapters.sqs import message
 from chalicelib.machine import OPEN, State
 from chalicelib.ports import (
     Call,
@@ -541,7 +542,7 @@ class World:
         self.nonsense = []
         self._start("stream", records, looks_at=session_id)
 
-    def enqueue(self, session_id: str, after: int) -> None:
+    def enqueue(self, session_id: str, body: str, after: int) -> None:
         self.sent[session_id].append(self.now)
         if self.faults.strikes("wake-up lost"):
             return
@@ -550,7 +551,7 @@ class World:
             if self.faults.strikes("wake-up late"):
                 wait += self.random.randrange(2 * MINUTE)
             self.messages += 1
-            self.after(wait, self._receive, session_id, _body(session_id), self.messages, 1)
+            self.after(wait, self._receive, session_id, body, self.messages, 1)
 
     def receive_soon(self, body: str) -> None:
         self.after(self.random.randrange(10, 200), self._receive, "nonsense", body, 0, 1)
@@ -946,10 +947,6 @@ class World:
 
 def _given(session: Session) -> tuple[Any, ...]:
     return (session.access, session.duration, session.tail, session.extend, session.report_to)
-
-
-def _body(session_id: str) -> str:
-    return f'{{"session": "{session_id}"}}'
 
 
 def _record(
@@ -1435,11 +1432,14 @@ class Post(Ports):
 class WakeUps(Ports):
     """ports.WakeUps."""
 
-    def send(self, session_id: str, after: timedelta) -> None:
+    def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
         def take() -> None:
             if self.faults.strikes("queue down") or self.faults.out("queue", self.world.now):
                 raise Unavailable("queue is down")
-            self.world.enqueue(session_id, after // MS)
+            body, delay = message(session_id, after, at)
+            if "at" in body:
+                self.faults.saw("wake-up that travels in hops")
+            self.world.enqueue(session_id, body, delay * SECOND)
 
         self.world.call("wake", take)
 
