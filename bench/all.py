@@ -191,17 +191,21 @@ def _calls(report: Report, world: World) -> None:
     world.control("identity_center", create_seconds=0.0, delete_seconds=0.0)
     found = hour.measure(world)
     total = sum(found.requests.values())
-    report.add(Figure("requests of a session", total, "", aim=45))
+    report.add(
+        Figure("requests of a session", total, "", aim=45),
+        Figure("  of them to AWS", total - found.by_service()["Slack"], ""),
+        Figure("  of them once a process", sum(found.requests[each] for each in hour.ONCE), ""),
+    )
     for service, count in found.by_service().items():
         what = [f"{name} {n}" for (of, name), n in sorted(found.requests.items()) if of == service]
         report.lines(f"{count:4}  {service}: {', '.join(what)}")
     for when, name, asked in found.story:
         report.lines(f"{str(when).partition('.')[0]:>10}  {name:<12} {len(asked):3}")
     report.lines(
-        "what bounds it: a hop each fifteen minutes (SQS carries no further, and the queue alone",
-        "must be able to end a session), a report again once credentials are dead, the row written",
-        "before and after each piece of news, and what is asked once a process (two secrets, the",
-        "queue's address, the permission set, Slack's workspace)",
+        "what bounds it: three messages on the way to the deadline (SQS carries one for fifteen",
+        "minutes, and the queue alone must be able to end a session), a report again once",
+        "credentials are dead (seven), the row written before and after news (two), what is",
+        "asked once a process, and eight of Slack's",
     )
     invocations = sum(found.invocations.values())
     said = ", ".join(f"{name} {count}" for name, count in found.invocations.items())

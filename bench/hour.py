@@ -29,6 +29,12 @@ SECOND = timedelta(seconds=1)
 SEARCH_TAKES = 2.0  # seconds
 VISIT_TAKES = 1.5  # until the simulator's visitor has used the access, and CloudTrail tells
 TRAVELS = 0.05 * SECOND  # a stream record or a message, until its function runs
+ONCE = (  # a process
+    ("SSM", "GetParameter"),
+    ("SQS", "GetQueueUrl"),
+    ("Identity Center", "DescribePermissionSet"),
+    ("Slack", "auth.test"),
+)
 LIVES = {"stream": 60 * SECOND, "worker": 60 * SECOND, "sweep": 55 * SECOND}
 
 

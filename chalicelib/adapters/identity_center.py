@@ -25,7 +25,7 @@ from chalicelib.ports import Call, Gone, Refused, Trouble, Unavailable, Unknown
 from chalicelib.session import Access, PermissionSet, Person
 
 CONNECT_TIMEOUT: Final = 2.0  # seconds
-FOUND_AGAIN: Final = 20.0  # seconds from a standstill to the full pace
+DOUBLES: Final = 4.0  # seconds in which the pace, slowed down, doubles again
 KEPT: Final = 60.0  # seconds that the pace is kept after a refusal
 SLOWER: Final = 0.8
 TOO_MANY: Final = frozenset({"ThrottlingException", "TooManyRequestsException"})
@@ -106,7 +106,7 @@ class Pace:
         """Before each request, the client's own second tries included."""
         now = self._seconds()
         if self._refused <= now < self._refused + KEPT:  # a clock set back must hold up nobody
-            self._rate = min(self._rate + self._most * (now - self._seen) / FOUND_AGAIN, self._most)
+            self._rate = min(self._rate * (1 + (now - self._seen) / DOUBLES), self._most)
             due = min(self._last, now) + 1 / self._rate
             if now < due:
                 self._sleep(due - now)
