@@ -58,6 +58,7 @@ LONGEST_CLAIM = timedelta(seconds=70)  # no claim stands longer: see _claim, and
 NETWORK = timedelta(seconds=3)  # what was sent before a worker died may still arrive
 SKEW = timedelta(seconds=2)  # between any two workers' clocks
 HASTE = SKEW + timedelta(seconds=1)  # so close to a deadline a worker waits for it in place
+LISTING_LAG = timedelta(seconds=20)  # how long a listing may hide what has succeeded
 QUERY_TAKES = timedelta(minutes=2)  # then the trail is asked anew
 SAYING = timedelta(seconds=20)  # how long it may take to say what has just happened
 TELLS_FOR = 100  # tries, about a day
@@ -378,7 +379,7 @@ class Runner:
             call = self._settled(session, session.grant_call)
             if call is None:
                 return self._poll(session, now, session.grant_asked_at)
-            if call.succeeded or self.identity_center.assigned(session.access):
+            if self.identity_center.assigned(session.access):
                 return self._granted(session, now, look)
         except Unavailable as trouble:
             return self._try_later(session, now, str(trouble))
@@ -386,6 +387,8 @@ class Runner:
             return self._happened(session, Event.GRANT_FAILED, now, look, reason=session.last_error)
         if call.failed:
             return self._try_later(session, now, call.reason or "it failed", grant_call="")
+        if call.succeeded and not _reached(_after(session.grant_asked_at, LISTING_LAG), now):
+            return self._poll(session, now, session.grant_asked_at)
         return self._create(session, look)
 
     def _taken_over(

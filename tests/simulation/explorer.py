@@ -136,6 +136,7 @@ class Explorer:
             CALL_TAKES=ZERO,  # so a worker may claim even in its last tick
             NETWORK=TICK,
             SKEW=TICK * bounds.skew,
+            LISTING_LAG=ZERO,
         )
         self.rows_class = rows
         self.rows: list[Session | None] = [None]

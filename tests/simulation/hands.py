@@ -109,6 +109,10 @@ class Hands:
         if row.found:
             self.world.faults.saw("found session's row deleted by hand")
         self.world.forget(row)
+        if self.world.rows.doors.get(row.access.key) == row.id and self.world.random.random() < 0.3:
+            del self.world.rows.doors[row.access.key]
+            self.world.doorless.add(row.id)
+            self._said("operator", "and its door with it", "door deleted with its session's row")
         users = [user for user, person in self.world.slack.items() if person.email == row.email]
         if users and self.world.random.random() < 0.5:  # who lost it by that breaks it again
             soon = self.world.random.choice((SECOND, 5 * SECOND, MINUTE, 20 * MINUTE))

@@ -442,6 +442,12 @@ MUTANTS = (
         seed=26685,
     ),
     Mutant(
+        "granted before the listing shows it",
+        (("runner", "            if self.identity_center.assigned(session.access):\n                return self._granted(session, now, look)\n",
+          "            if call.succeeded or self.identity_center.assigned(session.access):\n                return self._granted(session, now, look)\n"),),
+        seed=9891,
+    ),
+    Mutant(
         "what is just being deleted is taken for standing",
         (("runner", "                if stands and self.identity_center.deleting(session.access, "
           "now - FORGETS):\n", "                if False:\n"),),

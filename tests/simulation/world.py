@@ -214,6 +214,7 @@ class World:
         self.was_active: set[str] = set()
         self.queries: dict[str, int] = {}
         self.doors_by_hand = False
+        self.doorless: set[str] = set()  # ghosts whose doors a hand has deleted too
         self.healed_at: int | None = None
         self.tokens = 0
         self.messages = 0
@@ -777,12 +778,14 @@ class World:
         """A session's delete has taken the owner's assignment away: it must have been its own.
 
         What was under way when its session's row was deleted by hand is remembered by nobody: the
-        next press has to wait for it. Reconciliation, which mends the door too, does not wait.
+        next press has to wait for it, where its door still stands. Reconciliation, which mends the
+        door too, does not wait.
         """
         if row.id in self.ghosts:
             self.explained.taken_by_hand.add(request.access.key)
             mended = self.faults.seen.get("row mended by reconciliation")
-            if self._has(request.access, owner) and not mended:
+            waited = not mended and row.id not in self.doorless
+            if self._has(request.access, owner) and waited:
                 self.fail(f"a delete of {row.id}, whose row is gone, took a live session's access")
             return
         if row.found:
