@@ -11,7 +11,7 @@ import pytest
 from tests.simulation.__main__ import CASES
 from tests.simulation.explorer import Explorer
 from tests.simulation.faults import NAMES
-from tests.simulation.world import World
+from tests.simulation.world import Meddled, World
 
 SEEDS = 4_000
 AT_ONCE = 500
@@ -28,6 +28,11 @@ def test_every_promise_is_kept_whatever_breaks(first: int) -> None:
         if wrong:
             failed[seed] = wrong[0]
     assert not failed
+
+
+def test_rows_that_are_deleted_when_it_hurts_cost_nobody_access() -> None:
+    wrong = {seed: found[0] for seed in range(AT_ONCE) if (found := Meddled(seed).run())}
+    assert not wrong
 
 
 def test_no_fault_is_dead_and_no_hand_idle() -> None:

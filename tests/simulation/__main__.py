@@ -6,12 +6,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from multiprocessing import Pool, cpu_count
 
 from tests.simulation.explorer import Bounds, Explorer, Found
 from tests.simulation.faults import NAMES
 from tests.simulation.mutants import MUTANTS, Verdict, judge
-from tests.simulation.world import World
+from tests.simulation.world import Meddled, World
 
 
 def main() -> int:
@@ -28,14 +29,20 @@ def main() -> int:
     explore.add_argument("--case", choices=CASES, help="only this one")
     mutants = commands.add_parser("mutants", help="the protocol's rules left out one at a time")
     mutants.add_argument("rule", nargs="*", help="only rules with one of these words")
+    for command in (run, replay):
+        command.add_argument(
+            "--meddled", action="store_const", dest="lives", const=Meddled, default=World,
+            help="lives in which hands delete sessions' rows just when it hurts",
+        )  # fmt: skip
     for command in (run, explore, mutants):
         command.add_argument("--cores", type=int, default=cpu_count())
     asked = parser.parse_args()
     match asked.command:
         case "run":
-            return run_seeds(asked.first, asked.seeds, asked.cores, asked.verbose)
+            seeds = range(asked.first, asked.first + asked.seeds)
+            return run_seeds(seeds, asked.cores, asked.verbose, asked.lives)
         case "replay":
-            return tell(asked.seed)
+            return tell(asked.seed, asked.lives)
         case "explore":
             names = [asked.case] if asked.case else list(CASES)
             return explore_cases(names, asked.faults, asked.cores)
@@ -45,21 +52,21 @@ def main() -> int:
 # ---- seeds
 
 
-def run_seeds(first: int, count: int, cores: int, verbose: bool = False) -> int:
+def run_seeds(seeds: range, cores: int, verbose: bool, lives_of: type[World]) -> int:
     began, done, failed = time.monotonic(), 0, []
     times: Counter[str] = Counter()
     lives: Counter[str] = Counter()
-    step = max(1, count // 20)
+    step = max(1, len(seeds) // 20)
     with Pool(cores) as pool:
-        seeds = range(first, first + count)
-        for seed, wrong, seen in pool.imap_unordered(_run, seeds, chunksize=20):
+        live = partial(_run, lives_of)
+        for seed, wrong, seen in pool.imap_unordered(live, seeds, chunksize=20):
             done += 1
             times.update(seen)
             lives.update(seen.keys())
             if wrong:
                 failed.append(seed)
                 print(f"seed {seed}: {wrong[0]}", flush=True)
-            if done % step == 0 and done < count:
+            if done % step == 0 and done < len(seeds):
                 rate = done / (time.monotonic() - began)
                 print(f"{done:,} seeds, {len(failed)} failed, {rate:.0f} a second", flush=True)
     seconds = time.monotonic() - began
@@ -68,12 +75,13 @@ def run_seeds(first: int, count: int, cores: int, verbose: bool = False) -> int:
     if verbose:
         print(table(times, lives))
     if failed:
-        print(f"read one: python -m tests.simulation replay --seed {min(failed)}")
+        meddled = " --meddled" if lives_of is Meddled else ""
+        print(f"read one: python -m tests.simulation replay --seed {min(failed)}{meddled}")
     return 1 if failed else 0
 
 
-def _run(seed: int) -> tuple[int, list[str], Counter[str]]:
-    world = World(seed)
+def _run(lives: type[World], seed: int) -> tuple[int, list[str], Counter[str]]:
+    world = lives(seed)
     try:
         return seed, world.run(), world.faults.seen
     except Exception as error:
@@ -88,9 +96,9 @@ def table(times: Counter[str], lives: Counter[str]) -> str:
     return "\n".join([head, *rows, f"{len(NAMES)} in all, {dead} of them never"])
 
 
-def tell(seed: int) -> int:
+def tell(seed: int, lives: type[World]) -> int:
     before: list[str] = []
-    world = World(seed, told=before.append)
+    world = lives(seed, told=before.append)
     world.told = print
     rates = ", ".join(f"{name} {rate}" for name, rate in world.faults.rates.items())
     outages = "; ".join(

@@ -948,6 +948,16 @@ class World:
         return max(self.healed_at, self.hands.last, self.explained.left_at)
 
 
+class Meddled(World):
+    """A life in which hands delete sessions' rows just when it hurts, and much comes late."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        states = (State.GRANTING, State.REVOKING, State.REVOKING)
+        self.hands.lurking += [(state, self.hands.delete_row) for state in states]
+        self.faults.rates |= {"late": 0.3, "slow": 0.5}
+
+
 def _given(session: Session) -> tuple[Any, ...]:
     return (session.access, session.duration, session.tail, session.extend, session.report_to)
 
