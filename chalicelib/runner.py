@@ -282,13 +282,16 @@ class Runner:
         """A hand has deleted the row of the session that holds the door: nobody tells any more
         what it has asked for. The door is free when nothing of that can land. Raises Unavailable.
         """
+        text = "a session that was deleted may still be at it"
+        if session.orphan_at is None:  # from here on nobody can claim that session
+            return self._try_later(session, now, text, orphan_at=now)
         aws, since = self.identity_center, now - FORGETS
-        claimed = not _reached(session.asked_at + LONGEST_CLAIM, now)
+        claimed = not _reached(session.orphan_at + LONGEST_CLAIM, now)
         if claimed or aws.creating(session.access, since) or aws.deleting(session.access, since):
-            return self._try_later(session, now, "a session that was deleted may still be at it")
+            return self._try_later(session, now, text)
         self.journal("warning", "a door whose session is gone", door=session.access.key)
         self.store.free(session.access, holder_id)
-        return self._write(session.with_(orphan=holder_id), now)
+        return Rest(now)
 
     def _known(self, session: Session) -> tuple[Session, str | None]:
         """The session with who and what it is about, and why it is refused. Raises Trouble.
@@ -373,7 +376,7 @@ class Runner:
                     return self._poll(session, now, session.allowed_at)  # it is on its way out
                 if stands:
                     return self._granted(
-                        session, now, look, standing="left" if session.orphan else "yes"
+                        session, now, look, standing="left" if session.orphan_at else "yes"
                     )
                 return self._create(session, look)
             call = self._settled(session, session.grant_call)

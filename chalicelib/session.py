@@ -137,7 +137,7 @@ class Session:
 
     # The protocol's own fields; docs/protocol.md has the rules.
     standing: str = ""  # "" not looked yet | "no" | "yes": it stood before us and stays | "left"
-    orphan: str = ""  # whose row was deleted by hand, and whose door was in the way
+    orphan_at: datetime | None = None  # when a door was first in the way whose session has no row
     busy_until: datetime | None = None
     busy_token: str = ""
     grant_call: str = ""  # "" none under way | "?" unknown | request id | "refused" for good

@@ -183,7 +183,7 @@ class Row(Model):
     look_at = TimeAttribute(null=True)
     wake_at = TimeAttribute(null=True)
     standing = UnicodeAttribute(null=True)
-    orphan = UnicodeAttribute(null=True)
+    orphan_at = TimeAttribute(null=True)
     busy_until = TimeAttribute(null=True)
     busy_token = UnicodeAttribute(null=True)
     grant_call = UnicodeAttribute(null=True)

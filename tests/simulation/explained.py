@@ -49,10 +49,10 @@ class Explained:
         sessions = self.world.rows.sessions
         if note is not None:
             witness = sessions.get(note.session_id)
-            saw = note.gone_at is None and not (witness and witness.orphan)
+            saw = note.gone_at is None and not (witness and witness.orphan_at)
             return note.standing and (bool(note.accepted_by) or saw)
         rows = sessions.values()
-        saw = (row for row in rows if row.standing == "yes" and not row.orphan)
+        saw = (row for row in rows if row.standing == "yes" and not row.orphan_at)
         return any(row.access == access for row in saw)
 
     def lives(self, access: Access, before: int | None = None) -> bool:

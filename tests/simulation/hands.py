@@ -84,7 +84,7 @@ class Hands:
             row = world.index.get(holder)
             if row is not None and row.live:  # the index knows of it: see World.index
                 del world.rows.doors[key]
-                world.doors_by_hand = True
+                world.doorless.add(holder)
                 what = f"deletes the door that {holder} holds"
                 self._said("operator", what, "door deleted by hand")
 

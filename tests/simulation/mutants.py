@@ -431,8 +431,14 @@ MUTANTS = (
         seed=322,
     ),
     Mutant(
+        "a door whose session is gone is waited for since the press",
+        (("runner", "not _reached(session.orphan_at + LONGEST_CLAIM, now)", "not _reached(session.asked_at + LONGEST_CLAIM, now)"),),
+        seed=6019,
+        lives=Meddled,
+    ),
+    Mutant(
         "a door whose session is gone stays shut",
-        (("runner", "        claimed = not _reached(session.asked_at + LONGEST_CLAIM, now)\n",
+        (("runner", "        claimed = not _reached(session.orphan_at + LONGEST_CLAIM, now)\n",
           "        claimed = True\n"),),
         seed=248,
     ),
@@ -458,7 +464,7 @@ MUTANTS = (
     ),
     Mutant(
         "what a session gave that is gone is taken for standing",
-        (("runner", 'standing="left" if session.orphan else "yes"', 'standing="yes"'),),
+        (("runner", 'standing="left" if session.orphan_at else "yes"', 'standing="yes"'),),
         seed=101,
     ),
     Mutant("reconciliation ignores live sessions", (_BLIND,), seed=30),

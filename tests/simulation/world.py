@@ -213,8 +213,7 @@ class World:
         self.lease_gone: dict[str, int] = {}  # session → when its lease was deleted, not by us
         self.was_active: set[str] = set()
         self.queries: dict[str, int] = {}
-        self.doors_by_hand = False
-        self.doorless: set[str] = set()  # ghosts whose doors a hand has deleted too
+        self.doorless: set[str] = set()  # sessions whose doors a hand has deleted
         self.healed_at: int | None = None
         self.tokens = 0
         self.messages = 0
@@ -896,7 +895,7 @@ class World:
             return
         if new.ended_how == "lease gone" and new.id in self.lease_gone:
             return
-        if new.ended_how == "grant failed" and old.standing == "" and not self.doors_by_hand:
+        if new.ended_how == "grant failed" and old.standing == "" and not self.doorless:
             self.fail(f"{new.id} was let in and turned away, though it should have waited")
         if new.ended_how == "grant failed" and new.id not in self.was_active:
             return
