@@ -460,7 +460,8 @@ class Runner:
         gone = session.revoke_call == DONE
         changes: dict[str, Any] = {}
         try:
-            if self._settled(session, session.grant_call) is None:
+            grant = self._settled(session, session.grant_call)
+            if grant is None:
                 return self._poll(session, now, session.grant_asked_at)
             if not gone:
                 call = self._settled(session, session.revoke_call, deletion=True)
@@ -474,6 +475,8 @@ class Runner:
             if self.identity_center.assigned(session.access):
                 text = "the delete succeeded, and the assignment is still listed"
                 return self._try_later(session, now, text, revoke_call="", **changes)
+            if not grant.failed and _unseen(session, now):
+                return self._poll(session.with_(**changes), now, session.revoke_asked_at)
         except Unavailable as trouble:
             return self._try_later(session, now, str(trouble))
         return self._release(session, now, look, **changes)
@@ -868,6 +871,13 @@ def _again(session: Session) -> timedelta:
 
 def _backoff(tries: int, most: timedelta = timedelta(seconds=30)) -> timedelta:
     return min(timedelta(seconds=2 ** min(tries, 20)), most)
+
+
+def _unseen(session: Session, now: datetime) -> bool:
+    """Whether the listing may be one from before our grant, which it has never shown."""
+    shows = _after(session.grant_asked_at, LISTING_LAG)
+    seen = session.granted_at or session.grant_call == REFUSED or _reached(shows, now)
+    return shows is not None and not seen
 
 
 def _reached(moment: datetime | None, now: datetime) -> bool:

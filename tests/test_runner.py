@@ -825,6 +825,30 @@ def found(world: World, **changes: Any) -> Session:
     return session
 
 
+def test_a_listing_that_has_never_shown_the_grant_does_not_show_that_it_is_gone(
+    world: World,
+) -> None:
+    session = world.keep(granting(standing="no", grant_call="create-1", grant_asked_at=NOON))
+    world.assignments.add(session.access)
+    world.says["assigned"] = [False] * 3  # from before the grant; then what is true
+    world.books.wish(session.id, "end", "U0ALICE", NOON)
+    row = world.until(session, "SETTLING")
+    assert world.time >= NOON + LISTING_LAG
+    assert row.revoke_succeeded_at == NOON + SECOND
+    assert world.asked.count("delete") == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [{"grant_call": "refused"}, {"grant_call": "create-1", "granted_at": NOON}],
+)
+def test_what_was_listed_or_never_given_is_gone_when_it_is_not_listed(
+    world: World, call: dict[str, Any]
+) -> None:
+    session = world.keep(revoking(grant_asked_at=NOON, granted_at=None).with_(**call))
+    assert world.look(session, patience=1).state is State.SETTLING
+
+
 def test_what_was_found_is_taken_back_and_nothing_granted(world: World) -> None:
     session = found(world)
     row = world.until(session, "CLOSED")

@@ -450,6 +450,11 @@ MUTANTS = (
         lives=Meddled,
     ),
     Mutant(
+        "read back by a listing from before the grant",
+        (("runner", "            if not grant.failed and _unseen(session, now):\n", "            if False:\n"),),
+        seed=41765,
+    ),
+    Mutant(
         "granted before the listing shows it",
         (("runner", "            if self.identity_center.assigned(session.access):\n                return self._granted(session, now, look)\n",
           "            if call.succeeded or self.identity_center.assigned(session.access):\n                return self._granted(session, now, look)\n"),),
