@@ -16,7 +16,7 @@ FOR_EVER: Final = timedelta(0)
 
 
 def values(session: Session, keep: timedelta = FOR_EVER) -> dict[str, Any]:
-    """The session as its next row: the version raised, empty values left out.
+    """The session as its next row: the version raised, empty values and zeros by default left out.
 
     A session that is over carries the table's TTL where the log is to forget it after `keep`; one
     that is not never does.
@@ -24,8 +24,7 @@ def values(session: Session, keep: timedelta = FOR_EVER) -> dict[str, Any]:
     kept = {
         field.name: list(value) if isinstance(value, tuple) else value
         for field in fields(session)
-        if (value := getattr(session, field.name)) not in NOTHING
-        and not (type(value) is int and value == 0)
+        if (value := getattr(session, field.name)) not in NOTHING and value != field.default
     }
     kept |= {"kind": "session", "state": str(session.state), "version": session.version + 1}
     if session.look_at is not None:

@@ -120,6 +120,15 @@ def test_a_session_is_read_as_it_was_written(store: Store, make: Callable[..., S
     assert store.books.read(session.id) == (session, False)
 
 
+def test_a_lag_of_nothing_is_one_and_stays(store: Store) -> None:
+    """DynamoDB gives 0.0 back as 0; who writes the row again must not lose it."""
+    session = store.put(revoking(lag_asked=0.0))
+    for _ in range(2):
+        session, _ = store.books.read(session.id)
+        assert session.lag_asked == 0
+        store.write(session)
+
+
 def test_every_field_is_kept(store: Store) -> None:
     values: dict[type, Any] = {str: "text", int: 3, float: 1.5}
     full = settling()

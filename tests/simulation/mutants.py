@@ -199,7 +199,8 @@ _ASKS_CREATE = """        claimed = self._claim(session, look, **asked)
         try:
             request_id = self.identity_center.create(session.access)
 """
-_SETTLE_GRANT = """            if self._settled(session, session.grant_call) is None:
+_SETTLE_GRANT = """            grant = self._settled(session, session.grant_call)
+            if grant is None:
                 return self._poll(session, now, session.grant_asked_at)
 """
 _SETTLE_REVOKE = "call = self._settled(session, session.revoke_call, deletion=True)\n"
@@ -261,7 +262,7 @@ MUTANTS = (
     ),
     Mutant(
         "grant not settled",
-        (("runner", _SETTLE_GRANT, ""),),
+        (("runner", _SETTLE_GRANT, "            grant = NO_CALL\n"),),
         seed=8, bounds=CALM,
     ),
     Mutant(
@@ -332,7 +333,7 @@ MUTANTS = (
     Mutant(
         "Delete before the grant is settled",
         (
-            ("runner", _SETTLE_GRANT, ""),
+            ("runner", _SETTLE_GRANT, "            grant = NO_CALL\n"),
             ("runner", _READ_BACK, _SETTLE_GRANT + _READ_BACK),
         ),
         bounds=replace(CALM, lags=True),
@@ -340,10 +341,9 @@ MUTANTS = (
     Mutant(
         "list before the grant is settled",
         (
-            ("runner", _SETTLE_GRANT, ""),
+            ("runner", _SETTLE_GRANT, "            grant = NO_CALL\n"),
             ("runner", _RELEASES,
-             _SETTLE_GRANT.replace("            if", "        if").replace("      return", "  return")
-             + _RELEASES),
+             "".join(line[4:] + "\n" for line in _SETTLE_GRANT.splitlines()) + _RELEASES),
         ),
         bounds=CALM,
     ),
