@@ -16,7 +16,7 @@ FOR_EVER: Final = timedelta(0)
 
 
 def values(session: Session, keep: timedelta = FOR_EVER) -> dict[str, Any]:
-    """The session as its next row: the version raised, empty values and zeros by default left out.
+    """The session as its next row: the version raised, what is empty or zero by default left out.
 
     A session that is over carries the table's TTL where the log is to forget it after `keep`; one
     that is not never does.

@@ -629,17 +629,18 @@ class Runner:
             "report_digest": report.digest,
             "summary": report.summary,
         }
-        if report.mail is not None and session.channel:
+        mailed = report.mail is not None
+        if mailed and session.channel:
             changes["owed"] = (*session.owed, "report")
         if session.state is State.REPORTING:
             changes["reported_at"] = now
         until = session.credentials_until
         if session.state is State.REPORTING and session.granted_at and until and session.tail:
             changes["conclude_at"] = max(until, now) + session.report_after
-            return self._happened(session, Event.REPORTED, now, look, claimed=True, **changes)
-        which = "second" if session.state is State.CONCLUDING and report.mail else "first"
+            return self._happened(session, Event.REPORTED, now, look, claimed=mailed, **changes)
+        which = "second" if session.state is State.CONCLUDING and mailed else "first"
         changes |= {"concluded_at": now, "report_final": which}
-        return self._happened(session, Event.CONCLUDED, now, look, claimed=True, **changes)
+        return self._happened(session, Event.CONCLUDED, now, look, claimed=mailed, **changes)
 
     # Wishes ---------------------------------------------------------------------------------------
 

@@ -328,7 +328,7 @@ def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
         return replace(session, look_at=None, wake_at=None, response_url=""), False
     if want <= now:
         return replace(session, look_at=now), False
-    if not session.live and want > now + SLIP:
+    if not session.live and want > now + SLIP:  # nobody waits: the sweep will do
         return replace(session, look_at=want, wake_at=None), False
     wake_at = session.wake_at
     under_way = wake_at is not None and (
