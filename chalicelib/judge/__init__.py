@@ -1,0 +1,1 @@
+"""Judges what a CloudTrail record did, by its request: how heavy, why, to what and with what."""
