@@ -14,7 +14,7 @@ import random
 import threading
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -22,8 +22,10 @@ from typing import Any
 from bench import figures
 from bench.figures import Figure, Report
 from chalicelib.adapters.identity_center import Pace
+from chalicelib.looks import SAYING_TAKES
 from chalicelib.machine import State
-from chalicelib.ports import Call, Gone, Refused, Unavailable
+from chalicelib.ports import Call, Gone, Mail, Posted, Reading, Refused, Reported, Unavailable
+from chalicelib.reading import PIECE
 from chalicelib.runner import POLL, Glasses, Look, Outside, Runner
 from chalicelib.session import Access, Session, scheduled
 from chalicelib.wiring import SWEEP_PACE, WORKER_PACE
@@ -33,9 +35,11 @@ START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DEADLINE = START + timedelta(minutes=10)
 SECOND = timedelta(seconds=1)
 TABLE, QUEUE, CENTER, SLACK = 0.006, 0.01, 0.06, 0.12  # seconds that a call takes
+PIECES = 20  # that a report of a million events takes
 WORKERS = 20  # maximum_concurrency of the queue's function, in app.py
 LIVES, SWEEPS_FOR, LEAVES, AT_MOST = 60.0, 55.0, timedelta(seconds=10), 500
 INDEX_LAG = 0.2
+ATTEMPTS = 2  # of a read, as adapters.identity_center.reading_client makes them
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,7 @@ class Limits:
     outstanding: int = 10
     settles: float = 1.0  # seconds that a deletion takes
     queue: bool = True
+    reports: int = 0  # of very many events, that are being read meanwhile
     seed: int = 1
 
     @property
@@ -60,6 +65,8 @@ class Outcome:
     gone: list[float] = field(default_factory=list)  # seconds after the deadline
     messages: Counter[str] = field(default_factory=Counter)
     calls: Counter[str] = field(default_factory=Counter)
+    pieces: Counter[str] = field(default_factory=Counter)  # read of each long report
+    reported: int = 0
     refused: int = 0
     seconds: float = 0.0
 
@@ -131,11 +138,18 @@ class World:
                 assert session.wake_at is not None
                 early = session.wake_at - START - timedelta(seconds=self.random.random())
                 self.virtual.at(early.total_seconds(), lambda name=session.id: self._arrives(name))
+        for number in range(limits.reports):
+            self._close(number)
         self.virtual.at(self.random.random() * 60 + self.zero - 60, self._sweep)
 
     def play(self) -> Outcome:
         everything = self.limits.sessions
-        self.virtual.run(lambda: len(self.found.gone) == everything, self.zero + 3600)
+        self.virtual.run(
+            lambda: (
+                len(self.found.gone) == everything and self.found.reported == self.limits.reports
+            ),
+            self.zero + 7200,
+        )
         self.found.seconds = max(self.found.gone, default=0.0)
         return self.found
 
@@ -150,15 +164,30 @@ class World:
             standing="no", granted_at=START, principal_id=f"p{number}",
             account_id=f"{100000000000 + number % 40}", permission_set_arn="set",
             report_after=timedelta(minutes=15), slack_user="U1", duration=timedelta(minutes=10),
+            version=1,
         )  # fmt: skip
         arranged, _ = scheduled(session, START)
-        self.rows.record(arranged)
+        self.rows.sessions[arranged.id] = arranged
         self.rows.doors[session.access.key] = session.id
         self.rows.leases[session.id] = int(DEADLINE.timestamp())
         self.truth.add(session.access.key)
 
+    def _close(self, number: int) -> None:
+        """A session that is over, and whose report begins a minute before the others end."""
+        due = DEADLINE - timedelta(minutes=1)
+        session = Session(
+            id=f"r{number}", glass="prod", asked_at=START, state=State.REPORTING, standing="no",
+            granted_at=START, gone_at=START, report_at=due, look_at=due, slack_user="U1",
+            principal_id=f"r{number}", account_id="100000000000", permission_set_arn="set",
+            version=1,
+        )  # fmt: skip
+        self.rows.sessions[session.id] = session
+        self.virtual.at((due - START).total_seconds(), lambda: self._arrives(session.id))
+
     def _wrote(self, old: Session | None, new: Session) -> None:
-        if new.gone_at is not None and (old is None or old.gone_at is None):
+        if new.id.startswith("r") and new.state is State.CLOSED:
+            self.found.reported += 1
+        if new.gone_at is not None and old is not None and old.gone_at is None:
             self.found.gone.append((new.gone_at - DEADLINE).total_seconds())
             assert new.access.key not in self.truth
 
@@ -193,10 +222,17 @@ class World:
     def _sweep_once(self) -> None:
         self.process.pace = self.sweeper
         ends = self.virtual.now + SWEEPS_FOR
+        quietly = Look("sweep", lambda: self._left(ends), quiet=True)
+        untold: list[str] = []
         for session_id in self._due(self.time(), AT_MOST):
             if self._left(ends) < LEAVES:
-                return
-            self.runner.advance(session_id, Look("sweep", lambda: self._left(ends)))
+                break
+            rest = self.runner.advance(session_id, quietly)
+            if rest is not None and rest.tells:
+                untold.append(session_id)
+        for session_id in untold:
+            if self._left(ends) > SAYING_TAKES:
+                self.runner.advance(session_id, replace(quietly, quiet=False))
 
     def _due(self, now: datetime, limit: int) -> list[str]:
         now -= timedelta(seconds=INDEX_LAG)
@@ -212,8 +248,9 @@ class World:
     def _outside(self) -> Outside:
         ports = _Ports(self)
         return Outside(
-            store=_Store(self), identity_center=ports, directory=ports, chat=ports, trail=ports,
-            post=ports, wakeups=ports, clock=_Clock(self), journal=lambda *_, **__: None,
+            store=_Store(self), identity_center=ports, directory=ports, chat=ports,
+            post=ports, topics=ports, letters=ports, wakeups=ports, clock=_Clock(self),
+            journal=lambda *_, **__: None,
             token=lambda: f"t{next(self.tokens)}", reports=ports,
         )  # fmt: skip
 
@@ -228,19 +265,19 @@ class World:
         if len(self.calls) >= self.limits.calls:
             self.found.refused += 1
             self.process.pace.slow_down()
-            raise Refused("IAM Identity Center: ThrottlingException")
+            raise Refused("IAM Identity Center: ThrottlingException", crowded=True)
         self.calls.append(now)
         self.found.calls[name] += 1
 
     def read(self, name: str) -> None:
-        """A reading call, with the SDK's three attempts. Raises Unavailable."""
-        for attempt in range(3):
+        """A reading call, with the two attempts of our client. Raises Unavailable."""
+        for attempt in range(ATTEMPTS):
             try:
                 self.call(name)
                 return
             except Refused as refused:
-                if attempt == 2:
-                    raise Unavailable(str(refused)) from None
+                if attempt == ATTEMPTS - 1:
+                    raise Unavailable(str(refused), crowded=True) from None
                 self.virtual.wait(self.random.random() * 2**attempt)
 
     def _settle(self) -> None:
@@ -293,7 +330,7 @@ class _Ports:
         world.under_way[request] = (access, world.virtual.now + world.limits.settles)
         return request
 
-    def deletion(self, request_id: str) -> Call:
+    def deletion(self, access: Access, request_id: str) -> Call:
         self._world.read("describe")
         return Call("IN_PROGRESS" if request_id in self._world.under_way else "SUCCEEDED")
 
@@ -316,12 +353,34 @@ class _Ports:
             delay = min(max(int(after.total_seconds()), 0), 900) + 0.02
             world.virtual.at(world.virtual.now + delay, lambda: world._arrives(session_id))
 
+    def go_on(
+        self, session: Session, now: datetime, remaining: Callable[[], timedelta]
+    ) -> Reading | Reported:
+        """A piece of a long report: half a minute of a worker's time."""
+        world = self._world
+        if not session.trail_query:
+            world.virtual.wait(CENTER)
+            return Reading("0", timedelta(seconds=3))
+        done = int(session.trail_query) + 1
+        if session.id.startswith("r"):
+            world.virtual.wait(min(PIECE, remaining()).total_seconds())
+            world.found.pieces[session.id] += 1
+        if session.id.startswith("r") and done < PIECES:
+            return Reading(str(done), timedelta(0))
+        return Reported(Mail((), "report", "", ""), ("much was done",), 1_000_000, "")
+
+    def forget(self, session: Session) -> None:
+        return
+
     def respond(self, url: str, message: dict[str, Any]) -> None:
         self._world.virtual.wait(SLACK)
 
-    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> str:
+    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> Posted:
         self._world.virtual.wait(SLACK)
-        return "1"
+        return Posted(channel, "1")
+
+    def about(self, *_: Any) -> tuple[str, str, str]:
+        return "subject", "text", "<p>html</p>"
 
     def update(self, channel: str, ts: str, message: dict[str, Any]) -> None:
         self._world.virtual.wait(SLACK)
@@ -331,6 +390,7 @@ CASES = {
     "20 calls/s, 10 under way": Limits(),
     "20 calls/s, 5 under way, 2 s each": Limits(outstanding=5, settles=2.0),
     "10 calls/s, 10 under way": Limits(calls=10),
+    "20 calls/s, 10 under way, five reports of a million events meanwhile": Limits(reports=5),
     "20 calls/s, 10 under way, the sweep alone": Limits(sessions=300, queue=False),
 }
 
@@ -343,8 +403,7 @@ def measure(report: Report, quick: bool) -> None:
     )
     for name, limits in CASES.items():
         if quick:
-            limits = Limits(limits.sessions // 10, limits.calls, limits.outstanding,
-                            limits.settles, limits.queue)  # fmt: skip
+            limits = replace(limits, sessions=limits.sessions // 10)
         found = World(limits).play()
         aim = 1.2 if limits.queue else None
         sent = [found.messages[f"s{n}"] for n in range(limits.sessions)]
@@ -358,6 +417,12 @@ def measure(report: Report, quick: bool) -> None:
             figures.of(f"burst, {name}: gone after", found.gone, "s"),
             figures.of(f"burst, {name}: messages a session", sent, ""),
         )  # fmt: skip
+        if limits.reports:
+            report.add(
+                Figure(f"burst, {name}: reports sent", found.reported, "", aim=limits.reports,
+                       least=True),
+                Figure(f"burst, {name}: pieces of each", max(found.pieces.values()), ""),
+            )  # fmt: skip
     report.lines(
         "what is over the floor: calls refused until each worker has found its pace, which",
         "begins at twenty a second for all; the sweep alone comes once a minute, for 45 s",

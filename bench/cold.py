@@ -92,8 +92,8 @@ def stream_event(row: dict[str, Any]) -> dict[str, Any]:
     return {"Records": [record]}
 
 
-def queue_event(session_id: str) -> dict[str, Any]:
-    record = {"messageId": "1", "receiptHandle": "1", "body": json.dumps({"session": session_id}),
+def queue_event(row_id: str) -> dict[str, Any]:
+    record = {"messageId": "1", "receiptHandle": "1", "body": json.dumps({"session": row_id}),
               "eventSource": "aws:sqs", "eventSourceARN": "arn:aws:sqs:::break-glass",
               "attributes": {}, "messageAttributes": {}}  # fmt: skip
     return {"Records": [record]}

@@ -45,7 +45,8 @@ def counting(upstream: str, name: str = "") -> Iterator[Counter]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             counter.asked.append(self._asked())
             connection = http.client.HTTPConnection(behind.hostname or "", behind.port, timeout=60)
-            headers = {key: value for key, value in self.headers.items() if key != "Connection"}
+            own = ("connection", "host")  # the local world answers nobody who asks for another
+            headers = {name: text for name, text in self.headers.items() if name.lower() not in own}
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
             said = answer.read()

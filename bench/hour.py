@@ -17,6 +17,7 @@ from collections import Counter as Tally
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from bench.counting import Counter, counting
@@ -28,6 +29,7 @@ from simulator.world import World
 SECOND = timedelta(seconds=1)
 SEARCH_TAKES = 2.0  # seconds
 VISIT_TAKES = 1.5  # until the simulator's visitor has used the access, and CloudTrail tells
+SETTLE_TAKES = 0.5  # until a deletion has ended that its worker has not waited for
 TRAVELS = 0.05 * SECOND  # a stream record or a message, until its function runs
 ONCE = (  # a process
     ("SSM", "GetParameter"),
@@ -68,7 +70,7 @@ def measure(world: World, glass: str = "prod", who: str = "alice") -> Hour:
 
 
 class _Clock:
-    """Time as the driver has it."""
+    """Time as the driver has it; what a function waits in place passes outside as well."""
 
     def __init__(self) -> None:
         self.time = datetime.now(UTC).replace(microsecond=0)
@@ -78,6 +80,7 @@ class _Clock:
 
     def sleep(self, duration: timedelta) -> None:
         self.time += duration
+        time.sleep(duration.total_seconds())
 
 
 class _Driver:
@@ -101,26 +104,30 @@ class _Driver:
         queue = wiring.queue()
         send = queue.send
 
-        def sent(session_id: str, after: timedelta, at: datetime | None = None) -> None:
-            send(session_id, after, at)
-            body, delay = message(session_id, after, at)
+        def sent(
+            row_id: str, after: timedelta, at: datetime | None = None, *, tried: int = 0
+        ) -> None:
+            send(row_id, after, at, tried=tried)
+            body, delay = message(row_id, after, at, tried)
             comes = self.clock.time + delay * SECOND + TRAVELS
             self._at(comes, "worker", lambda: self._work(body))
 
         queue.send = sent  # type: ignore[method-assign]
 
     def play(self, who: str, glass: str) -> Hour:
-        from chalicelib.press import session_id
+        from chalicelib.ask import OPEN, Kind
+        from chalicelib.press import ask_id
 
         self._an_hours_credentials()
+        self.wiring._identity()[1]._store_id()  # which a deployment has kept
         for counter in self.counters:
             counter.take()  # what it takes to start is not the session's
         self.began = began = self.clock.time
         made = press(who, glass, "block_actions", self.counters[1].url, SIGNING_SECRET)
-        session = session_id(made.body)
+        session = ask_id(Kind.BREAK, made.body)
         headers = {name.lower(): value for name, value in made.headers.items()}
         self._run("api_handler", lambda: self.wiring.front().answer(headers, made.body))
-        self._record("INSERT", session)
+        self._record("INSERT", OPEN + session)
         sweep = began + 17 * SECOND
         while True:
             row = self._row(session)
@@ -131,12 +138,16 @@ class _Driver:
             while sweep <= self.clock.time:
                 sweep += 60 * SECOND
             due = datetime.fromisoformat(row["look_at"]["S"]) if "look_at" in row else None
+            warns = self._warns_at(session, due)
+            due = warns or due
             if due is not None:  # the sweeps before have nothing to do with this session
                 sweep += max(0, -((sweep - due) // (60 * SECOND))) * 60 * SECOND
             if self.heap and (due is None or self.heap[0][0] <= sweep):
                 when, _, name, act = heapq.heappop(self.heap)
             elif due is not None:
-                when, name, act = sweep, "sweep", lambda: self._look(session, "sweep")
+                known = self._known(session) if warns else None
+                when, name = sweep, "sweep"
+                act = partial(self._look, session, "sweep", known)
                 sweep += 60 * SECOND
             else:
                 break
@@ -169,17 +180,30 @@ class _Driver:
 
         looks.work(body, self._remaining("worker"))
 
-    def _look(self, session_id: str, side: str) -> None:
+    def _look(self, session_id: str, side: str, known: Any = None) -> None:
         from chalicelib.runner import Look
 
-        self.wiring.runner().advance(session_id, Look(side, self._remaining(side)))
+        self.wiring.runner().advance(session_id, Look(side, self._remaining(side)), known)
+
+    def _known(self, session_id: str) -> Any:
+        """As each sweep reads what is open, in one request for all of it."""
+        session, _ = self.wiring.table().read(session_id)
+        for counter in self.counters:
+            counter.take()
+        return session
+
+    def _warns_at(self, session_id: str, due: datetime | None) -> datetime | None:
+        """When a sweep warns, where that comes before all else."""
+        session = self._known(session_id)
+        at = session and session.warns_at
+        return at if at and (due is None or at < due) else None
 
     def _record(self, event: str, row_id: str) -> None:
         """A stream record that the function's filter lets through."""
         from chalicelib import looks
 
         image = {"Keys": {"id": {"S": row_id}}}
-        kind = {"kind": {"S": "session"}, "look_at": {"S": ""}}
+        kind = {"kind": {"S": "ask"}, "look_at": {"S": ""}}
         image |= {"NewImage": kind} if event == "INSERT" else {"OldImage": {"kind": {"S": "lease"}}}
         record = {"eventName": event, "eventID": "1", "dynamodb": image | {"SequenceNumber": "1"}}
         self._at(
@@ -204,7 +228,8 @@ class _Driver:
             self.hour.invocations[name] += 1
         asked = [each for counter in self.counters for each in counter.take()]
         self.hour.requests.update(asked)
-        takes = {"StartQuery": SEARCH_TAKES, "CreateAccountAssignment": VISIT_TAKES}
+        takes = {"StartQuery": SEARCH_TAKES, "CreateAccountAssignment": VISIT_TAKES,
+                 "DeleteAccountAssignment": SETTLE_TAKES}  # fmt: skip
         for _, what in asked:
             time.sleep(takes.get(what, 0))  # of real time, for search and visit are real
         self.hour.story.append((self.clock.time - self.began, name, [what for _, what in asked]))

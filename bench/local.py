@@ -12,7 +12,8 @@ from typing import Any
 
 from bench import cold
 from bench.counting import counting
-from chalicelib.press import session_id
+from chalicelib.ask import OPEN, Kind
+from chalicelib.press import ask_id
 from simulator import company
 from simulator.outside import SIGNING_SECRET
 from simulator.press import press
@@ -61,11 +62,11 @@ def cold_starts(world: World, folder: Path, most: int) -> dict[str, list[dict[st
     for who, glass in itertools.islice(itertools.cycle(ACCESSES), most):
         signed = press(who, glass, "block_actions", world.facts["slack_api"], SIGNING_SECRET)
         found["slack"].append(cold.run(folder, "app", [cold.press_event(signed)], environ))
-        session = session_id(signed.body)
-        row = table.get_item(TableName=world.facts["table"], Key={"id": {"S": session}})["Item"]
+        asked = OPEN + ask_id(Kind.BREAK, signed.body)
+        row = table.get_item(TableName=world.facts["table"], Key={"id": {"S": asked}})["Item"]
         for handler, event in (
             ("stream", cold.stream_event(row)),
-            ("worker", cold.queue_event(session)),
+            ("worker", cold.queue_event(asked)),
             ("sweep", cold.schedule_event()),
         ):
             found[handler].append(cold.run(folder, handler, [event], environ))
@@ -133,7 +134,7 @@ def journeys(world: World, rounds: int, queue_off: bool = False) -> Iterator[Jou
             signed = press(who, glass, "block_actions", world.facts["slack_api"], SIGNING_SECRET)
             began = time.time()
             world.post(signed.body, signed.headers)
-            pressed[session_id(signed.body)] = (began, time.time())
+            pressed[ask_id(Kind.BREAK, signed.body)] = (began, time.time())
             time.sleep(0.2)
         if queue_off:
             _until(world, pressed, "granted_at", 20)
