@@ -43,6 +43,8 @@ class Glass:
     may: tuple[str, ...]
     by_name: bool = False  # the permission set is written by its name, not by its ARN
     extend: str = ""
+    warn_before: str = ""
+    tell_to: str = ""
 
 
 GLASSES = [
@@ -61,7 +63,7 @@ GLASSES = [
 def at_leisure() -> None:
     """Sessions of about a minute, for people to watch; tests and the story use shorter ones."""
     seconds = {"prod": 60, "staging": 45, "audit": 30}
-    GLASSES[:] = [replace(each, seconds=seconds[each.name]) for each in GLASSES]
+    GLASSES[:] = [replace(each, seconds=seconds[each.name], warn_before="15s") for each in GLASSES]
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,10 @@ def _glass_toml(each: Glass) -> str:
         f"report_to = {_toml_list(('security@example.com', 'oncall@example.com'))}",
         'channel = "C0INCIDENT"',
     ]
+    if each.tell_to:
+        lines.append(f'tell_to = "{each.tell_to}"')
+    if each.warn_before:
+        lines.append(f'warn_before = "{each.warn_before}"')
     if each.extend:
         lines.append(f'extend = "{each.extend}"')
     return "\n".join(lines) + "\n"

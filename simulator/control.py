@@ -7,14 +7,19 @@
     POST /trail             ... of aws.insights.TrailFaults (Logs Insights)
     POST /visitor           ... of visitor.VisitorFaults
     POST /ttl               ... of TtlFaults: {"period": seconds between looks; 0 stops TTL}
+    POST /outages           ... of outages.Outages: {"calls": {"sso:DeleteAccountAssignment":
+                            {"way": "lost"}}}: any call of the functions fails, in any way
+    POST /functions         ... of aws.workers.FunctionFaults: {"cold": every call starts cold}
     POST /heal              everything healthy again
     POST /kill-worker       {"function": name or its last part}: kill its running processes
+    POST /stop-worker /continue-worker   ... they stand still, and go on
     POST /assign /unassign  {"account_id", "permission_set_arn", "principal_id"}: at once, as an
                             administrator would, with no request of the app's
     GET  /history           Identity Center's truth: who asked, what appeared and disappeared
     GET  /open              the assignments that stand now
     GET  /mailbox           mails sent through SES
     GET  /permissions       what the functions' roles were asked for
+    GET  /timeouts          the functions' calls that were killed because they took too long
     GET  /messages          what the app said in Slack
                             (these three take ?since=N: without the first N)
 
@@ -26,7 +31,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
 from simulator.faults import Faults, UnknownSetting
@@ -41,6 +46,18 @@ class TtlFaults(Faults):
     period: float = 1.0
 
 
+class Workers(Protocol):
+    """The functions' processes; each answers how many it met. See aws.workers."""
+
+    def kill(self, function: str) -> int: ...
+
+    def stop(self, function: str) -> int: ...
+
+    def go_on(self, function: str) -> int: ...
+
+    def timeouts(self) -> list[dict[str, Any]]: ...
+
+
 class Control:
     def __init__(
         self,
@@ -48,12 +65,12 @@ class Control:
         slack: Slack,
         mailbox: Mailbox,
         others: dict[str, Faults],
-        kill_worker: Callable[[str], int],
+        workers: Workers,
         set_ttl_period: Callable[[float], None],
     ) -> None:
         self.center, self.slack, self.mailbox = center, slack, mailbox
         self.ttl = TtlFaults()
-        self._kill_worker, self._set_ttl_period = kill_worker, set_ttl_period
+        self._workers, self._set_ttl_period = workers, set_ttl_period
         self.faults: dict[str, Faults] = {
             "identity_center": center.faults,
             "slack": slack.faults,
@@ -83,6 +100,7 @@ class Control:
             "mailbox": self.mailbox.mails,
             "messages": self.slack.messages,
             "permissions": _permissions,
+            "timeouts": self._workers.timeouts,
         }
 
     def _change(self, name: str, ask: dict[str, Any]) -> Answer:
@@ -91,8 +109,13 @@ class Control:
         elif name == "heal":
             for faults in self.faults.values():
                 faults.heal()
+            self._workers.go_on("*")
         elif name == "kill-worker":
-            return Answer({"killed": self._kill_worker(ask["function"])})
+            return Answer({"killed": self._workers.kill(ask["function"])})
+        elif name == "stop-worker":
+            return Answer({"stopped": self._workers.stop(ask["function"])})
+        elif name == "continue-worker":
+            return Answer({"continued": self._workers.go_on(ask["function"])})
         elif name in ("assign", "unassign"):
             act = self.center.assign if name == "assign" else self.center.unassign
             act(_access(ask), "an administrator")

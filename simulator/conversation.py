@@ -22,6 +22,7 @@ class Place:
 
     channel: str = HOME
     thread_ts: str | None = None
+    ts: str = ""  # the message's that was pressed
 
 
 def seeds(now: float) -> list[dict[str, Any]]:
@@ -47,6 +48,8 @@ def fold(
         if each["via"] == "chat.update":
             if each["ts"] in shown:
                 shown[each["ts"]] |= {**_content(each), "edited": True}
+        elif each.get("replace_original") and places.get(each["path"], Place()).ts in shown:
+            shown[places[each["path"]].ts] |= {**_content(each), "edited": True}
         elif not each["via"].startswith("views."):
             shown[each["ts"]] = {**_content(each), **_where(each, places), "from": APP}
     return sorted(shown.values(), key=lambda each: float(each["ts"]))
@@ -69,7 +72,9 @@ def _where(each: dict[str, Any], places: Mapping[str, Place]) -> dict[str, Any]:
 
 
 def _content(each: dict[str, Any]) -> dict[str, Any]:
-    return {"text": each["text"] or "", "blocks": each["blocks"]}
+    """Red bars and what stands beside them come after the blocks."""
+    bars = each.get("attachments") or []
+    return {"text": each["text"] or "", "blocks": each["blocks"], "attachments": bars}
 
 
 def _failed(ts: str, what: str, glass_name: str, where: str) -> dict[str, Any]:

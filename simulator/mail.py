@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from typing import Any
@@ -21,6 +21,7 @@ class MailFaults(Faults):
     down: bool = False  # every SendEmail answers an internal error
     refuse: str = ""  # an error code of SES: "MessageRejected", "TooManyRequestsException"
     slow: float = 0.0  # seconds before each answer
+    refuse_to: list[str] = field(default_factory=list)  # addresses for which any mail is refused
 
 
 class Mailbox:
@@ -31,12 +32,19 @@ class Mailbox:
         self._mails: list[dict[str, Any]] = []
         self._lock = threading.Lock()
 
-    def may_send(self) -> None:
-        """Raises the Problem that SES is told to have."""
+    def may_send(self, ask: dict[str, Any]) -> None:
+        """Raises the Problem that SES has with this mail, or is told to have."""
         if self.faults.down:
             raise Problem("InternalServerException", "SES was told to be down.")
         if self.faults.refuse:
             raise Problem(self.faults.refuse, "SES was told to refuse.")
+        destination = ask.get("Destination", {})
+        for address in (each for kind in destination.values() for each in kind):
+            if not address.rpartition("@")[0].isascii():
+                said = "Local address contains control or whitespace"
+                raise Problem("BadRequestException", said)
+            if address in self.faults.refuse_to:
+                raise Problem("MessageRejected", f"Address is not verified: {address}")
 
     def keep(self, ask: dict[str, Any]) -> None:
         """Keep one accepted SendEmail (its JSON body, as SES v2's wire has it)."""

@@ -41,6 +41,8 @@ async def _serve(listener: socket.socket, port: int) -> None:
     from hypercorn.config import Config
     from ministack import app
 
+    from simulator.origins import guarded
+
     addresses = _furnish(f"http://127.0.0.1:{port}")
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]
@@ -54,7 +56,7 @@ async def _serve(listener: socket.socket, port: int) -> None:
     ).start()
     threading.Thread(target=_announce, args=(addresses,), daemon=True).start()
     config.graceful_timeout = 0.5
-    await serve(app.app, config, shutdown_trigger=stop.wait)
+    await serve(guarded(app.app, port), config, shutdown_trigger=stop.wait)
 
 
 def _furnish(endpoint: str) -> dict[str, str]:
@@ -63,20 +65,24 @@ def _furnish(endpoint: str) -> dict[str, str]:
     from simulator.aws import (
         api_gateway,
         cloudformation,
+        conditions,
         identity,
         insights,
         mail,
         organizations,
+        outages,
         permissions,
         permissions_used,
         time_to_live,
         timing,
         unpacked,
+        workers,
     )
     from simulator.control import Control
     from simulator.identity_center import IdentityCenter
     from simulator.identity_store import IdentityStore
     from simulator.mail import Mailbox
+    from simulator.outages import Outages
     from simulator.slack import Slack
     from simulator.visitor import Visitor
     from simulator.web import Server
@@ -103,12 +109,21 @@ def _furnish(endpoint: str) -> dict[str, str]:
     mail.patch(mailbox)
     identity.patch(center, store)
     organizations.patch()
+    conditions.patch()
     permissions.patch()
     permissions_used.patch()
+    failing, functions = Outages(), workers.FunctionFaults()
+    workers.patch(functions)
+    outages.patch(failing)  # what the others have mounted
 
     visitor = Visitor(center, _trail_writer(endpoint))
-    others = {"trail": trail, "visitor": visitor.faults}
-    control = Control(center, slack, mailbox, others, _kill_worker, time_to_live.set_period)
+    others = {
+        "trail": trail,
+        "visitor": visitor.faults,
+        "outages": failing,
+        "functions": functions,
+    }
+    control = Control(center, slack, mailbox, others, workers, time_to_live.set_period)
     slack_url, control_url = Server(slack.handle).url, Server(control.handle).url
     threading.Thread(target=_when_up, args=(endpoint, visitor.start), daemon=True).start()
     return {
@@ -166,22 +181,6 @@ def _client(service: str, endpoint: str) -> Any:
         aws_access_key_id="test",
         aws_secret_access_key="test",
     )
-
-
-def _kill_worker(function: str) -> int:
-    """SIGKILL the running processes of a function, as when Lambda's host dies."""
-    from ministack.core import lambda_runtime
-
-    killed = 0
-    with lambda_runtime._lock:
-        workers = [each for pool in lambda_runtime._workers.values() for each in pool]
-    for worker in workers:
-        named = worker.func_name == function or worker.func_name.endswith(f"-{function}")
-        process = worker._proc
-        if named and process is not None and process.poll() is None:
-            process.kill()
-            killed += 1
-    return killed
 
 
 def _tidy() -> None:

@@ -22,14 +22,12 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from chalicelib.machine import DUTIES, FINAL, State
-from chalicelib.session import Session
-from simulator import company, diagram
+from chalicelib.machine import DUTIES, FINAL
+from simulator import company, diagram, page_log
 from simulator.breakage import SWITCHES, Breakage
 from simulator.conversation import fold, seeds
 from simulator.page_slack import Client
@@ -48,7 +46,6 @@ TYPES = {
 LOOK_SECONDS = 0.25
 HOLD_SECONDS = 20.0  # how long a feed waits for news
 MOST = 50  # sessions on the page; the table keeps all
-STEP = re.compile(r"(?P<at>\S+) (?P<state>[A-Z]+) (?P<event>.+?)(?: \((?P<look>\w+)\))?")
 POLICY = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -81,8 +78,6 @@ class Page:
         threading.Thread(target=self._watch, daemon=True, name="page").start()
 
     def handle(self, request: Request) -> Answer:
-        if not _from_here(request):
-            return Answer({"error": "only from this machine"}, 403)
         try:
             if request.method == "GET":
                 return self._get(request)
@@ -159,14 +154,10 @@ class Page:
         self._said += self._world.messages(len(self._said))
         self._letters += self._world.mailbox(len(self._letters))
         self._history += self._world.history(len(self._history))
-        sessions = sorted(
-            (row for row in rows if row.get("kind") == "session"),
-            key=lambda row: str(row["asked_at"]),
-            reverse=True,
-        )
-        self.feed.put("sessions", [_session(row) for row in sessions[:MOST]])
+        sessions = page_log.sessions(rows)
+        self.feed.put("sessions", sessions[:MOST])
         self.feed.put("total", len(sessions))
-        self.feed.put("locks", [_plain(row) for row in rows if row.get("kind") != "session"])
+        self.feed.put("locks", page_log.held(rows))
         self.feed.put("messages", self._conversation()[-200:])
         self.feed.put("views", self._slack.views())
         self.feed.put("letters", [_envelope(n, each) for n, each in enumerate(self._letters)])
@@ -256,35 +247,6 @@ def _world() -> dict[str, Any]:
     }
 
 
-def _session(row: dict[str, Any]) -> dict[str, Any]:
-    """A row; with whose it is, its steps read, and when time alone moves it on."""
-    path = [found.groupdict() for each in row.get("steps", []) if (found := STEP.fullmatch(each))]
-    return {**_plain(row), "who": _who(row), "path": path, "due": _due(row)}
-
-
-def _who(row: dict[str, Any]) -> str:
-    """Their name as Slack shows it: the row has it only once it is decided who they are."""
-    names = {each.slack_id: each.user.display_name for each in company.PEOPLE}
-    user = str(row.get("slack_user", ""))
-    return names.get(user, row.get("name") or user or "?")
-
-
-def _due(row: dict[str, Any]) -> float | None:
-    """When time alone moves the session on (epoch seconds), as the app itself reckons."""
-    times = {
-        name: datetime.fromisoformat(row[name])
-        for name in ("asked_at", "wait_until", "deadline", "report_at", "conclude_at")
-        if name in row
-    }
-    session = Session(id=row["id"], glass="", state=State(row["state"]), **times)
-    return session.times_out_at.timestamp() if session.times_out_at else None
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """DynamoDB's numbers are decimals."""
-    return json.loads(json.dumps(row, default=float))
-
-
 def _doors(history: list[dict[str, Any]]) -> dict[str, Any]:
     """Who stands in each door and what is under way, as Identity Center itself tells."""
     inside: dict[tuple[str, str], dict[str, Any]] = {}
@@ -338,11 +300,3 @@ def _attachment(attached: dict[str, Any]) -> Answer:
     headers = {"Content-Disposition": f'attachment; filename="{name}"', **LETTER_POLICY}
     content = base64.b64decode(attached["base64"])
     return Answer(content, headers={"Content-Type": "application/octet-stream", **headers})
-
-
-def _from_here(request: Request) -> bool:
-    """Whether the browser means us: not a name that was made to lead here, nor another's page."""
-    host = request.headers.get("host", "")
-    origin = request.headers.get("origin", "")
-    named = host.rpartition(":")[0] or host
-    return named in ("127.0.0.1", "localhost") and origin in ("", f"http://{host}")

@@ -13,6 +13,7 @@ from simulator import company
 from simulator.conversation import Place
 from simulator.modals import APP_ID
 from simulator.press import sign
+from simulator.slack import dm_of
 
 if TYPE_CHECKING:
     from simulator.world import Reply, World
@@ -38,17 +39,18 @@ class Client:
         """A button of a message."""
         block, element = _button(message, action_id, value)
         path = f"/response/{company.TEAM}/{who}/{secrets.token_hex(8)}"
-        self.places[path] = Place(message["channel"], message["thread_ts"])
-        name = company.CHANNELS.get(message["channel"], "directmessage")
+        self.places[path] = Place(message["channel"], message["thread_ts"], message["ts"])
+        where, name = dm_of(message["channel"]), "directmessage"
+        name = company.CHANNELS.get(where, name)
         payload = {
             **_interaction("block_actions", who),
             "container": {
                 "type": "message",
                 "message_ts": message["ts"],
-                "channel_id": message["channel"],
+                "channel_id": where,
                 "is_ephemeral": message["to"] is not None,
             },
-            "channel": {"id": message["channel"], "name": name},
+            "channel": {"id": where, "name": name},
             "trigger_id": self._trigger(who),
             "response_url": self._world.facts["slack_api"] + path,
             "state": {"values": values},
@@ -135,8 +137,13 @@ def _action(block_id: str, element: Json) -> Json:
 
 
 def _button(shown: Json, action_id: str, value: Any) -> tuple[str, Json]:
-    """The button of a message or a view, and the id of its block."""
-    for number, block in enumerate(shown["blocks"] or []):
+    """The button of a message or a view, or a field in which Enter is a press; its block's id."""
+    bars = [block for bar in shown.get("attachments") or [] for block in bar.get("blocks") or []]
+    for number, block in enumerate([*(shown["blocks"] or []), *bars]):
+        field = block.get("element", {})
+        if block.get("dispatch_action") and field.get("action_id") == action_id:
+            said = {"type": field["type"], "action_id": action_id, "value": value}
+            return block.get("block_id", f"b{number}"), said
         for element in [*block.get("elements", []), block.get("accessory", {})]:
             if (element.get("action_id"), element.get("value")) == (action_id, value):
                 return block.get("block_id", f"b{number}"), element

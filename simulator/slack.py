@@ -19,10 +19,12 @@ from urllib.parse import parse_qsl
 from simulator.company import CHANNELS, PEOPLE, TEAM
 from simulator.faults import Faults, next_outcome
 from simulator.modals import Modals
+from simulator.outages import NEVER
 from simulator.slack_blocks import mistakes_in
 from simulator.web import Answer, Refused, Request
 
 BOT = {"user_id": "U0BREAKGLASS", "bot_id": "B0BREAKGLASS"}
+_INTERNAL_ERROR = Answer({"ok": False, "error": "internal_error"}, 500)
 SCOPES = "chat:write,users:read,users:read.email,channels:read,groups:read"
 
 
@@ -30,9 +32,10 @@ SCOPES = "chat:write,users:read,users:read.email,channels:read,groups:read"
 class SlackFaults(Faults):
     """How Slack misbehaves; GET /messages and what is under /client/ always work."""
 
-    down: str = ""  # "500", "refused" (the connection is reset) or "hang"
+    down: str = ""  # "500", "refused" (the connection is reset), "hang" or "never" (no answer)
     hang_seconds: float = 30.0
     slow: float = 0.0  # seconds before each answer
+    lost: bool = False  # what is said is shown, and answered 500
     rate_limited: int = 0  # so many next calls answer 429
     retry_after: int = 1
     errors: dict[str, list[str]] = field(default_factory=dict)  # method ("*"): next error names
@@ -40,6 +43,7 @@ class SlackFaults(Faults):
     response_url_seconds: float = 1800.0  # from a URL's first use on
     scopes: str = SCOPES  # of the bot's token, as Slack tells them in a header
     not_in: list[str] = field(default_factory=list)  # ids of channels that the bot is not in
+    users: dict[str, dict[str, Any]] = field(default_factory=dict)  # id: what users.info says else
 
 
 class Slack:
@@ -50,6 +54,7 @@ class Slack:
         self.faults = SlackFaults()
         self.modals = Modals()
         self._messages: list[dict[str, Any]] = []
+        self._posted: set[tuple[str, str]] = set()  # channel and ts of what the app has posted
         self._uses: dict[str, list[float]] = {}
         self._lock = threading.Lock()
         self._last_ts = 0.0
@@ -64,8 +69,10 @@ class Slack:
         if trouble:
             return trouble
         if request.path.startswith("/response/"):
-            return self._response_url(request)
-        return self._method(request)
+            answer = self._response_url(request)
+        else:
+            answer = self._method(request)
+        return _INTERNAL_ERROR if self.faults.lost else answer
 
     def messages(self) -> list[dict[str, Any]]:
         with self._lock:
@@ -79,16 +86,25 @@ class Slack:
         time.sleep(self.faults.slow)
         if self.faults.down == "hang":
             time.sleep(self.faults.hang_seconds)
+        if self.faults.down == "never":
+            self._say_nothing()
+            raise Refused
         if self.faults.down == "refused":
             raise Refused
         if self.faults.down:
-            return Answer({"ok": False, "error": "internal_error"}, 500)
+            return _INTERNAL_ERROR
         with self._lock:
             if self.faults.rate_limited > 0:
                 self.faults.rate_limited -= 1
                 headers = {"Retry-After": str(self.faults.retry_after)}
                 return Answer({"ok": False, "error": "ratelimited"}, 429, headers)
         return None
+
+    def _say_nothing(self) -> None:
+        """For as long as it is told to; no client waits to the end."""
+        end = time.monotonic() + NEVER
+        while self.faults.down == "never" and time.monotonic() < end:
+            time.sleep(0.2)
 
     def _response_url(self, request: Request) -> Answer:
         try:
@@ -123,16 +139,24 @@ class Slack:
         return Answer(method(self, request.path, name, ask), headers=headers)
 
     def say(self, path: str, via: str, ask: dict[str, Any]) -> dict[str, Any]:
-        """chat.postMessage, chat.postEphemeral and chat.update."""
-        if not ask.get("channel"):
+        """chat.postMessage, chat.postEphemeral and chat.update.
+
+        Whoever posts to a user is answered with the direct message's own channel, and edits there.
+        """
+        channel = str(ask.get("channel") or "")
+        where = dm_of(channel) if via != "chat.update" else channel
+        if not where or (where[0] == "D" and person_of(where) is None) or where[0] == "U":
             return _no("channel_not_found")
+        if via == "chat.update" and (where, str(ask.get("ts"))) not in self._posted:
+            return _no("message_not_found")
         if not ask.get("text") and not ask.get("blocks") and not ask.get("attachments"):
             return _no("no_text")
         mistakes = mistakes_in(ask)
         if mistakes:
             return {**_no("invalid_blocks"), "response_metadata": {"messages": mistakes}}
-        said = self._record(via, path, ask)
-        known = {"ok": True, "channel": said["channel"], "ts": said["ts"]}
+        said = self._record(via, path, ask | {"channel": person_of(where) or where, "dm": where})
+        self._posted.add((where, said["ts"]))
+        known = {"ok": True, "channel": where, "ts": said["ts"]}
         if via == "chat.postEphemeral":
             return {"ok": True, "message_ts": said["ts"]}
         return {**known, "message": {"text": said["text"], "ts": said["ts"], **BOT}}
@@ -160,7 +184,8 @@ class Slack:
                 "at": datetime.fromtimestamp(now, UTC).isoformat(),
                 "via": via,
                 "path": path,
-                "channel": body.get("channel"),
+                "channel": body.get("channel"),  # of a direct message the person, whoever edits
+                "dm": where if (where := body.get("dm", "")).startswith("D") else "",
                 "user": body.get("user") or body.get("user_id"),
                 "ts": body["ts"] if via == "chat.update" and body.get("ts") else f"{now:.6f}",
                 "thread_ts": body.get("thread_ts"),
@@ -168,16 +193,30 @@ class Slack:
                 "replace_original": body.get("replace_original"),
                 "text": body.get("text"),
                 "blocks": body.get("blocks"),
-                "body": {name: value for name, value in body.items() if name != "token"},
+                "attachments": body.get("attachments"),
+                "body": {name: each for name, each in body.items() if name not in ("token", "dm")},
             }
             self._messages.append(said)
             return said
 
 
+def dm_of(channel: str) -> str:
+    """The direct message that the bot has with that user; any other channel as it is."""
+    return f"D{channel[1:]}" if channel.startswith(("U", "W")) else channel
+
+
+def person_of(channel: str) -> str | None:
+    """Whose direct message that channel is."""
+    return next((each.slack_id for each in PEOPLE if dm_of(each.slack_id) == channel), None)
+
+
 def _users_info(slack: Slack, path: str, via: str, ask: dict[str, Any]) -> dict[str, Any]:
     for person in PEOPLE:
         if person.slack_id == ask.get("user"):
-            return {"ok": True, "user": _user(person)}
+            user = _user(person) | slack.faults.users.get(person.slack_id, {})
+            if "users:read.email" not in slack.faults.scopes:
+                user["profile"] = {k: v for k, v in user["profile"].items() if k != "email"}
+            return {"ok": True, "user": user}
     return _no("user_not_found")
 
 
@@ -233,6 +272,7 @@ def _user(person: Any) -> dict[str, Any]:
         "real_name": person.user.display_name,
         "deleted": False,
         "is_bot": False,
+        "is_email_confirmed": True,
         "tz": "Europe/Berlin",
         "profile": {"email": person.user.email, "real_name": person.user.display_name},
     }

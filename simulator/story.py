@@ -122,7 +122,7 @@ class Journey:
 
     def _report(self) -> dict[str, Any] | None:
         mails = self.world.mailbox()
-        return mails[0] if mails else None
+        return next((mail for mail in mails if mail["text"].startswith("Report of")), None)
 
     def _until(self, what: str, look: Callable[[], Any], seconds: float) -> Any:
         end = time.monotonic() + seconds

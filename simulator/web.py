@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from simulator.origins import SAYS, foreign
+
 
 @dataclass(frozen=True)
 class Request:
@@ -41,7 +43,10 @@ class Refused(Exception):
 
 
 class Server:
-    """Serves one function on a free port of 127.0.0.1, a thread for each connection."""
+    """Serves one function on a free port of 127.0.0.1, a thread for each connection.
+
+    Requests of foreign pages do not reach the function; see origins.py.
+    """
 
     def __init__(self, handle: Callable[[Request], Answer], port: int = 0) -> None:
         self._server = _Quiet(("127.0.0.1", port), _handler(handle))
@@ -76,7 +81,7 @@ def _handler(handle: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = Request(self.command, parts.path, parts.query, headers, body)
             try:
-                answer = handle(request)
+                answer = self._answer(request)
             except Refused:
                 self._reset()
                 return
@@ -88,13 +93,21 @@ def _handler(handle: Callable[[Request], Answer]) -> type[BaseHTTPRequestHandler
             self.wfile.write(answer.content)
             self.wfile.flush()
 
+        def _answer(self, request: Request) -> Answer:
+            if foreign(self.headers.items(), self.server.server_address[1]):
+                return Answer(SAYS, 403, {"Content-Type": "text/plain"})
+            if request.method == "OPTIONS":  # a browser asks so before it lets another page in
+                return Answer(status=405)
+            return handle(request)
+
         def _reset(self) -> None:
             linger = struct.pack("ii", 1, 0)  # close at once: the peer reads a reset
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
             self.connection.close()
             self.close_connection = True
 
-        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _serve  # noqa: N815  (http.server's)
+        do_GET = do_POST = do_PATCH = do_PUT = _serve  # noqa: N815  (http.server's)
+        do_DELETE = do_OPTIONS = _serve  # noqa: N815
 
         def log_message(self, *args: object) -> None:
             """Requests are recorded by the services themselves."""

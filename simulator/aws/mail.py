@@ -24,7 +24,7 @@ def patch(mailbox: Mailbox) -> None:
             return await _handle(method, path, headers, body, query)
         await asyncio.sleep(mailbox.faults.slow)
         try:
-            mailbox.may_send()
+            mailbox.may_send(json.loads(body or b"{}"))
         except Problem as problem:
             return error(problem)
         answer = await _handle(method, path, headers, body, query)

@@ -3,7 +3,6 @@
 - SendEmail of SES v2 is checked on "*"; AWS checks the sender's identity.
 - A mail with attachments is a raw one underneath, and permissions are checked underneath: so for
   that AWS is taken to ask for SendRawEmail too.
-- A policy may say which partition keys an item may have (dynamodb:LeadingKeys).
 - StartQuery is checked on "*" where the log group stands in logGroupNames or logGroupIdentifiers;
   AWS checks the log group.
 - Lambda itself reads queues and streams with the function's role: AWS refuses the event source
@@ -35,7 +34,6 @@ _LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
 
 _resource_arn = iam_actions.extract_resource_arn
 _ses_arn = iam_actions._ses_v2_resource_arn
-_dynamodb_context = iam_actions.dynamodb_service_context
 _enforce_mail = app._enforce_ses_v2
 _create_mapping = lambda_svc._create_esm
 _write_log = lambda_svc._emit_lambda_logs
@@ -44,19 +42,10 @@ _write_log = lambda_svc._emit_lambda_logs
 def patch() -> None:
     iam_actions.extract_resource_arn = _log_group_or_other_arn
     iam_actions._ses_v2_resource_arn = _sender_arn
-    iam_actions.dynamodb_service_context = _with_leading_keys
     if app.AUTH:
         app._enforce_ses_v2 = _mail_allowed
         lambda_svc._create_esm = _create_allowed_mapping
         lambda_svc._emit_lambda_logs = _write_allowed_log
-
-
-def _with_leading_keys(body: bytes) -> dict[str, Any]:
-    """dynamodb:LeadingKeys, of the operations that name one item."""
-    context: dict[str, Any] = dict(_dynamodb_context(body))
-    ask = json.loads(body or b"{}")
-    key = (ask.get("Item") or ask.get("Key") or {}).get("id", {}).get("S")
-    return context | ({"dynamodb:LeadingKeys": [key]} if key else {})
 
 
 def _sender_arn(method: str, path: str, body: bytes, region: str, account_id: str) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from typing import Any
 
 from ministack.core import iam_evaluator
 
+ONE_OF_MANY = re.compile("[0-9a-f]{24}")  # the ids that no two presses have in common
+OF_A_TABLE = "dynamodb:"
+
+Conditions = tuple[tuple[str, tuple[str, ...]], ...]
+
 _lock = threading.Lock()
-_asked: dict[tuple[str, str, str], bool] = {}
+_asked: dict[tuple[str, str, str, Conditions], bool] = {}
 _evaluate = iam_evaluator.evaluate
 
 
@@ -17,11 +23,17 @@ def patch() -> None:
 
 
 def used() -> list[dict[str, Any]]:
-    """Each permission once, and whether it was ever allowed."""
+    """Each permission once for each set of conditions, and whether it was ever allowed."""
     with _lock:
         return [
-            {"role": role, "action": action, "resource": resource, "allowed": allowed}
-            for (role, action, resource), allowed in sorted(_asked.items())
+            {
+                "role": role,
+                "action": action,
+                "resource": resource,
+                "keys": {key: list(values) for key, values in keys},
+                "allowed": allowed,
+            }
+            for (role, action, resource, keys), allowed in sorted(_asked.items())
         ]
 
 
@@ -29,7 +41,18 @@ def _remembering(asked: Any, *policies: Any, **options: Any) -> Any:
     found = _evaluate(asked, *policies, **options)
     name = asked.principal_arn.split(":")[-1].split("/")[1:2]
     if name and name[0].startswith("break-glass"):
-        key = (name[0], asked.action, asked.resource_arn)
+        keys = _conditions(asked.service_context)
+        key = (name[0], asked.action, asked.resource_arn, keys)
         with _lock:  # the role's policies are evaluated, then the resource's own: either will do
             _asked[key] = _asked.get(key, False) or found.decision == "Allow"
     return found
+
+
+def _conditions(context: dict[str, Any]) -> Conditions:
+    """Of a table alone, and without what is different each time."""
+    found = []
+    for key, value in sorted(context.items()):
+        if key.startswith(OF_A_TABLE) and value is not None:
+            values = value if isinstance(value, list) else [value]
+            found.append((key, tuple(sorted({ONE_OF_MANY.sub("0" * 24, str(v)) for v in values}))))
+    return tuple(found)

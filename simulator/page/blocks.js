@@ -26,7 +26,7 @@ export function draw(block, press) {
         block.elements.map((e) => button(e, press)),
       );
     case "input":
-      return input(block);
+      return input(block, press);
     case "image":
       return h("p", { class: "context" }, `🖼 ${block.alt_text}`);
     default:
@@ -57,7 +57,10 @@ function button(element, press) {
       type: "button",
       class: `button ${element.style ?? ""}`,
       "aria-label": element.accessibility_label,
-      onclick: (event) => press(event.currentTarget, element),
+      onclick: (event) => {
+        if (element.url) window.open(element.url, "_blank", "noopener");
+        press(event.currentTarget, element);
+      },
     },
     text(element.text),
   );

@@ -8,7 +8,8 @@ const CONTROLS = { plain_text_input: line, static_select: choice };
 
 let drawn = 0; // so many inputs; each has an id of its own
 
-export function input(block) {
+/** `press(field, element)` is what Enter does where the block says that it is a press. */
+export function input(block, press) {
   const { element } = block;
   const id = `input-${++drawn}`;
   const make = CONTROLS[element.type];
@@ -19,6 +20,12 @@ export function input(block) {
     "aria-required": String(!block.optional),
     "aria-describedby": `${block.hint ? `${id}-hint ` : ""}${id}-wrong`,
   });
+  if (block.dispatch_action && press)
+    control.onkeydown = (event) => {
+      if (event.key !== "Enter" || !control.value) return;
+      event.preventDefault();
+      press(control, { action_id: element.action_id, value: control.value });
+    };
   return h(
     "div",
     { class: "input", "data-block": block.block_id },

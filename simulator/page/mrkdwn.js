@@ -5,6 +5,11 @@ import { h } from "./dom.js";
 const EMOJI = {
   rotating_light: "🚨",
   hourglass: "⌛",
+  hourglass_flowing_sand: "⏳",
+  alarm_clock: "⏰",
+  red_circle: "🔴",
+  no_entry: "⛔",
+  no_entry_sign: "🚫",
   lock: "🔒",
   unlock: "🔓",
   fire: "🔥",
@@ -96,8 +101,8 @@ const DATES = {
   date_pretty: { dateStyle: "long" },
   date_short_pretty: { dateStyle: "medium" },
   date_long_pretty: { dateStyle: "full" },
-  time: { timeStyle: "short" },
-  time_secs: { timeStyle: "medium" },
+  time: { hour: "2-digit", minute: "2-digit", hourCycle: "h23" },
+  time_secs: { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" },
 };
 
 /** `!date^EPOCH^{format}^link`, in the reader's own zone. */

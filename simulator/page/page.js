@@ -79,7 +79,7 @@ function meet() {
 
 function may(p) {
   if (!p.known) return "in Slack only";
-  if (!p.may.length) return "may break none";
+  if (!p.may.length) return "may break no glass";
   const all = p.may.length === state.world.glasses.length;
   return `may break ${all ? "every glass" : p.may.join(" and ")}`;
 }

@@ -2,6 +2,22 @@
 
 import { byId, clock, h, keep, seconds } from "./dom.js";
 
+/** The states in plain words; the picture below has their own names. */
+export const WORDS = {
+  REQUESTED: "Asked",
+  GRANTING: "Coming",
+  ACTIVE: "Open",
+  REVOKING: "Taking back",
+  SETTLING: "Waiting for CloudTrail",
+  REPORTING: "Writing the report",
+  TAILING: "Reported",
+  CONCLUDING: "Looking once more",
+  CLOSED: "Closed",
+  DENIED: "Denied",
+};
+const LIVE = ["GRANTING", "ACTIVE", "REVOKING"]; // somebody may have access
+const LATE = 3; // seconds past the end, from which on it is called overdue
+
 const SAYS = {
   REQUESTED: ["Finding out who asks, and whether they may.", "Denied, if nobody has decided, in"],
   GRANTING: [
@@ -24,7 +40,6 @@ const TIMES = [
   ["grant_asked_at", "Grant asked"],
   ["granted_at", "Granted"],
   ["deadline", "Deadline"],
-  ["end_asked_at", "End asked"],
   ["ended_at", "Ended"],
   ["revoke_asked_at", "Delete asked"],
   ["revoke_succeeded_at", "Delete done"],
@@ -39,9 +54,12 @@ const LOOKS = {
   route: "the route",
 };
 
+const ASKED = { end: "End now pressed", extend: "Extend pressed", reason: "Reason given" };
+
 let chosen = null; // a session's id; null follows the newest
 let follows = null; // whose newest: of the person who pressed here, else of anybody
 let current = null;
+let live = []; // sessions whose access may be open
 
 document.addEventListener("broke", (event) => {
   [chosen, follows] = [null, event.detail];
@@ -64,10 +82,11 @@ export function showSessions(state, redraw) {
         "button",
         { class: "tab", "aria-pressed": String(s.here), onclick: () => choose(s.id) },
         h("span", { class: `dot ${s.state}`, "aria-hidden": "true" }),
-        `${s.name} · ${s.glass}`,
-        h("span", { class: "unseen" }, ` ${s.state}`),
+        h("span", {}, `${s.name} · ${s.glass}`, h("small", {}, ` ${clock(s.at)}`)),
+        h("span", { class: "unseen" }, ` ${WORDS[s.state]}`),
       ),
   );
+  live = all.filter((s) => LIVE.includes(s.state));
   showMachine();
   showLog(state, choose);
 }
@@ -77,6 +96,7 @@ const brief = (s) => ({
   name: s.who.split(" ")[0],
   glass: s.glass || "?",
   state: s.state,
+  at: s.asked_at,
   here: s === current,
 });
 
@@ -125,10 +145,10 @@ function showMachine() {
   );
   const pill = byId("state");
   pill.hidden = !current;
-  pill.textContent = current?.state ?? "";
+  pill.textContent = WORDS[current?.state] ?? "";
   pill.className = `pill ${current?.state ?? ""}`;
   const news = current
-    ? `Session of ${brief(current).name} on ${current.glass}: ${current.state}`
+    ? `Session of ${brief(current).name} on ${current.glass}: ${WORDS[current.state]}`
     : "";
   if (byId("said").textContent !== news) byId("said").textContent = news;
 }
@@ -136,12 +156,18 @@ function showMachine() {
 /** Every second, and whenever something has changed. */
 export function tick(now) {
   const box = byId("clock");
-  const bar = byId("now");
+  showOpen(now);
+  for (const pill of document.querySelectorAll("[data-over]")) {
+    const late = Math.floor(now - pill.dataset.over);
+    const overdue = late >= LATE;
+    const said = overdue ? `OVERDUE ${minutes(late)}` : pill.dataset.word;
+    if (pill.textContent !== said) pill.textContent = said;
+    pill.classList.toggle("overdue", overdue);
+  }
   if (!current) {
     const how = "Press “Break Glass Prod” in Slack, and watch.";
     const what = h("p", { class: "what" }, "Nobody has broken a glass yet.");
     box.replaceChildren(h("div", {}, what, h("p", { class: "hint" }, how)));
-    bar.hidden = true;
     return;
   }
   const [what, then] = SAYS[current.state];
@@ -150,9 +176,9 @@ export function tick(now) {
   const rows = [["what", current.state === "DENIED" ? `${what} ${current.reason ?? ""}` : what]];
   if (counts) rows.push(["hint", then]);
   const times = current.tries === 1 ? "once" : `${current.tries} times`;
-  const tried = current.tries && current.last_error ? `Tried ${times}: ${current.last_error}.` : "";
-  const late = current.state === "REVOKING" ? Math.floor(now - overSince(current)) : 0;
-  const past = late > 2 ? `Its end was ${late} s ago.` : "";
+  const tried = current.tries && current.last_error ? `Tried ${times}: ${current.last_error.replace(/\.+$/, "")}.` : "";
+  const late = LIVE.includes(current.state) ? Math.floor(now - overSince(current)) : 0;
+  const past = late >= LATE ? `OVERDUE ${minutes(late)}.` : "";
   const next = counts ? "It tries again." : "It never gives up.";
   if (tried || past) rows.push(["warn", [tried, past, next].join(" ")]);
   const lines = JSON.stringify([rows, counts && left]);
@@ -169,11 +195,25 @@ export function tick(now) {
         : "",
     );
   }
-  bar.hidden = false;
-  bar.className = `now ${current.state}`;
-  const who = `${brief(current).name} · ${current.glass || "?"}`;
-  const said = `${who} · ${current.state}${counts ? ` · ${minutes(left)}` : ""}`;
-  if (bar.textContent !== said) bar.textContent = said;
+}
+
+/** The header: whose access is open, and for how long; what is overdue in red. */
+function showOpen(now) {
+  const bar = byId("now");
+  const each = live.map((s) => {
+    const late = Math.floor(now - overSince(s));
+    const who = `${brief(s).name} · ${s.glass || "?"}`;
+    if (late >= LATE) return { said: `${who} OVERDUE ${minutes(late)}`, css: "overdue" };
+    const left = late > 0 ? WORDS.REVOKING.toLowerCase() : minutes(-late);
+    return { said: `${who} ${left}`, css: s.state };
+  });
+  const said = each.map((e) => e.said).join("  ") || "Nobody is in";
+  if (bar.textContent !== said)
+    bar.replaceChildren(
+      ...(each.length ? each : [{ said, css: "CLOSED" }]).map((e) =>
+        h("span", { class: `pill ${e.css}` }, e.said),
+      ),
+    );
 }
 
 /** The moment at which access should have ended. */
@@ -191,6 +231,7 @@ function showLog(state, choose) {
     ...brief(s),
     who: s.who,
     at: s.asked_at,
+    over: LIVE.includes(s.state) ? overSince(s) : null,
     how: s.reason || ended(s),
     lag: s.lag_gone,
   }));
@@ -213,7 +254,7 @@ function showLog(state, choose) {
         ),
         h("td", {}, s.who),
         h("td", {}, s.glass),
-        h("td", {}, h("span", { class: `pill ${s.state}` }, s.state)),
+        h("td", {}, pillOf(s)),
         h("td", { class: "roomy" }, s.how),
         h("td", { class: "roomy number" }, s.lag == null ? "" : seconds(Number(s.lag))),
       ),
@@ -223,6 +264,14 @@ function showLog(state, choose) {
     : "None: no access is held.";
   showReceipt();
 }
+
+/** A state in plain words; while access may be open it counts from the end on. */
+const pillOf = (s) =>
+  h(
+    "span",
+    { class: `pill ${s.state}`, "data-over": s.over, "data-word": WORDS[s.state] },
+    WORDS[s.state],
+  );
 
 function ended(s) {
   const by = s.ended_by ? ` by ${s.ended_by}` : "";
@@ -242,7 +291,7 @@ function showReceipt() {
   box.print = print;
   if (!current) return box.replaceChildren();
   const s = current;
-  const { who, path, due, ...row } = s; // the table has it without these
+  const { who, path, due, asks, row: undecided, ...row } = s; // the table has it without these
   const open = box.querySelector("details")?.open;
   const facts = [
     ["Session", h("code", {}, s.id)],
@@ -252,6 +301,10 @@ function showReceipt() {
     ],
     ["Stood before", s.standing && (s.standing === "yes" ? "yes, so it stays" : "no")],
     ...TIMES.map(([name, label]) => [label, s[name] && clock(s[name])]),
+    ...asks.map((each) => [
+      ASKED[each.kind],
+      `${clock(each.at)} by ${each.who}: ${each.outcome || "not decided yet"}`,
+    ]),
     ["How it ended", ended(s)],
     ["First delete asked by", found(s.revoke_look, s.lag_asked)],
     ["Seen to be gone by", found(s.gone_look, s.lag_gone)],
@@ -287,7 +340,7 @@ function showReceipt() {
       h(
         "pre",
         { tabindex: "0", "aria-label": "The row" },
-        JSON.stringify(row, null, 2),
+        JSON.stringify(undecided ?? row, null, 2),
       ),
     ),
   );

@@ -1,15 +1,14 @@
 // Slack's pane: channels, and their messages with threads.
 
 import { draw } from "./blocks.js";
-import { byId, h, keep } from "./dom.js";
+import { byId, clock, h, keep } from "./dom.js";
 import { values } from "./inputs.js";
 import { know } from "./mrkdwn.js";
 import { press } from "./press.js";
 
-const TIME = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-
 let world, viewer;
 let channel = "C0DEPLOY";
+let begun = false; // what was there before the page is read
 const read = {}; // by conversation: the ts up to which it was read
 
 export function showSlack(state, who) {
@@ -26,10 +25,14 @@ export function showSlack(state, who) {
 function showChannels(state, conversations, visible) {
   const tabs = Object.entries(conversations).map(([id, name]) => {
     const last = visible.filter((m) => m.channel === id).at(-1)?.ts ?? "0";
-    if (id === channel || !(id in read)) read[id] = last;
-    const unread = visible.filter((m) => m.channel === id && m.ts > read[id]).length;
-    return { id, name: `${id in world.channels ? "# " : ""}${name}`, here: id === channel, unread };
+    if (id === channel || !begun) read[id] = last;
+    read[id] ??= "0"; // a conversation that begins is unread
+    const news = visible.filter((m) => m.channel === id && m.ts > read[id]);
+    const unread = news.length;
+    const rings = news.some((m) => (m.text ?? "").includes(`<@${viewer}>`));
+    return { rings, id, name: `${id in world.channels ? "# " : ""}${name}`, here: id === channel, unread };
   });
+  begun = true;
   keep(
     byId("channels"),
     tabs,
@@ -47,7 +50,7 @@ function showChannels(state, conversations, visible) {
         },
         tab.name,
         tab.unread > 0 &&
-          h("span", { class: "badge" }, String(tab.unread), h("span", { class: "unseen" }, " new")),
+          h("span", { class: tab.rings ? "badge rings" : "badge" }, String(tab.unread), h("span", { class: "unseen" }, " new")),
       ),
   );
 }
@@ -61,12 +64,15 @@ function showMessages(messages) {
     messages.filter((r) => r.thread_ts === m.ts).map((r) => ({ ...r, reply: true }));
   const shown = tops.map((m) => ({ ...m, replies: replies(m) }));
   keep(box, shown, (m) => m.ts, message);
-  if (atEnd || before !== box.lastElementChild?.dataset.key) box.scrollTop = box.scrollHeight;
+  const newest = box.lastElementChild;
+  if (!newest || !(atEnd || before !== newest.dataset.key)) return;
+  const tall = newest.offsetHeight > box.clientHeight; // then it is read from its beginning
+  box.scrollTop = tall ? newest.offsetTop - box.offsetTop : box.scrollHeight;
 }
 
 function message(m) {
   const moment = new Date(m.ts * 1000);
-  const when = h("time", { datetime: moment.toISOString() }, TIME.format(moment));
+  const when = h("time", { datetime: moment.toISOString() }, clock(m.ts * 1));
   const head = h(
     "p",
     { class: "head" },
@@ -75,8 +81,9 @@ function message(m) {
     " ",
     when,
   );
-  const blocks = m.blocks?.length
-    ? m.blocks
+  const blocks =
+    m.blocks?.length || m.attachments?.length
+    ? (m.blocks ?? [])
     : [{ type: "section", text: { type: "mrkdwn", text: m.text } }];
   const pressed = (button, element) =>
     press(button, element, { who: viewer, ts: m.ts, values: values(button.closest(".body")) });
@@ -84,7 +91,7 @@ function message(m) {
     "article",
     {
       class: m.to ? "message ephemeral" : "message",
-      "aria-label": `${m.from.name}, ${TIME.format(moment)}`,
+      "aria-label": `${m.from.name}, ${clock(m.ts * 1)}`,
     },
     h(
       "span",
@@ -104,6 +111,13 @@ function message(m) {
       head,
       m.broadcast && !m.reply && h("p", { class: "only" }, "replied to a thread"),
       blocks.map((block) => draw(block, pressed)),
+      m.attachments?.map((bar) =>
+        h(
+          "div",
+          { class: "bar", style: `border-color: ${/^#\w{6}$/.test(bar.color) ? bar.color : "#888"}` },
+          bar.blocks?.map((block) => draw(block, pressed)),
+        ),
+      ),
       m.edited && h("p", { class: "edited" }, "(edited)"),
       m.replies?.length > 0 &&
         h(

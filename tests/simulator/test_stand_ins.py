@@ -18,6 +18,7 @@ from simulator.press import SHAPES, press
 from simulator.slack import Slack
 from simulator.visitor import Visitor
 from simulator.web import Request
+from simulator.wire import Problem
 
 RECORD = {
     "@message": json.dumps(
@@ -118,6 +119,22 @@ def test_the_mailbox_keeps_attachments() -> None:
     )
     assert mail["attachments"] == [{"name": "a.csv", "type": "text/csv", "base64": "YQ=="}]
     assert base64.b64decode(mail["attachments"][0]["base64"]) == b"a"
+
+
+def test_ses_refuses_a_whole_mail_for_one_address() -> None:
+    box = Mailbox()
+    box.may_send({"Destination": {"ToAddresses": ["ok@example.com"]}})
+    for bad in ("dån@example.com", "told@example.com"):
+        box.faults.change(refuse_to=["told@example.com"])
+        with pytest.raises(Problem):
+            box.may_send({"Destination": {"ToAddresses": ["ok@example.com", bad]}})
+
+
+def test_slack_tells_e_mails_only_where_the_app_may_know_them(slack: Slack) -> None:
+    slack.faults.change(users={"U0BOB": {"is_email_confirmed": False}})
+    assert call(slack, "/users.info", b"user=U0BOB").body["user"]["is_email_confirmed"] is False
+    slack.faults.change(scopes="users:read")
+    assert "email" not in call(slack, "/users.info", b"user=U0BOB").body["user"]["profile"]
 
 
 @pytest.mark.parametrize("shape", SHAPES)
