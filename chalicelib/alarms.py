@@ -52,8 +52,8 @@ def alarms(app: str, stage: str, queue: str, targets: tuple[str, ...] = ()) -> l
         },
         {
             "AlarmName": f"{prefix}-failed-looks",
-            "AlarmDescription": "A look at a session failed in a way that nobody foresaw. It is "
-            "repeated; python -m tools logs --level ERROR says what happened.",
+            "AlarmDescription": "A look at a session failed: the table did not answer, or in a way "
+            "that nobody foresaw. It is repeated; python -m tools logs --level WARNING says why.",
             **_own("FailedLooks", "Sum"),
             **_above(0),
         },

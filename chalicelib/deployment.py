@@ -29,19 +29,27 @@ def stream_arn(app: str = "break-glass") -> str:
     if context is None or context.info_name != "deploy":
         return PLACEHOLDER
     import click
+    from botocore.exceptions import BotoCoreError, ClientError
 
     from chalicelib import schema, settings
+    from chalicelib.aws_errors import sentence
     from chalicelib.infrastructure import ensure_logs, ensure_queue
 
     try:
         known = settings.load(os.environ)
+        if wrong_rules := settings.unusable_rules(known):
+            raise settings.Wrong(wrong_rules)
     except settings.Wrong as wrong:
         mistakes = "\n".join(f"  - {mistake}" for mistake in wrong.mistakes)
         raise click.ClickException(f"nothing was deployed:\n{mistakes}") from None
-    session, stage = _session(context), context.params["stage"]
-    ensure_queue(session.client("sqs"), known.queue)
-    ensure_logs(session.client("logs"), app, stage)
-    arn = schema.ensure(session.client("dynamodb"), known.table)
+    stage = context.params["stage"]
+    try:
+        session = _session(context)
+        ensure_queue(session.client("sqs"), known.queue)
+        ensure_logs(session.client("logs"), app, stage)
+        arn = schema.ensure(session.client("dynamodb"), known.table)
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"no function was deployed: {sentence(error)}") from None
 
     record = Path.cwd() / ".chalice" / "deployed" / f"{stage}.json"
     before = _written(record)
@@ -86,8 +94,31 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
             "Event sources, throttling, access log or alarms are not as they should be. "
             "Put right what it says and run `chalice deploy` again."
         ) from error
+    done += _remembered(session, known)
     click.echo("Put right: " + ", ".join(done))
     click.echo("Next: python -m tools slack-manifest, or python -m tools doctor")
+
+
+def _remembered(session: Any, known: "Settings") -> list[str]:
+    """Which Identity Center it is, kept for the functions, where whoever deploys may see it.
+
+    Without it the first function to need it finds it out.
+    """
+    from datetime import UTC, datetime
+
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from chalicelib.adapters.identity_center import discover
+    from chalicelib.instance import kept
+    from chalicelib.ports import Unavailable
+
+    try:
+        found = discover(session.client("sso-admin"), known.instance_arn)
+        item = {name: {"S": text} for name, text in kept(found, datetime.now(UTC)).items()}
+        session.client("dynamodb").put_item(TableName=known.table, Item=item)
+    except (Unavailable, BotoCoreError, ClientError):
+        return []
+    return ["which Identity Center it is"]
 
 
 def _command() -> "click.Context | None":

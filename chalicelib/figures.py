@@ -1,6 +1,6 @@
 """The figures of operation: what each step of a session adds to them, and what stands now. Pure.
 
-A press is counted where the stream tells of its row, every other step by whoever wrote it. What
+A press is counted where the stream tells of its ask, every other step by whoever wrote it. What
 stands, the sweep counts each minute: that it is counted at all is the sweep's sign of life.
 """
 
@@ -8,27 +8,20 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib import ask
 from chalicelib.machine import State
-from chalicelib.session import FOUND, Session
+from chalicelib.session import Session
 
 OVERDUE = timedelta(minutes=2)  # past the deadline
 LATE = timedelta(minutes=10)  # a report
 REPORTS_DUE = {State.REPORTING: "report_at", State.CONCLUDING: "conclude_at"}
 
 
-def pressed(record: Mapping[str, Any]) -> State | None:
-    """The state in which a session has begun, as a stream record tells it; None where none has."""
-    new = record["dynamodb"].get("NewImage", {})
-    if record["eventName"] != "INSERT" or _text(new, "kind") != "session":
-        return None
-    return State(_text(new, "state"))
-
-
-def begun(record: Mapping[str, Any]) -> dict[str, float]:
-    """What a record adds to the figures of which `pressed` says something."""
-    new = record["dynamodb"]["NewImage"]
-    found: dict[str, float] = {"Presses": 1} if _text(new, "shape") != FOUND else {}
-    return found | ({"Refusals": 1} if _text(new, "state") == State.DENIED else {})
+def pressed(record: Mapping[str, Any]) -> str:
+    """The id of the session that a press asks for, as a stream record tells it; else empty."""
+    row_id = record["dynamodb"]["Keys"]["id"]["S"]
+    new = record["eventName"] == "INSERT" and ask.is_open(row_id)
+    return ask.session_of(row_id) if new else ""  # not when the ask has become the session's row
 
 
 def glass(record: Mapping[str, Any]) -> str:
@@ -60,8 +53,8 @@ def standing(sessions: Iterable[Session], now: datetime) -> dict[str, float]:
     for session in sessions:
         if session.live:
             found["OpenSessions"] += 1
-            over = session.over_since
-            found["OverdueSessions"] += over is not None and now - over > OVERDUE
+            over = session.over_since  # none where a hand has spoiled all that says so
+            found["OverdueSessions"] += over is None or now - over > OVERDUE
         due = getattr(session, REPORTS_DUE.get(session.state, ""), None)
         found["LateReports"] += due is not None and now - due > LATE
     return found

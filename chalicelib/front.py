@@ -7,18 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from chalicelib import messages, press
-from chalicelib.machine import Event
+from chalicelib import cards, messages, press
+from chalicelib.ask import Ask, Kind
 from chalicelib.ports import Clock, Journal, Trouble
-from chalicelib.session import DECIDE_WITHIN, Glass, Session
+from chalicelib.session import REQUIRED, Glass, Session
 
 
 class Recorder(Protocol):
-    """What of the table the route may touch."""
+    """What of the table the route may touch: it writes asks."""
 
-    def record(self, session: Session) -> bool: ...
-
-    def wish(self, session_id: str, kind: str, slack_user: str, now: Any) -> bool: ...
+    def record(self, asked: Session | Ask) -> bool: ...
 
 
 class SigningSecret(Protocol):
@@ -51,7 +49,7 @@ class Front:
         try:
             return self._answer(headers, body)
         except Exception as error:  # a mistake of ours must not leave the person without a word
-            self.journal("error", "the route failed", error=type(error).__name__)
+            self.journal("error", "the route failed", **_facts(error))
             return Answer(200, messages.ephemeral(messages.NOT_RECORDED))
 
     def _answer(self, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -69,9 +67,9 @@ class Front:
                 return Answer(200)
             case press.NotOurs(sender):
                 return self._not_ours(sender)
-            case press.Wish():
-                return self._wish(asked)
-        return self._press(asked, press.session_id(body))
+            case press.OnSession():
+                return self._on_session(asked, press.ask_id(asked.kind, body))
+        return self._press(asked, press.ask_id(Kind.BREAK, body))
 
     def _unsigned(self, headers: Mapping[str, str], body: bytes) -> Answer | None:
         """403 where the signature is not Slack's; None where it is."""
@@ -80,7 +78,7 @@ class Front:
             try:
                 secret = self.secret(refresh=refresh)
             except Trouble as trouble:
-                self.journal("error", "no signing secret", error=str(trouble))
+                self.journal("warning", "no signing secret", error=str(trouble))
                 return self._unverifiable(headers, body)
             if self.genuine(secret, headers, body, now):
                 return None
@@ -103,20 +101,23 @@ class Front:
         return self._say(sender, message) if sender else Answer(403, "Forbidden.")
 
     def _press(self, asked: press.Press, session_id: str) -> Answer:
-        sender = asked.sender
+        sender, pressed = asked.sender, self._glass(asked)
+        if pressed and pressed.reason == REQUIRED and not asked.why:
+            return self._say(sender, cards.asks_why(pressed.name))
         try:
             session = self._session(asked, session_id)
             new = self.table().record(session)
         except Exception as error:  # whatever it is, the person must not wait for nothing
-            self.journal("error", "not recorded", session=session_id, error=type(error).__name__)
+            self.journal(_level(error), "not recorded", session=session_id, **_facts(error))
             return self._say(sender, messages.ephemeral(messages.NOT_RECORDED))
-        glass = "" if session.final else session.glass  # an unknown name is only what was sent
+        known = session.glass in self.glasses()
+        glass = session.glass if known else ""  # an unknown name is only what was sent
         self.journal("info", "pressed", session=session_id, glass=glass, new=new)
-        if session.final:
-            return self._say(sender, messages.denied(session))
+        if session.glass and not known:  # where Slack shows no answers, the worker says it
+            return self._say(sender, messages.denied(session)) if session.reason else Answer(200)
         if not new and not sender.hears_answers:
             return Answer(200)  # they have read it already
-        return self._say(sender, messages.ephemeral(messages.INCOMING))
+        return self._say(sender, messages.incoming())
 
     def _session(self, asked: press.Press, session_id: str) -> Session:
         now, sender = self.clock.now(), asked.sender
@@ -125,33 +126,15 @@ class Front:
             id=session_id,
             glass=glass.name if glass else asked.glass,
             asked_at=now,
-            wait_until=now + DECIDE_WITHIN,
-            look_at=now,
             person=sender.user,
-            slack_user=sender.user,
-            slack_user_name=sender.user_name,
-            slack_team=sender.team,
-            slack_channel=sender.channel,
-            slack_message=sender.message,
-            shape=sender.shape,
-            response_url=sender.response_url,
+            **_origin(sender),
             response_uses=0 if sender.hears_answers else 1,
             account_id=glass.account_id if glass else asked.account_id,
-            account_name=glass.account_name if glass else "",
-            permission_set=glass.permission_set.rpartition("/")[2] if glass else "",
             permission_set_arn=asked.permission_set_arn,
-            steps=(),
+            why=asked.why,
         )
-        if asked.glass and glass is None:
-            return session.entered(
-                Event.REFUSED,
-                now,
-                "route",
-                reason=messages.no_such_glass(session),
-                denied_at=now,
-                look_at=None,
-                wait_until=None,
-            )
+        if asked.glass and glass is None and sender.hears_answers:  # they hear it at once
+            return session.with_(reason=messages.no_such_glass(session))
         return session
 
     def _glass(self, asked: press.Press) -> Glass | None:
@@ -167,16 +150,27 @@ class Front:
                 return glass
         return None
 
-    def _wish(self, asked: press.Wish) -> Answer:
+    def _on_session(self, asked: press.OnSession, ask_id: str) -> Answer:
+        """What is asked of a session: what comes of it the worker says, when it has decided."""
+        sender = asked.sender
+        if not asked.session_id:
+            return self._say(sender, messages.ephemeral(messages.NO_SESSION))
+        ask = Ask(
+            id=ask_id,
+            session_id=asked.session_id,
+            asked_at=self.clock.now(),
+            **_origin(sender),
+            why=asked.why,
+        )
         try:
-            noted = self.table().wish(
-                asked.session_id, asked.kind, asked.sender.user, self.clock.now()
-            )
+            new = self.table().record(ask)
         except Exception as error:
-            self.journal("error", "wish not recorded", error=type(error).__name__)
-            return self._say(asked.sender, messages.ephemeral(messages.WISH_NOT_RECORDED))
-        text = messages.WISHED[asked.kind] if noted else messages.OVER_ALREADY
-        return self._say(asked.sender, messages.ephemeral(text))
+            self.journal(_level(error), "not recorded", ask=ask_id, **_facts(error))
+            return self._say(sender, messages.ephemeral(messages.NOT_ASKED))
+        self.journal("info", "asked", ask=ask_id, session=asked.session_id, new=new)
+        if not new and not sender.hears_answers:
+            return Answer(200)
+        return self._say(sender, messages.ephemeral(messages.ASKED[asked.kind]))
 
     def _not_ours(self, sender: press.Sender | None) -> Answer:
         message = messages.ephemeral(messages.NOT_OURS)
@@ -195,3 +189,31 @@ class Front:
         except Trouble as trouble:
             self.journal("warning", "not said", error=type(trouble).__name__)
         return Answer(200)
+
+
+def _origin(sender: press.Sender) -> dict[str, Any]:
+    """Who pressed, and where, as both kinds of ask have it."""
+    return {
+        "slack_user": sender.user,
+        "slack_user_name": sender.user_name,
+        "slack_team": sender.team,
+        "slack_channel": sender.channel,
+        "slack_message": sender.message,
+        "shape": sender.shape,
+        "response_url": sender.response_url,
+    }
+
+
+def _level(error: Exception) -> str:
+    """That AWS does not answer can be foreseen; all else is a mistake of ours."""
+    return "warning" if isinstance(error, Trouble) else "error"
+
+
+def _facts(error: Exception) -> dict[str, str]:
+    """What the log says of an error: its kind, and where it came from if nobody foresaw it."""
+    kind = {"error": type(error).__name__}
+    if isinstance(error, Trouble):
+        return kind
+    from chalicelib.trace import trace  # a press that goes well need not wait for it
+
+    return kind | {"trace": trace(error)}

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from chalicelib.alarms import FUNCTIONS, alarms, dashboard, function_name
-from chalicelib.records import WISHES
+from chalicelib.ask import OPEN as AN_ASK
 
 LOG_DAYS: Final = 90
 DAY: Final = 24 * 3600
@@ -47,12 +47,8 @@ def ensure_queue(sqs: Any, name: str, sleep: Callable[[float], None] = time.slee
 TOLD: Final = tuple(
     json.dumps(each, separators=(",", ":"))  # short, for a template has a length to keep to
     for each in (
-        {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"kind": {"S": ["session"]}}}},
-        {"eventName": ["REMOVE"], "dynamodb": {"Keys": {"id": {"S": [{"prefix": "lease/"}]}}}},
-        *(
-            {"eventName": ["MODIFY"], "dynamodb": {"NewImage": {wish: {"S": [{"exists": True}]}}}}
-            for wish in WISHES
-        ),
+        {"eventName": [name], "dynamodb": {"Keys": {"id": {"S": [{"prefix": prefix}]}}}}
+        for name, prefix in (("INSERT", AN_ASK), ("REMOVE", "lease/"))
     )
 )
 

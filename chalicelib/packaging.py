@@ -1,4 +1,9 @@
-"""Makes the package that `chalice deploy` ships start fast: bytecode in, unused descriptions out.
+"""What `chalice deploy` ships: only what is pinned by its hash, and in a form that starts fast.
+
+pip holds what it downloads against requirements.txt, but not all of a package comes that way.
+Chalice puts in two files of its own, from wherever it is installed; and where the deploying machine
+is not like Lambda (macOS, ARM) it downloads wheels a second time, or builds them, and asks for no
+hash. Both are held against their hashes here, before a function is deployed.
 
 Chalice ships sources alone, and where Lambda unpacks them nothing can be written: so without
 bytecode every cold start compiles all that it imports. And nine tenths of the package describe AWS
@@ -6,12 +11,15 @@ services that are never called.
 """
 
 import gzip
+import hashlib
 import importlib.util
 import json
 import marshal
 import os
+import re
 import sys
 import warnings
+from collections.abc import Iterable
 from copy import copy
 from functools import wraps
 from pathlib import Path
@@ -20,7 +28,7 @@ from typing import Any, Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 SERVICES: Final = frozenset(
-    {"dynamodb", "identitystore", "logs", "sesv2", "sso-admin"}
+    {"dynamodb", "identitystore", "logs", "sesv2", "sns", "sso-admin"}
 )  # of which boto3 or PynamoDB makes clients
 ENDPOINTS: Final = SERVICES | {"email", "sso", "sts"}  # as botocore's endpoints.json calls them
 DATA: Final = "botocore/data/"
@@ -28,32 +36,84 @@ UNUSED: Final = ("boto3/data/", "boto3/examples/")  # of boto3's resources; we u
 RUNTIME: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 UNCHECKED_HASH: Final = (1).to_bytes(4, "little")  # PEP 552: goes by no time, and asks no source
 READABLE: Final = 0o644 << 16
+# SHA-256 of what chalice 1.34.0 adds: its files in the wheel on PyPI, which is itself
+# sha256:e0b01050a9dc3f4818a8bb4e36b67decf9066639db4cb21b8eb18edb99e9d1c9
+CHALICE: Final = {
+    "chalice/__init__.py": "fa8812e3488d6f42d4452e0548fbb9ce3cf548c2761ae8cfffe95cac72bb6e13",
+    "chalice/app.py": "b26ae4dd55d342a87fe2463f336e97d4d2193ad759ead305c10afa94afaf18e9",
+}
+
+
+class NotPinned(Exception):
+    """Something would ship that nobody has pinned. The text says what, and what to do."""
 
 
 def install() -> None:
-    """Has Chalice, in this process, pass every package that it makes through `lean`.
+    """Has Chalice, in this process, check all that it packs, and pass the package through `lean`.
 
-    On the class, for Chalice may have made its packager before it imports app.py.
+    On the classes, for Chalice may have made its packager before it imports app.py.
     """
+    from chalice.deploy.packager import DependencyBuilder as Builder
     from chalice.deploy.packager import LambdaDeploymentPackager as Packager
+    from click import ClickException
 
-    made = Packager.create_deployment_package
+    made, downloaded = Packager.create_deployment_package, Builder._download_dependencies
 
     @wraps(made)
     def made_lean(self: Any, project_dir: str, python_version: str) -> Any:
-        package = made(self, project_dir, python_version)
-        lean(Path(package), python_version)
+        try:
+            package = made(self, project_dir, python_version)
+            lean(Path(package), python_version)
+        except NotPinned as error:
+            raise ClickException(f"no function was deployed: {error}") from None
         return package
 
+    @wraps(downloaded)
+    def checked(self: Any, abi: str, directory: str, requirements: str) -> Any:
+        wheels, missing = downloaded(self, abi, directory, requirements)
+        check_wheels((Path(directory, wheel.filename) for wheel in wheels), Path(requirements))
+        return wheels, missing
+
     Packager.create_deployment_package = made_lean
+    Builder._download_dependencies = checked
+
+
+def check_wheels(wheels: Iterable[Path], requirements: Path) -> None:
+    """Each of them is pinned in requirements.txt, however it came here. Raises NotPinned."""
+    pinned = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", requirements.read_text()))
+    for wheel in wheels:
+        if _digest(wheel.read_bytes()) not in pinned:
+            raise NotPinned(
+                f"{wheel.name} is none of the files that requirements.txt pins. Deploy with the "
+                "Python and on a machine like Lambda's, or look where it comes from."
+            )
+
+
+def check_chalice(package: ZipFile) -> None:
+    """What is in chalice's own folder is chalice's own, to the byte. Raises NotPinned."""
+    for name in package.namelist():
+        if name.startswith("chalice/") and not name.endswith((".pyc", "/")):
+            found = _digest(package.read(name))
+            if found != CHALICE.get(name):
+                raise NotPinned(
+                    f"{name} is not as chalice 1.34.0 has it (its SHA-256 is {found}). Run "
+                    "`make clean install`; for another chalice, pin it in chalicelib/packaging.py."
+                )
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def lean(package: Path, runtime: str = RUNTIME) -> None:
-    """Rewrites the zip. Safe to repeat: bytecode that fits its source is kept as it is.
+    """Rewrites the zip, or raises NotPinned and leaves it. Safe to repeat: bytecode that fits its
+    source is kept as it is.
 
     For another Python than this one no bytecode is made. Lambda's own would not take it either,
     and compile the sources as if there were none.
     """
+    with ZipFile(package) as made:
+        check_chalice(made)
     draft = package.with_suffix(".draft")
     with ZipFile(package) as old, ZipFile(draft, "w", ZIP_DEFLATED) as new:
         entries = {entry.filename: entry for entry in old.infolist() if needed(entry.filename)}

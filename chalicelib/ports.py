@@ -3,12 +3,13 @@
 An adapter translates every foreign error into one of these, once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from chalicelib.session import Access, Noted, PermissionSet, Person, Session
+from chalicelib.ask import Ask
+from chalicelib.session import Access, Glass, Lock, Noted, PermissionSet, Person, Session
 
 
 class Trouble(Exception):
@@ -16,7 +17,26 @@ class Trouble(Exception):
 
 
 class Unavailable(Trouble):
-    """It did not answer, or asked us to come back. Nothing is known to have happened: try later."""
+    """It did not answer, or asked us to come back. Nothing is known to have happened: try later.
+
+    `crowded`: because there are too many who ask.
+    """
+
+    def __init__(self, text: str, *, crowded: bool = False) -> None:
+        super().__init__(text)
+        self.crowded = crowded
+
+
+class Lost(Unavailable):
+    """What was begun there came to nothing, or is not known any more: begin it anew."""
+
+
+class Partly(Unavailable):
+    """A mail has reached the first so many of its recipients; the others are to have it later."""
+
+    def __init__(self, text: str, reached: int) -> None:
+        super().__init__(text)
+        self.reached = reached
 
 
 class Unknown(Trouble):
@@ -24,11 +44,14 @@ class Unknown(Trouble):
 
 
 class Refused(Trouble):
-    """It was refused and did not happen; `lasting` says whether asking again is pointless."""
+    """It was refused and did not happen; `lasting` says whether asking again is pointless.
 
-    def __init__(self, text: str, *, lasting: bool = False) -> None:
+    `crowded`: because there are too many who ask.
+    """
+
+    def __init__(self, text: str, *, lasting: bool = False, crowded: bool = False) -> None:
         super().__init__(text)
-        self.lasting = lasting
+        self.lasting, self.crowded = lasting, crowded
 
 
 class Rejected(Trouble):
@@ -45,6 +68,10 @@ class Gone(Trouble):
 
 class Unreadable(Trouble):
     """A row is not of our making, or was changed by hand into one that says nothing. Show it."""
+
+
+class Unwritable(Trouble):
+    """The row cannot be written as it would have to be, now or later. People have to be told."""
 
 
 class Stale(Trouble):
@@ -81,10 +108,28 @@ class Call:
 
 
 class Store(Protocol):
-    """The table of sessions, doors and leases. Raises Unavailable where it cannot be reached."""
+    """The table of sessions, asks, doors and leases. Raises Unavailable where it cannot be reached.
+
+    A session of version 0 has no row yet: it is an ask, and every write that makes it one takes the
+    ask's row away in the same transaction, and is Stale where that is gone.
+    """
 
     def read(self, session_id: str) -> tuple[Session | None, bool]:
         """The session, and whether its lease stands; both as of one moment."""
+
+    def asked(self, row_id: str) -> Session | Ask | None:
+        """The ask with that row: a *break*, or what was found, as the session that it would be.
+
+        None where it has been decided. Only what has the form of an ask is taken from the row;
+        Unreadable where that does not make one.
+        """
+
+    def remains(self, session_id: str) -> Session | None:
+        """Of a live session whose row is Unreadable, what can still be told: to be made known.
+
+        As far as its row says it, and else its lease and its door, which say whose it is and until
+        when. ACTIVE until its deadline or earlier end. None where it is not live.
+        """
 
     def write(self, session: Session) -> None:
         """Replaces the row, raising its version by one; Stale unless `session.version` is its."""
@@ -95,23 +140,45 @@ class Store(Protocol):
     def allow(self, session: Session) -> None:
         """In one transaction: the row (as `write`), the door, the lease. Stale or DoorTaken."""
 
-    def extend(self, session: Session) -> None:
-        """In one transaction: the row (as `write`) and the standing lease's time. Stale."""
+    def take_over(self, session: Session) -> None:
+        """As `allow`, and not where the assignment has been accepted as standing by now."""
+
+    def decide(self, ask: Ask, session: Session | None = None) -> None:
+        """In one transaction: the ask is decided, and the session's row (as `write`); Stale.
+
+        Where the session's deadline is not the lease's, the standing lease moves with it.
+        """
+
+    def answered(self, ask: Ask) -> None:
+        """Replaces a decided ask, raising its version by one; Stale unless `ask.version` is its."""
+
+    def drop_ask(self, row_id: str) -> None:
+        """Deletes an undecided ask of which nothing comes."""
 
     def release(self, session: Session) -> None:
-        """In one transaction: the row (as `write`), door (if ours) and lease deleted. Stale."""
+        """In one transaction: the row (as `write`), door (if ours) and lease deleted. Stale.
 
-    def holder(self, access: Access) -> str | None:
-        """The id of the session that holds the door."""
+        With `session.revoke_late_until` the door stays shut: not before then, and not while a
+        deletion is in progress, may the next one free it.
+        """
 
-    def free(self, access: Access, holder: str) -> None:
-        """Deletes a door whose holder is no live session; nothing where it is another's by now."""
+    def lock(self, access: Access) -> Lock | None:
+        """Which session holds the door."""
+
+    def free(self, access: Access, lock: Lock) -> None:
+        """Deletes a door whose holder is no live session; nothing where it is not so by now."""
 
     def living(self, access: Access) -> Sequence[str]:
         """Ids of sessions that hold, or are taking, this access; from an index, so perhaps late."""
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:
         """Ids of the sessions to look at, the longest due first; from an index."""
+
+    def noted(self, access: Access) -> Noted | None:
+        """What reconciliation has noted of the assignment. Unreadable where that says nothing."""
+
+    def stood(self, access: Access) -> str | None:
+        """A session that saw the assignment standing before it began. Costs a long query."""
 
 
 class Books(Store, Protocol):
@@ -132,20 +199,14 @@ class Books(Store, Protocol):
     def drop(self, session_id: str) -> None:
         """Deletes a lease."""
 
-    def noted(self, access: Access) -> Noted | None: ...
-
     def notes(self) -> Sequence[Access]:
         """What is noted of the assignments that were there when last looked."""
 
     def note(self, noted: Noted) -> None:
         """Writes it, raising its version by one; Stale unless `noted.version` is the row's."""
 
-    def stood(self, access: Access) -> str | None:
-        """A session that saw the assignment standing before it began. Costs a long query."""
-
-    def take_over(self, session: Session) -> None:
-        """In one transaction: a new session, its door, its lease; not where the assignment has
-        been accepted as standing by now. Stale or DoorTaken."""
+    def ask_back(self, access: Access, glass: str, now: datetime) -> str:
+        """Asks the worker's side to take back what nobody accounts for; the id of the ask's row."""
 
 
 class IdentityCenter(Protocol):
@@ -157,9 +218,9 @@ class IdentityCenter(Protocol):
     def delete(self, access: Access) -> str:
         """Asks for its deletion; its request id. Refused, Gone, or Unknown."""
 
-    def creation(self, request_id: str) -> Call: ...
+    def creation(self, access: Access, request_id: str) -> Call: ...
 
-    def deletion(self, request_id: str) -> Call: ...
+    def deletion(self, access: Access, request_id: str) -> Call: ...
 
     def creating(self, access: Access, since: datetime) -> bool:
         """Whether a creation for this access, asked for at or after `since`, is in progress."""
@@ -188,13 +249,23 @@ class People(Protocol):
         """Who that is, disabled or not; None for one who was deleted."""
 
 
-class Directory(Protocol):
+class Directory(People, Protocol):
     """The people of the Identity Center directory. Raises Unavailable."""
 
     def person(self, email: str) -> Person | None: ...
 
     def groups_of(self, principal_id: str, groups: Iterable[str]) -> frozenset[str]:
         """Those of the named groups that the user is in."""
+
+    def portal(self) -> str:
+        """The AWS access portal's address; empty where the directory does not say it."""
+
+
+class Posted(NamedTuple):
+    """Where a message is that we have posted."""
+
+    channel: str
+    ts: str
 
 
 class Chat(Protocol):
@@ -205,30 +276,55 @@ class Chat(Protocol):
 
     def respond(self, url: str, message: dict[str, Any]) -> None: ...
 
-    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> str:
-        """Posts as the bot; the message's ts. `channel` may be a user's id."""
+    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> Posted:
+        """Posts as the bot. `channel` may be a user's id: that is their direct message."""
 
     def update(self, channel: str, ts: str, message: dict[str, Any]) -> None: ...
 
 
-class Trail(Protocol):
-    """The organisation's CloudTrail in CloudWatch Logs. Raises Unavailable."""
-
-    def ask(self, session: Session, until: datetime) -> str:
-        """Starts the search for the session's events up to `until`; a token for `answer`."""
-
-    def answer(self, token: str) -> "TrailAnswer | None":
-        """What was found; None while the search runs."""
-
-
 @dataclass(frozen=True, slots=True)
-class TrailAnswer:
-    """CloudTrail records as they came, coarsely filtered; `truncated`: there were more."""
+class TrailPage:
+    """CloudTrail records as the log has them, with its own "@timestamp" and "@ingestionTime".
 
-    records: Iterable[dict[str, Any]]
-    truncated: bool = False
-    silent: bool = False  # nothing at all from the account in that time, from anyone
-    rest: str = ""  # not all yet: a search for the rest is under way, to be answered by this token
+    What is no record has its text as "@message". `token` leads to the next page, if there is one;
+    `matched` is how many the query found in all, and `last` when the last one here was.
+    """
+
+    records: list[dict[str, Any]]
+    token: str = ""
+    matched: int = 0
+    last: int | None = None  # epoch seconds
+
+
+class Trail(Protocol):
+    """The organisation's CloudTrail in CloudWatch Logs, by queries of Logs Insights.
+
+    Raises Unavailable, and Lost of a query that came to nothing or is not known any more.
+    """
+
+    log_group: str
+
+    def start(self, query: str, start: int, end: int, limit: int) -> str:
+        """Starts a query from `start` to `end`, in epoch seconds; its id. Each one costs."""
+
+    def page(self, query_id: str, rows: int, token: str = "") -> TrailPage | None:
+        """So many rows of what it found at the most; None while it runs."""
+
+    def stop(self, query_id: str) -> None:
+        """Stops a query that nobody waits for any more."""
+
+
+class Pieces(Protocol):
+    """What a long report has come to between two pieces of its work. Raises Unavailable.
+
+    A name is written once with one content; what nobody drops is gone after a week.
+    """
+
+    def put(self, session_id: str, name: str, content: bytes) -> None: ...
+
+    def get(self, session_id: str, name: str) -> bytes | None: ...
+
+    def drop(self, session_id: str, name: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,10 +341,27 @@ class Mail:
     text: str
     html: str
     attachments: tuple[Attachment, ...] = ()
+    reached: int = 0  # so many of them, the first ones, have it already
+
+
+class Letters(Protocol):
+    """What is said by mail, as subject, text and HTML; mails.py, which fills templates."""
+
+    def about(self, news: str, session: Session, now: datetime) -> tuple[str, str, str]: ...
+
+    def found_mail(
+        self, glass: Glass, what: Sequence[Noted], region: str = ""
+    ) -> tuple[str, str, str]: ...
+
+
+class Topics(Protocol):
+    """SNS. Raises Unavailable, or Refused where it will not take the message."""
+
+    def publish(self, topic: str, subject: str, text: str) -> None: ...
 
 
 class Post(Protocol):
-    """SES. Raises Unavailable, or Refused where it will not take the mail."""
+    """SES. Raises Unavailable, Partly, or Refused where it will not take the mail."""
 
     def send(self, mail: Mail) -> None: ...
 
@@ -263,10 +376,36 @@ class Reported:
     digest: str
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The trail is still being read: how far, and when going on makes sense.
+
+    `wait` is zero where there is more to do at once. `trouble` says in words what went wrong and
+    is being tried again, for whoever wonders why it takes so long.
+    """
+
+    progress: str  # at most 2,000 signs
+    wait: timedelta
+    trouble: str = ""
+
+
 class Reports(Protocol):
     """Makes the report of a session in REPORTING (the first) or CONCLUDING (the final one)."""
 
-    def make(self, session: Session, answer: TrailAnswer, now: datetime) -> Reported: ...
+    def go_on(
+        self, session: Session, now: datetime, remaining: Callable[[], timedelta]
+    ) -> Reading | Reported:
+        """One bounded piece of the work, from `session.trail_query`, which is the progress.
+
+        Where that is empty it only starts the search, so nobody need hold a claim; for all else
+        one has to be held. Safe to repeat from the same progress: nothing counts twice, and the
+        report says the same once more. Raises Unavailable where trail or table do not answer; the
+        progress is to be kept then. Some hours after the report was due it comes all the same, and
+        says what it does not have.
+        """
+
+    def forget(self, session: Session) -> None:
+        """Drops what was kept for the report, once it was written down as sent. Never raises."""
 
 
 class Journal(Protocol):

@@ -1,6 +1,7 @@
 """What Slack sent us: one signed body, read into the one thing that it asks for.
 
-Pure, and strict: the clicked action alone decides, and nothing is guessed.
+Pure, and strict: the clicked action alone decides, and nothing is guessed. What is kept of it has
+the form that Slack gives it, or a length: whatever anybody sends, a row stays small.
 """
 
 import hashlib
@@ -10,10 +11,20 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from chalicelib.ask import Kind
+from chalicelib.session import SESSION_ID
+from chalicelib.text import clean
+
 ARN = re.compile(r"arn:aws[a-z-]*:sso:::permissionSet/[\w-]+/[\w-]+")
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
-BREAK_GLASS = "break_glass"
-WISHES = {"end_now": "end", "extend": "extend"}
+USER = re.compile(r"[UW][A-Z0-9]{2,20}")
+TEAM = re.compile(r"[TE][A-Z0-9]{1,20}")
+CHANNEL = re.compile(r"[CGD][A-Z0-9]{1,30}")
+TS = re.compile(r"\d{1,20}(\.\d{1,10})?", re.ASCII)
+VALUE, URL, NAME, WHY = 100, 500, 80, 300  # signs that are kept of each
+BREAK_GLASS, SAY_WHY = "break_glass", "say_why"
+LINKS = frozenset({"open_console"})  # buttons that lead away: Slack tells of them all the same
+ON_A_SESSION = {"end_now": Kind.END, "extend": Kind.EXTEND}
 
 
 class Unreadable(Exception):
@@ -46,15 +57,17 @@ class Press:
     glass: str = ""
     account_id: str = ""
     permission_set_arn: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """*End now* or *Extend* on a session."""
+class OnSession:
+    """*End now*, *Extend*, or a reason."""
 
     sender: Sender
-    kind: str  # end | extend
-    session_id: str
+    kind: Kind
+    session_id: str  # of the right form, or empty
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,7 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Slack looks whether our certificate is good: an empty answer will do."""
+    """An empty answer will do: Slack looks whether our certificate is good, or tells of a link."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +89,12 @@ class NotOurs:
     sender: Sender | None = None
 
 
-Asked = Press | Wish | Challenge | Check | NotOurs
+Asked = Press | OnSession | Challenge | Check | NotOurs
 
 
-def session_id(body: bytes) -> str:
-    """The id of the session that this very body asks for: a repeat is the same session."""
-    return "bg-" + hashlib.sha256(body).hexdigest()[:24]
+def ask_id(kind: Kind, body: bytes) -> str:
+    """The id of what this very body asks for: a repeat is the same ask."""
+    return f"{kind}-{hashlib.sha256(body).hexdigest()[:24]}"
 
 
 def read(body: bytes) -> Asked:
@@ -98,7 +111,7 @@ def read(body: bytes) -> Asked:
     if "payload" in form:
         return _payload(_json(form["payload"]))
     if "command" in form:  # a slash command: its answer's body is shown
-        return NotOurs(Sender(user=form.get("user_id", ""), shape="command"))
+        return NotOurs(Sender(user=_formed(form, "user_id", USER), shape="command"))
     raise Unreadable("There is no payload in it.")
 
 
@@ -120,9 +133,17 @@ def _payload(payload: dict[str, Any]) -> Asked:
     if not sender.user:
         raise Unreadable("It does not say who pressed.")
     name = _text(clicked, "action_id" if shape == "block_actions" else "name")
-    value = _text(clicked, "value")
-    if name in WISHES:
-        return Wish(sender, WISHES[name], value)
+    value, why = _text(clicked, "value"), _typed(payload)
+    if name in ON_A_SESSION:
+        session_id = value if SESSION_ID.fullmatch(value) else ""
+        return OnSession(sender, ON_A_SESSION[name], session_id, why)
+    if name == SAY_WHY:  # Enter in the card's field; the block says which session's it is
+        session_id = _text(clicked, "block_id").partition(" ")[2]
+        session_id = session_id if SESSION_ID.fullmatch(session_id) else ""
+        why = _reason(value)
+        return OnSession(sender, Kind.REASON, session_id, why) if why else Check()
+    if name in LINKS:
+        return Check()
     if name != BREAK_GLASS:
         return NotOurs(sender)
     if shape == "interactive_message" and ARN.fullmatch(value):
@@ -132,24 +153,38 @@ def _payload(payload: dict[str, Any]) -> Asked:
         return Press(sender, account_id=account_id, permission_set_arn=value)
     if not value:
         raise Unreadable("The button names no glass.")
-    return Press(sender, glass=value)
+    return Press(sender, glass=clean(value, VALUE), why=why)
+
+
+def _typed(payload: dict[str, Any]) -> str:
+    """What stands in the message's field, which each press carries."""
+    for block in _part(_part(payload, "state"), "values").values():
+        if isinstance(block, dict) and (why := _reason(_text(_part(block, SAY_WHY), "value"))):
+            return why
+    return ""
+
+
+def _reason(text: str) -> str:
+    return clean(text.strip(), WHY)
 
 
 def _sender(payload: dict[str, Any], shape: str) -> Sender:
     user, channel = _part(payload, "user"), _part(payload, "channel")
     container = _part(payload, "container")
+    name = _text(user, "username") or _text(user, "name")
+    url = _text(payload, "response_url")
     return Sender(
-        user=_text(user, "id"),
-        user_name=_text(user, "username") or _text(user, "name"),
-        team=_text(_part(payload, "team"), "id"),
-        channel=_text(channel, "id") or _text(container, "channel_id"),
+        user=_formed(user, "id", USER),
+        user_name=clean(name, NAME),
+        team=_formed(_part(payload, "team"), "id", TEAM),
+        channel=_formed(channel, "id", CHANNEL) or _formed(container, "channel_id", CHANNEL),
         message=(
-            _text(payload, "message_ts")
-            or _text(_part(payload, "message"), "ts")
-            or _text(container, "message_ts")
+            _formed(payload, "message_ts", TS)
+            or _formed(_part(payload, "message"), "ts", TS)
+            or _formed(container, "message_ts", TS)
         ),
-        response_url=_text(payload, "response_url"),
-        shape=shape,
+        response_url=url if len(url) <= URL else "",
+        shape=clean(shape, NAME),
     )
 
 
@@ -178,3 +213,9 @@ def _text(payload: dict[str, Any], key: str) -> str:
     except UnicodeEncodeError:  # half a surrogate pair
         return ""
     return value
+
+
+def _formed(payload: dict[str, Any], key: str, form: re.Pattern[str]) -> str:
+    """The string, where it has the form that Slack gives it; any other is as good as missing."""
+    value = _text(payload, key)
+    return value if form.fullmatch(value) else ""

@@ -9,77 +9,40 @@ Rows that disagree are put right: a door or a lease without a live session, a li
 its door, or one that nobody would look at again.
 """
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypeVar
 
 from chalicelib import messages
-from chalicelib.machine import Event
 from chalicelib.ports import (
     Assignments,
     Books,
     Chat,
     Clock,
-    DoorTaken,
     Journal,
+    Letters,
     Mail,
+    Partly,
     People,
     Post,
     Refused,
     Stale,
     Trouble,
+    Unavailable,
     Unreadable,
     WakeUps,
 )
-from chalicelib.session import FOUND, Access, Glass, Noted, PermissionSet, Person, Session, iso
+from chalicelib.session import Access, Glass, Noted, PermissionSet, Session
+from chalicelib.verdict import UNEXPLAINED, Facts, Verdict, judge
 
-SIDE: Final = "reconcile"
-TAKE_BACK_WITHIN: Final = timedelta(minutes=5)  # or let go, and try again in an hour
+LATEST: Final = timedelta(minutes=10)  # what AWS has accepted takes no longer
 LOOK_AGAIN: Final = timedelta(seconds=5)  # a session may have begun or ended between two reads
 FORGOTTEN: Final = timedelta(minutes=10)  # so long overdue, a session is looked at by nobody
 
 
 T = TypeVar("T")
-
-
-class Verdict(StrEnum):
-    """What an assignment is, once everything that is known of it is on the table."""
-
-    LIVE = "a session's own"
-    STANDING = "known as standing"
-    STOOD = "a session saw it standing"  # to be remembered, so that nobody searches again
-    SAID = "found, and said"
-    FOUND = "found"
-    UNREADABLE = "on a row that cannot be read"  # perhaps somebody's own: left for a human
-
-
-UNEXPLAINED: Final = (Verdict.FOUND, Verdict.SAID)
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the table says of one assignment that Identity Center shows."""
-
-    live: bool  # a live session holds the door, or is to hold it
-    noted: Noted | None
-    stood_in: str | None  # a session that saw it standing; asked only where nothing is noted
-
-
-def judge(facts: Facts) -> Verdict:
-    """Pure. What stood before a session and went away has no more claim to stand."""
-    noted = facts.noted
-    if facts.live:
-        return Verdict.LIVE
-    if noted is None:
-        return Verdict.STOOD if facts.stood_in else Verdict.FOUND
-    if noted.standing and (noted.accepted_by or noted.gone_at is None):
-        return Verdict.STANDING
-    if noted.standing or noted.gone_at is not None:
-        return Verdict.FOUND  # it came back
-    return Verdict.SAID
 
 
 class Mend(StrEnum):
@@ -112,37 +75,6 @@ def wrong_with(session: Session, holder_id: str | None, now: datetime) -> tuple[
     return tuple(wrong)
 
 
-def taking_back(
-    access: Access, glass: Glass, permission_set: PermissionSet, who: Person | None, now: datetime
-) -> Session:
-    """The session that takes back what nobody accounts for, as it stands once its door is ours."""
-    digest = hashlib.sha256(f"{access.key} {iso(now)}".encode()).hexdigest()
-    email = who.email if who else ""
-    return Session(
-        id=f"bg-{digest[:24]}",
-        glass=glass.name,
-        asked_at=now,
-        shape=FOUND,
-        reason="found without a session",
-        person=email or access.principal_id,
-        email=email,
-        name=who.name if who else "",
-        user_name=who.user_name if who else "",
-        principal_id=access.principal_id,
-        account_id=access.account_id,
-        account_name=glass.account_name,
-        permission_set=permission_set.name,
-        permission_set_arn=access.permission_set_arn,
-        duration=TAKE_BACK_WITHIN,
-        tail=permission_set.session_duration,
-        report_to=glass.report_to,
-        channel=glass.channel,
-        allowed_at=now,
-        deadline=now + TAKE_BACK_WITHIN,
-        look_at=now,
-    ).entered(Event.ALLOWED, now, SIDE)
-
-
 @dataclass(frozen=True, slots=True)
 class Reconciler:
     """One run: `run()`. Safe to repeat, and to run beside everything else."""
@@ -154,9 +86,11 @@ class Reconciler:
     people: People
     chat: Chat
     post: Post
+    letters: Letters
     clock: Clock
     journal: Journal
     wakeups: WakeUps  # others look; this run changes rows only
+    region: str = ""  # of Identity Center, for the command in a mail
 
     def run(self) -> None:
         """No glass's trouble is another's, and none of them keeps the rows from being mended."""
@@ -173,7 +107,7 @@ class Reconciler:
         try:
             self._mend()
         except Trouble as trouble:
-            self.journal("error", "rows not compared", error=str(trouble))
+            self.journal("warning", "rows not compared", error=str(trouble))
 
     # ---- assignments
 
@@ -189,7 +123,7 @@ class Reconciler:
             self._not_reconciled(glass, trouble)
 
     def _not_reconciled(self, glass: Glass, trouble: Trouble) -> None:
-        self.journal("error", "not reconciled", glass=glass.name, error=str(trouble))
+        self.journal("warning", "not reconciled", glass=glass.name, error=str(trouble))
 
     def _glass(
         self, place: "Place", verdicts: "Verdicts", listed: Mapping[tuple[str, str], list[Access]]
@@ -249,25 +183,21 @@ class Reconciler:
 
     def _lives(self, access: Access) -> bool:
         """By the door, and by the index, for a door may have been deleted by hand."""
-        holder_id = self.books.holder(access)
-        for session_id in {*self.books.living(access), *([holder_id] if holder_id else [])}:
+        lock = self.books.lock(access)
+        for session_id in {*self.books.living(access), *([lock.holder] if lock else [])}:
             session, _ = self.books.read(session_id)
             if session is not None and session.live and session.access == access:
                 return True
         return False
 
     def _take_back(self, access: Access, place: "Place") -> None:
-        who = self.people.user(access.principal_id)
-        now = self.clock.now()
-        session = taking_back(access, place.glass, place.permission_set, who, now)
-        known = {"session": session.id, "glass": place.glass.name}
+        """Asks for it: who looks for what nobody accounts for cannot itself take anything."""
+        row_id = self.books.ask_back(access, place.glass.name, self.clock.now())
+        self.journal("warning", "asks to take back what was found", ask=row_id)
         try:
-            self.books.take_over(session)
-        except (DoorTaken, Stale) as lost:  # by a press, or accepted by name: let them be
-            self.journal("info", "left to another", why=type(lost).__name__, **known)
-            return
-        self.journal("warning", "taking back what was found", **known)
-        self.wakeups.send(session.id, timedelta(0))
+            self.wakeups.send(row_id, timedelta(0))
+        except Unavailable as trouble:  # the stream and the sweep see the ask as well
+            self.journal("warning", "no wake-up", ask=row_id, error=str(trouble))
 
     def _note(self, access: Access, place: "Place") -> None:
         known = self.books.noted(access)
@@ -309,9 +239,11 @@ class Reconciler:
             what = [noted for noted in owed if to in noted.owed]
             try:
                 if what and to == "channel" and glass.channel:
-                    self.chat.post(glass.channel, messages.found(glass, what))
+                    self.chat.post(glass.channel, messages.found(glass, what, self.region))
                 elif what and to == "mail":
-                    self.post.send(Mail(glass.report_to, *messages.found_mail(glass, what)))
+                    self._mail(
+                        Mail(glass.report_to, *self.letters.found_mail(glass, what, self.region))
+                    )
                 said.append(to)
             except Trouble as trouble:
                 self.journal("warning", "not said", glass=glass.name, error=str(trouble))
@@ -319,6 +251,16 @@ class Reconciler:
                     said.append(to)  # no later try will help
         for noted in owed:
             self._remember(noted.with_(owed=tuple(to for to in noted.owed if to not in said)))
+
+    def _mail(self, mail: Mail) -> None:
+        """To all of them; a run has more time than one try of the mail takes."""
+        while True:
+            try:
+                return self.post.send(mail)
+            except Partly as partly:
+                if partly.reached <= mail.reached:
+                    raise
+                mail = replace(mail, reached=partly.reached)
 
     def _remember(self, noted: Noted) -> None:
         try:
@@ -333,7 +275,7 @@ class Reconciler:
                 here = (access.account_id, access.permission_set_arn)
                 listed.setdefault(here, []).append(access)
         except Trouble as trouble:
-            self.journal("error", "notes not read", error=str(trouble))
+            self.journal("warning", "notes not read", error=str(trouble))
         return listed
 
     # ---- rows
@@ -362,13 +304,17 @@ class Reconciler:
             return []
 
     def _mend_door(self, access: Access) -> "Iterator[Mended]":
-        holder_id = self.books.holder(access)
-        if holder_id is None:
+        lock = self.books.lock(access)
+        if lock is None:
             return
-        holder, _ = self.books.read(holder_id)
+        holder, _ = self.books.read(lock.holder)
+        if lock.free_at is not None and self.clock.now() < lock.free_at + LATEST:
+            return  # its session is over, and what that has asked for may still land
         # A session lets go of its door and of its life in one write: so the door is read again.
-        if door_is_wrong(holder, access) and self.books.holder(access) == holder_id:
-            self.books.free(access, holder_id)
+        if door_is_wrong(holder, access) and self.books.lock(access) == lock:
+            self.books.free(access, lock)
+            if lock.free_at is not None:
+                return  # as it should be, once it is free
             yield Mended(self._channel(access), f"{Mend.DOOR}: {access.key}")
 
     def _mend_lease(self, session_id: str) -> "Iterator[Mended]":
@@ -381,8 +327,8 @@ class Reconciler:
         session, _ = self.books.read(session_id)
         if session is None or not session.live:
             return  # the index was late
-        holder_id = self.books.holder(session.access)
-        for mend in wrong_with(session, holder_id, self.clock.now()):
+        lock = self.books.lock(session.access)
+        for mend in wrong_with(session, lock.holder if lock else None, self.clock.now()):
             try:
                 if mend is Mend.NO_DOOR:
                     self.books.hang(session)

@@ -3,6 +3,7 @@
 All are frozen: a change makes a new value. All times are aware, in UTC, whole milliseconds.
 """
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -14,7 +15,12 @@ SLIP = timedelta(minutes=1)  # a wake-up that much late is lost: the sweep looks
 EARLY = timedelta(milliseconds=1250)  # a deadline's message comes up to a second before it
 RESPONSE_URL_LIVES = timedelta(minutes=30)  # Slack's bound; it also takes five posts at the most
 RESPONSE_URL_USES = 5
+TAKE_BACK_WITHIN = timedelta(minutes=5)  # what was found; or let go, and try again in an hour
 FOUND = "found"  # the shape of a session that nobody pressed for; see reconcile.py
+SESSION_ID = re.compile(r"bg-[0-9a-f]{24}")
+WARN_BEFORE = timedelta(minutes=5)  # the end, where access lasts longer than twice as long
+MAIL, NOBODY = "report_to", "nobody"  # who hears of access that was given: Glass.tell_to
+REQUIRED, OPTIONAL = "required", "optional"  # a reason: Glass.reason
 ESCALATE = tuple(timedelta(minutes=m) for m in (2, 5, 15))  # then every 15 minutes, for ever
 
 
@@ -29,6 +35,17 @@ class Access:
     @property
     def key(self) -> str:
         return f"{self.account_id}/{self.permission_set_arn}/{self.principal_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Which session holds an access; over it, but not yet free before `free_at`, where that is set:
+    until then a delete of that session may still land, and would take the next one's access.
+
+    No holder, where a hand has written a row that does not say who it is."""
+
+    holder: str
+    free_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +85,17 @@ class Glass:
     account_name: str = ""
     report_after: timedelta = timedelta(minutes=15)
     extend: timedelta | None = None  # by how much *Extend* moves the deadline; None: no extending
+    warn_before: timedelta | None = None  # how long before the end; None: as is usual
+    tell_to: str = MAIL  # who hears at once of access that was given: MAIL | NOBODY | a topic's ARN
+    tell_refusals: bool = False  # whether the channel hears who was refused
+    reason: str = OPTIONAL  # REQUIRED: nobody is let in who does not say why
+
+    @property
+    def warns(self) -> timedelta:
+        """How long before the end the person is warned; nothing: never."""
+        if self.warn_before is not None:
+            return self.warn_before
+        return WARN_BEFORE if self.duration > 2 * WARN_BEFORE else timedelta(0)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -99,6 +127,7 @@ class Session:
     shape: str = ""  # block_actions | interactive_message | found
     response_url: str = ""
     response_uses: int = 0
+    why: str = ""  # what the person wrote: a reason, a ticket
 
     # Who it is.
     person: str = ""  # the index key: the e-mail, or the Slack user while that is all we know
@@ -121,9 +150,17 @@ class Session:
     report_after: timedelta = timedelta(0)
     channel: str = ""  # the glass's channel
     card_ts: str = ""  # our message there; its thread takes the rest
+    mine_channel: str = ""  # the person's own card: the direct message that it is in …
+    mine_ts: str = ""  # … and its ts
+    portal: str = ""  # the AWS access portal's address, for links
+    region: str = ""  # of Identity Center
+    warn_before: timedelta = timedelta(0)  # how long before the end the person is warned
+    warned_for: datetime | None = None  # the deadline that the person was last warned of
+    tell_to: str = ""  # who hears of the grant: the glass's
     owed: tuple[str, ...] = ()  # news not yet told, oldest first; see messages.NEWS
     tell_at: datetime | None = None  # not before this, after a failed try
     tell_tries: int = 0
+    tell_token: str = ""  # of who is just saying it, until `tell_at`
     alarms: int = 0  # how often an unfinished duty was made known
 
     # When to do what.
@@ -138,24 +175,26 @@ class Session:
     # The protocol's own fields; docs/protocol.md has the rules.
     standing: str = ""  # "" not looked yet | "no" | "yes": it stood before us and stays | "left"
     orphan_at: datetime | None = None  # when a door was first in the way whose session has no row
-    busy_until: datetime | None = None
+    busy_until: datetime | None = None  # somebody is at it: others leave the duty to them
     busy_token: str = ""
+    grant_late_until: datetime | None = None  # a create of ours may land until then
+    revoke_late_until: datetime | None = None  # a delete of ours may land until then
     grant_call: str = ""  # "" none under way | "?" unknown | request id | "refused" for good
     revoke_call: str = ""  # "" none under way | "?" unknown | request id | "done": nothing there
     tries: int = 0  # of the duty at hand
-    last_error: str = ""
+    last_error: str = ""  # of the duty at hand
+    tell_error: str = ""  # why something could not be told
+    reached: str = ""  # of mails sent to each alone, how many have them: "report 3 alarm_mail 2"
+    alarmed: tuple[str, ...] = ()  # which alarms of the duty at hand (SETTLING: before) were told
 
-    # Wishes, recorded by the route and decided by the worker.
-    end_askers: tuple[str, ...] = ()  # Slack users, in the order in which they asked
-    end_asked_at: datetime | None = None
-    extend_askers: tuple[str, ...] = ()
-    extend_asked_at: datetime | None = None
-    extended: int = 0
+    extended: int = 0  # how often
+    extended_by: str = ""  # e-mail of whoever was the last to extend it
 
     # The time of every step: the receipt.
     allowed_at: datetime | None = None
     grant_asked_at: datetime | None = None
     granted_at: datetime | None = None
+    listed_at: datetime | None = None  # when a listing first showed what we gave
     ended_at: datetime | None = None
     ended_how: str = ""  # expired | ended | lease gone | grant failed
     ended_by: str = ""  # e-mail or Slack user, where a person ended it
@@ -220,6 +259,15 @@ class Session:
         }.get(self.state)
 
     @property
+    def warns_at(self) -> datetime | None:
+        """When the person is to be warned that access will end; None: not, or not any more."""
+        told = self.warned_for == self.deadline or not self.warn_before
+        if told or self.state is not State.ACTIVE or self.deadline is None:
+            return None
+        at = self.deadline - self.warn_before
+        return at if self.granted_at is None or at > self.granted_at else None
+
+    @property
     def over_since(self) -> datetime | None:
         """The moment at which access should have ended: the deadline, or an earlier end."""
         times = [t for t in (self.deadline, self.ended_at) if t is not None]
@@ -230,6 +278,22 @@ class Session:
         """The latest moment at which credentials issued during the session can still live."""
         end = self.gone_at or self.revoke_asked_at or self.deadline
         return end + self.tail if end else None
+
+    def reached_by(self, mail: str) -> int:
+        """How many of `report_to`, the first ones, have that mail, which others are yet to get."""
+        number = self._reached.get(mail, "")
+        return int(number) if number.isdecimal() else 0
+
+    def reaching(self, mail: str, number: int) -> Self:
+        """The session whose mail has reached so many; 0: all of them, or a new one is begun."""
+        numbers = self._reached | {mail: f"{number}"}
+        kept = (f"{name} {each}" for name, each in numbers.items() if each != "0")
+        return replace(self, reached=" ".join(kept))
+
+    @property
+    def _reached(self) -> dict[str, str]:
+        words = self.reached.split()
+        return dict(zip(words[::2], words[1::2], strict=False))
 
     def with_(self, **changes: Any) -> Self:
         return replace(self, **changes)
@@ -242,7 +306,9 @@ class Session:
             "state": state,
             "steps": (*self.steps, said),
             "tries": 0,
+            "last_error": "",
             "alarms": 0,
+            "alarmed": (),
             "retry_at": None,
         }
         return replace(self, **(fresh | changes))
@@ -296,8 +362,14 @@ def busy(session: Session, now: datetime) -> bool:
 
 
 def overdue_since(session: Session) -> datetime | None:
-    """When the duty at hand should have been done; None where none is ever made known."""
+    """When the state should have been left; None where that is never made known.
+
+    Access that should be over is made known in whatever state it is, should nobody be able to write
+    that it is.
+    """
     return {
+        State.GRANTING: session.deadline,
+        State.ACTIVE: session.deadline,
         State.REVOKING: session.over_since,
         State.REPORTING: session.report_at,
         State.CONCLUDING: session.conclude_at,
@@ -305,7 +377,7 @@ def overdue_since(session: Session) -> datetime | None:
 
 
 def escalates_at(session: Session) -> datetime | None:
-    """When the unfinished revoke or report is next made known, louder each time."""
+    """When what is unfinished is next made known, louder each time."""
     start = overdue_since(session)
     if start is None:
         return None
@@ -345,22 +417,17 @@ def next_look(session: Session, now: datetime) -> datetime | None:
     free = session.busy_until if session.busy_until and busy(session, now) else now
     times: list[datetime] = []
     if session.owed:
-        times.append(max(session.tell_at or now, free))
-    if not session.final:
-        if session.times_out_at:  # an event may be written under another's claim
+        times.append(session.tell_at or now)
+    if not session.final:  # an event and an alarm may be written under another's claim
+        if session.times_out_at:
             times.append(session.times_out_at)
         if escalates := escalates_at(session):
-            times.append(max(escalates, free))
-        if wished(session):
-            times.append(session.retry_at or now)
+            times.append(escalates)
+        if session.warns_at and session.warn_before < 2 * SLIP:  # else the sweep sees it by itself
+            times.append(session.warns_at)
         if session.state in DUTIES:
             times.append(max(session.retry_at or now, free))
     return max(min(times), now) if times else None
-
-
-def wished(session: Session) -> bool:
-    """Whether somebody has asked to end or to extend it, and nobody has decided yet."""
-    return session.state in OPEN and bool(session.end_asked_at or session.extend_asked_at)
 
 
 def iso(moment: datetime) -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from chalicelib.session import Glass
+from chalicelib import policy
+from chalicelib.session import MAIL, NOBODY, OPTIONAL, REQUIRED, Glass
 
 GLASSES: Final = Path(__file__).with_name("glasses.toml")
 CONFIGURE: Final = "see README, “Configure”"
@@ -36,9 +37,11 @@ class Settings:
     cloudtrail_log_group: str
     instance_arn: str = ""  # empty: discover
     identity_store_id: str = ""  # empty: discover
+    access_portal: str = ""  # empty: derived from the identity store
     reconcile: str = "report"
     alarm_to: str = ""  # empty: alarms are seen in CloudWatch alone
     keep_days: int = 0  # 0: for ever
+    rules: tuple[Mapping[str, Any], ...] = ()  # by which events are judged, beside those that ship
     table: str = "break-glass"
     queue: str = "break-glass"
     secrets: str = "/break-glass"
@@ -76,7 +79,8 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
     top = _read(TOP, "", document, mistakes)
     glasses = _glasses(document, mistakes)
     people = _people(_table(document, "people", mistakes), mistakes)
-    known = [*(key.name for key in TOP), "defaults", "glass", "people"]
+    rules = _rules(document.get("rule", []), mistakes)
+    known = [*(key.name for key in TOP), "defaults", "glass", "people", "rule"]
     mistakes += _unknown(document, known, "")
 
     missing = [key.name for key in TOP if key.required and key.name not in document]
@@ -93,9 +97,11 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
         cloudtrail_log_group=top["cloudtrail_log_group"],
         instance_arn=top["identity_center_instance"],
         identity_store_id=top["identity_store"],
+        access_portal=top["access_portal"],
         reconcile=top["reconcile"],
         alarm_to=top["alarm_to"],
         keep_days=top["keep_days"],
+        rules=rules,
         table=technical["BREAK_GLASS_TABLE"],
         queue=technical["BREAK_GLASS_QUEUE"],
         secrets=technical["BREAK_GLASS_SECRETS"],
@@ -116,7 +122,10 @@ def table() -> str:
         lines.append(f"| **{title}** | | |")
         lines += [f"| `{key.name}` | {key.says} | {key.otherwise} |" for key in keys]
     lines.append("| **`[people]`** | | |")
-    says = "the e-mail of that Slack user, where Slack's own is not the one in the directory"
+    says = (
+        "the e-mail of that Slack user, where Slack's own is not the one in the directory; "
+        "it pins: nobody else in Slack is taken for whoever is named here"
+    )
     lines.append(f"| `U012ABC` | {says} | Slack's own |")
     return "\n".join(lines) + "\n"
 
@@ -135,8 +144,25 @@ def _address(value: object) -> str:
     return _string(value, "e-mail address", plain, 'write "name@example.com"')
 
 
+def _mailbox(value: object) -> str:
+    """An address that SES takes: it refuses any other, and for its sake the whole mail."""
+    address = _address(value)
+    local, _, domain = address.rpartition("@")
+    if not address.isascii():
+        raise ValueError(f"{_shown(value)} is not ASCII; SES takes no such address")
+    if not re.fullmatch(rf"{_ATOM}(\.{_ATOM})*", local):
+        raise ValueError(f"{_shown(value)} is no address that SES takes; look at what is before @")
+    if len(address) > 254 or not re.fullmatch(rf"({_LABEL}\.)+(?![0-9]+$){_LABEL}", domain):
+        raise ValueError(f"{_shown(value)} is no address that SES takes; look at what is after @")
+    return address
+
+
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+
+
 def _addresses(value: object) -> tuple[str, ...]:
-    addresses = tuple(_each(value, _address))
+    addresses = tuple(_each(value, _mailbox))
     if len(addresses) > RECIPIENTS:
         raise ValueError(f"{len(addresses)} addresses; one mail goes to {RECIPIENTS} at most")
     return addresses
@@ -155,7 +181,7 @@ def _member(value: object) -> str:
     if isinstance(value, str) and re.fullmatch(r"group:\S(.*\S)?", value):
         return value
     try:
-        return _address(value).lower()  # as e-mails are compared
+        return policy.key(_address(value))
     except ValueError:
         hint = 'write an e-mail address, "group:NAME" or "everyone"'
         raise ValueError(f"{_shown(value)} is nobody; {hint}") from None
@@ -236,12 +262,37 @@ def _reconcile(value: object) -> str:
     return _string(value, "way to reconcile", "report|revoke", 'write "report" or "revoke"')
 
 
+def _portal(value: object) -> str:
+    url = r"https://[a-z0-9.-]+\.[a-z]+(:\d{1,5})?(/[\w./~-]*)?"
+    hint = "write it as the browser shows it, “https://d-1234567890.awsapps.com/start”"
+    return _string(value, "portal's address", url, hint).rstrip("/")
+
+
+def _reason(value: object) -> str:
+    return _string(value, "answer", f"{REQUIRED}|{OPTIONAL}", f'write "{REQUIRED}" or "{OPTIONAL}"')
+
+
+def _tell_to(value: object) -> str:
+    """The functions may publish to topics of that name alone: see .chalice/policy-worker.json."""
+    if isinstance(value, str) and value.startswith("arn:"):
+        arn = r"arn:aws[\w-]*:sns:[\w-]+:\d{12}:break-glass[\w-]{0,245}"
+        hint = "it reads “arn:aws:sns:eu-west-1:111122223333:break-glass-…”, and is not FIFO"
+        return _string(value, "topic's ARN that Break Glass may publish to", arn, hint)
+    return _string(value, "listener", f"{MAIL}|{NOBODY}", f'write "{MAIL}", "{NOBODY}" or a topic')
+
+
+def _flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"{_shown(value)} is neither true nor false; write one, without quotes")
+
+
 def _alarm_to(value: object) -> str:
     if isinstance(value, str) and value.startswith("arn:"):
         arn = r"arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w-]{1,256}"
         hint = "it reads “arn:aws:sns:eu-west-1:111122223333:name”; FIFO topics take no alarms"
         return _string(value, "topic's ARN", arn, hint)
-    return _address(value)
+    return _mailbox(value)
 
 
 def _days(value: object) -> int:
@@ -297,10 +348,12 @@ class Key:
 _MOMENT, _NIGHT, _DAY = timedelta(seconds=1), timedelta(hours=12), timedelta(hours=24)
 
 TOP: Final = (
-    Key("report_from", _address, "the address that reports come from, verified in SES"),
+    Key("report_from", _mailbox, "the address that reports come from, verified in SES"),
     Key("cloudtrail_log_group", _log_group, "name or ARN of the trail's CloudWatch log group"),
     Key("identity_center_instance", _instance, "the Identity Center instance", "", "found out"),
     Key("identity_store", _identity_store, "the instance's identity store", "", "found out"),
+    Key("access_portal", _portal, "the address of your AWS access portal, for links into it",
+        "", "derived from the identity store"),
     Key("reconcile", _reconcile, "what to do about an assignment that no session accounts for: "
         "`report` or `revoke`", "report"),
     Key("alarm_to", _alarm_to, "who is told of alarms: the ARN of an SNS topic, or an e-mail",
@@ -323,6 +376,12 @@ GLASS: Final = (
     Key("channel", _channel, "the id of the Slack channel that is told", "", "nobody but the "
         "person is told"),
     Key("account_name", _line, "what people call the account", "", "its id"),
+    Key("warn_before", _duration(timedelta(0), _NIGHT), "how long before the end the person is "
+        "warned; `0s`: never", None, "`5m`, where access lasts longer than ten"),
+    Key("reason", _reason, "`required`: nobody is let in who does not say why", OPTIONAL),
+    Key("tell_to", _tell_to, "who hears at once that access was given: `report_to`, `nobody`, or "
+        "the ARN of an SNS topic whose name begins with `break-glass`", MAIL),
+    Key("tell_refusals", _flag, "whether the channel hears who was refused", False, "`false`"),
 )  # fmt: skip
 
 ENVIRONMENT: Final = (
@@ -407,10 +466,25 @@ def _people(table: Mapping[str, Any], mistakes: list[str]) -> dict[str, str]:
         if not re.fullmatch(r"[UW][A-Z0-9]{2,30}", user, re.ASCII):
             mistakes.append(f"[people] {user}: is no Slack user's id; it reads “U012ABC”")
         try:
-            people[user] = _address(email).lower()
+            people[user] = policy.key(_address(email))
         except ValueError as error:
             mistakes.append(f"[people] {user}: {error}")
     return people
+
+
+def _rules(value: object, mistakes: list[str]) -> tuple[Mapping[str, Any], ...]:
+    """As they are: `unusable_rules` knows what a rule is, and whoever reports."""
+    if isinstance(value, list) and all(isinstance(each, dict) for each in value):
+        return tuple(MappingProxyType(each) for each in value)
+    mistakes.append("rule: is no list of tables; write [[rule]] above each")
+    return ()
+
+
+def unusable_rules(settings: Settings) -> list[str]:
+    """What is wrong with the rules, for whoever deploys; the route never asks."""
+    from chalicelib.judge.rules import mistakes_in  # rules are many, and read for reports alone
+
+    return [f"[[rule]] {mistake}" for mistake in mistakes_in(settings.rules)]
 
 
 def _table(document: Mapping[str, Any], name: str, mistakes: list[str]) -> dict[str, Any]:

@@ -3,11 +3,12 @@
 from typing import Any
 
 from chalicelib import figures
+from chalicelib.ask import Ask
 from chalicelib.machine import State
 from chalicelib.ports import Journal, Store
 from chalicelib.session import Session
 
-WRITES = frozenset({"write", "allow", "extend", "release"})
+WRITES = frozenset({"write", "allow", "take_over", "release"})
 REMEMBERED = 1000  # sessions; a sweep reads half as many
 
 
@@ -31,11 +32,25 @@ class Logged:
 
     def read(self, session_id: str) -> tuple[Session | None, bool]:
         session, leased = self._store.read(session_id)
+        if session is not None:
+            self._remember(session)
+        return session, leased
+
+    def asked(self, row_id: str) -> Session | Ask | None:
+        found = self._store.asked(row_id)
+        if isinstance(found, Session):
+            self._remember(found)
+        return found
+
+    def decide(self, asked: Ask, session: Session | None = None) -> None:
+        self._store.decide(asked, session)
+        if session is not None:
+            self._log(session)
+
+    def _remember(self, session: Session) -> None:
         if len(self._known) >= REMEMBERED:
             self._known.clear()
-        if session is not None:
-            self._known[session_id] = len(session.steps)
-        return session, leased
+        self._known[session.id] = len(session.steps)
 
     def _log(self, session: Session) -> None:
         known = self._known.get(session.id, len(session.steps))

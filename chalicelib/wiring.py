@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from chalicelib.adapters.presses import Presses
     from chalicelib.adapters.secrets import Secrets
     from chalicelib.adapters.slack import Slack
+    from chalicelib.adapters.sns import Sns
     from chalicelib.adapters.sqs import Queue
+    from chalicelib.ports import Letters
+    from chalicelib.reading import SessionReports
     from chalicelib.reconcile import Reconciler
-    from chalicelib.reports import SessionReports
     from chalicelib.runner import Runner
 
 
@@ -83,7 +85,7 @@ def secrets() -> "Secrets":
 def presses() -> "Presses":
     from chalicelib.adapters.presses import Presses
 
-    return Presses(_aws_json("dynamodb").call, settings().table, settings().keep)
+    return Presses(_aws_json("dynamodb").call, settings().table)
 
 
 @cache
@@ -131,7 +133,8 @@ def front() -> Front:
 def runner() -> "Runner":
     from uuid import uuid4
 
-    from chalicelib.runner import Glasses, Outside, Runner
+    from chalicelib.deciding import Glasses
+    from chalicelib.runner import Outside, Runner
     from chalicelib.steps import Logged
 
     known = settings()
@@ -141,15 +144,22 @@ def runner() -> "Runner":
         identity_center=identity_center,
         directory=directory,
         chat=_slack(),
-        trail=later(_trail),
         post=later(_ses),
+        topics=later(_sns),
+        letters=later(_letters),
         wakeups=queue(),
         clock=CLOCK,
         journal=journal,
         token=lambda: uuid4().hex,
         reports=later(_reports),
     )
-    return Runner(outside, Glasses(dict(known.glasses), dict(known.people)))
+    takes_back = known.reconcile == "revoke"
+    return Runner(
+        outside,
+        Glasses(
+            dict(known.glasses), dict(known.people), takes_back, known.access_portal, known.region
+        ),
+    )
 
 
 @cache
@@ -166,9 +176,11 @@ def reconciler() -> "Reconciler":
         people=directory,
         chat=_slack(),
         post=later(_ses),
+        letters=later(_letters),
         clock=CLOCK,
         journal=journal,
         wakeups=queue(),
+        region=known.region,
     )
 
 
@@ -182,24 +194,32 @@ def _identity() -> "tuple[IdentityCenter, Directory]":
         discover,
         reading_client,
     )
+    from chalicelib.instance import Instance
 
     function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
     pace = Pace(SWEEP_PACE if function.endswith(("-sweep", "-reconcile")) else WORKER_PACE)
     known, aws = settings(), _Clients()
     reads = later(lambda: pace.hold(reading_client(aws)))
-    instance_arn, identity_store_id = known.instance_arn, known.identity_store_id
-    if not (instance_arn and identity_store_id):
-        instance_arn, identity_store_id = discover(reads, instance_arn)
+    instance = Instance(
+        said=(known.instance_arn, known.identity_store_id),
+        discover=lambda arn: discover(reads, arn),
+        kept=table,
+        clock=CLOCK,
+        writes=not function.endswith("-reconcile"),  # which may write asks and notes alone
+    )
     people = later(lambda: reading_client(aws, service="identitystore"))
     acts = later(lambda: pace.hold(acting_client(aws)))
-    identity_center = IdentityCenter(acts, reads, instance_arn)
-    return identity_center, Directory(people, identity_store_id)
+    identity_center = IdentityCenter(acts, reads, instance.arn, renew=instance.renew)
+    return identity_center, Directory(people, instance.store_id, renew=instance.renew)
 
 
 @cache
 def _slack() -> "Slack":
-    from chalicelib.adapters.response_url import respond
-    from chalicelib.adapters.slack import Slack
+    from chalicelib.adapters import response_url
+    from chalicelib.adapters.slack import TIMEOUT, Slack
+
+    def respond(url: str, message: dict[str, Any], slack_api_url: str) -> None:
+        response_url.respond(url, message, slack_api_url, _tls, TIMEOUT)
 
     return Slack(secrets().bot_token, settings().slack_api_url, respond)
 
@@ -213,9 +233,25 @@ def _trail() -> "CloudTrail":
 
 @cache
 def _reports() -> "SessionReports":
-    from chalicelib.reports import SessionReports
+    from chalicelib.adapters.pieces import Pieces
+    from chalicelib.reading import SessionReports
 
-    return SessionReports()
+    pieces = Pieces(_aws_json("dynamodb").call, settings().table, CLOCK.now)
+    return SessionReports(later(_trail), pieces, settings().rules)
+
+
+@cache
+def _letters() -> "Letters":
+    from chalicelib import mails
+
+    return mails
+
+
+@cache
+def _sns() -> "Sns":
+    from chalicelib.adapters.sns import Sns
+
+    return Sns(_Clients().client)
 
 
 @cache

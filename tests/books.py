@@ -18,6 +18,13 @@ class MemoryBooks(Rows):
         waiting.sort(key=lambda each: each.look_at or now)
         return [each.id for each in waiting[:limit]]
 
+    def asks_due(self, now: datetime, limit: int) -> Sequence[str]:
+        waiting = [(each.asked_at, row_id) for row_id, each in self.asks.items()]
+        for each in self.decided.values():
+            if each.owed:
+                waiting.append((each.tell_at or each.decided_at or now, f"asked/{each.id}"))
+        return [row_id for due, row_id in sorted(waiting) if due <= now][:limit]
+
     def unfinished(self) -> Sequence[tuple[Session, bool]]:
         waiting = [each for each in self.sessions.values() if each.look_at is not None]
         return [(each, each.id in self.leases) for each in waiting]

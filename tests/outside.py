@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.ports import Call, Mail, Reported, TrailAnswer
-from chalicelib.runner import Glasses, Look, Outside, Runner
+from chalicelib import mails
+from chalicelib.ask import Ask
+from chalicelib.deciding import Glasses
+from chalicelib.ports import Call, Mail, Posted, Reading, Reported
+from chalicelib.runner import Look, Outside, Runner
 from chalicelib.session import Access, Glass, PermissionSet, Person, Session
 from tests.books import MemoryBooks
 from tests.stories import HOUR, NOON, SET, glass
 
+SECOND = timedelta(seconds=1)
 Answer = Any  # a value, or an exception to be raised
 
 
@@ -33,11 +37,14 @@ class World:
             "U0MALLORY": "mallory@example.com",
         }
     )
+    people: dict[str, str] = field(default_factory=dict)  # [people] of glasses.toml
+    takes_back: bool = False  # whether reconciliation does
     groups: dict[str, frozenset[str]] = field(default_factory=lambda: {"bob": frozenset({"sre"})})
     assignments: set[Access] = field(default_factory=set)
     says: dict[str, list[Answer]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     told: list[tuple[str, str]] = field(default_factory=list)
+    replaced: list[str] = field(default_factory=list)  # of what was told, in a message's place
     mails: list[Mail] = field(default_factory=list)
     lines: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     wakes: list[tuple[str, timedelta, datetime | None]] = field(default_factory=list)
@@ -51,21 +58,30 @@ class World:
             identity_center=self,
             directory=self,
             chat=self,
-            trail=self,
             post=Post(self),
+            topics=self,
+            letters=mails,
             wakeups=WakeUps(self),
             clock=self,
             journal=lambda level, what, /, **facts: self.lines.append((level, what, facts)),
             token=lambda: f"token-{len(self.asked)}",
             reports=self,
         )
-        return Runner(outside, Glasses(self.glasses, {}))
+        return Runner(outside, Glasses(self.glasses, self.people, self.takes_back))
 
     def look(self, session: Session | str, side: str = "queue", patience: float = 0) -> Session:
         session_id = session if isinstance(session, str) else session.id
+        if session_id not in self.books.sessions and f"ask/{session_id}" in self.books.asks:
+            session_id = f"ask/{session_id}"
         look = Look(side, lambda: self.left, timedelta(seconds=patience))
         self.runner().advance(session_id, look)
-        return self.row(session_id)
+        return self.row(session_id.removeprefix("ask/"))
+
+    def ask(self, ask: Ask, side: str = "queue", **how: Any) -> Ask:
+        """The ask as it is decided in one look."""
+        self.books.record(ask)
+        self.runner().advance(f"ask/{ask.id}", Look(side, lambda: self.left, **how))
+        return self.books.decided[ask.id]
 
     def row(self, session_id: str) -> Session:
         return self.books.sessions[session_id]
@@ -108,10 +124,10 @@ class World:
         self.assignments.discard(access)
         return answer
 
-    def creation(self, request_id: str) -> Call:
+    def creation(self, access: Access, request_id: str) -> Call:
         return self.reply("creation", Call("SUCCEEDED"))  # type: ignore[no-any-return]
 
-    def deletion(self, request_id: str) -> Call:
+    def deletion(self, access: Access, request_id: str) -> Call:
         return self.reply("deletion", Call("SUCCEEDED"))  # type: ignore[no-any-return]
 
     def creating(self, access: Access, since: datetime) -> bool:
@@ -135,8 +151,14 @@ class World:
         known = Person(f"{name}-id", name, name.title(), email)
         return self.reply("person", known)  # type: ignore[no-any-return]
 
+    def user(self, principal_id: str) -> Person | None:
+        return self.person(f"{principal_id.removesuffix('-id')}@example.com")
+
     def groups_of(self, principal_id: str, groups: Iterable[str]) -> frozenset[str]:
         return self.groups.get(principal_id.removesuffix("-id"), frozenset()) & set(groups)
+
+    def portal(self) -> str:
+        return "https://d-1234567890.awsapps.com/start"
 
     # ---- ports.Chat
 
@@ -146,29 +168,36 @@ class World:
     def respond(self, url: str, message: dict[str, Any]) -> None:
         self.reply("respond", None)
         self.told.append(("response_url", message["text"]))
+        if message.get("replace_original"):
+            self.replaced.append(message["text"])
 
-    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> str:
+    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> Posted:
         self.reply("post", None)
         self.told.append((channel, message["text"]))
-        return "1.5"
+        return Posted(channel.replace("U0", "D0"), "1.5")
 
     def update(self, channel: str, ts: str, message: dict[str, Any]) -> None:
         self.reply("update", None)
         self.told.append((f"{channel} {ts}", message["text"]))
 
-    # ---- ports.Trail and ports.Reports
+    # ---- ports.Topics
 
-    def ask(self, session: Session, until: datetime) -> str:
-        return self.reply("ask", "query-1")  # type: ignore[no-any-return]
+    def publish(self, topic: str, subject: str, text: str) -> None:
+        self.reply("publish", None)
+        self.told.append((topic, subject))
 
-    def answer(self, token: str) -> TrailAnswer | None:
-        return self.reply("find", TrailAnswer(()))  # type: ignore[no-any-return]
+    # ---- ports.Reports
 
-    def make(self, session: Session, answer: TrailAnswer, now: datetime) -> Reported:
+    def go_on(self, session: Session, now: datetime, remaining: Any) -> Reading | Reported:
+        if not session.trail_query:
+            return self.reply("search", Reading("query-1", 3 * SECOND))  # type: ignore[no-any-return]
         mail = Mail(session.report_to, f"Report {session.id}", "text", "<p>html</p>")
         return self.reply(  # type: ignore[no-any-return]
             "make", Reported(mail, ("Nothing was done.",), 0, "digest")
         )
+
+    def forget(self, session: Session) -> None:
+        self.asked.append("forget")
 
     # ---- ports.Clock
 

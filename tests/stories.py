@@ -54,7 +54,7 @@ def granting(**changes: Any) -> Session:
         "email": "alice@example.com",
         "name": "Alice Example",
         "user_name": "alice",
-        "principal_id": "94482488-3041-7026-b6f4-1234567890ab",
+        "principal_id": "alice-id",
         "permission_set_arn": SET,
         "duration": HOUR,
         "tail": HOUR,
@@ -70,7 +70,7 @@ def granting(**changes: Any) -> Session:
 
 def active(**changes: Any) -> Session:
     later = NOON + timedelta(seconds=2)
-    known = {"standing": "no", "grant_asked_at": NOON, "granted_at": later}
+    known = {"standing": "no", "grant_asked_at": NOON, "granted_at": later, "listed_at": later}
     return granting().entered(Event.GRANTED, later, "queue", **(known | changes))
 
 

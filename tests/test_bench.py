@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import burst, figures, log, prices
+from bench import burst, figures, log, prices, reading
 from bench.figures import Figure, Report
 
 
@@ -42,6 +42,15 @@ def test_without_the_queue_the_sweep_takes_all_of_it_back():
     assert len(found.gone) == 100
 
 
+def test_others_end_on_time_while_long_reports_are_read():
+    alone = burst.World(burst.Limits(sessions=100)).play()
+    busy = burst.World(burst.Limits(sessions=100, reports=3)).play()
+    assert len(busy.gone) == 100
+    assert max(busy.gone) < max(alone.gone) + 5  # virtual seconds
+    assert busy.reported == 3
+    assert all(count == burst.PIECES for count in busy.pieces.values())  # nobody did one twice
+
+
 def test_neither_sweep_nor_log_feels_the_size_of_the_log():
     last = "2027"
     few, many = log.build(1_000), log.build(10_000)
@@ -51,3 +60,9 @@ def test_neither_sweep_nor_log_feels_the_size_of_the_log():
 
 def test_an_idle_month_costs_less_than_a_dollar():
     assert 0 < prices.idle() < 1
+
+
+def test_a_report_of_many_events_is_played_through():
+    found = reading.play(3_000)
+    assert found["events"] == 3_000
+    assert found["queries"] == 2  # of the person, and of the role that was taken on

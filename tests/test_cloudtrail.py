@@ -2,21 +2,22 @@
 
 import json
 import re
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chalicelib import report
-from chalicelib.adapters import cloudtrail
+from chalicelib import reading, report
 from chalicelib.adapters.cloudtrail import CloudTrail
-from chalicelib.ports import TrailAnswer, Unavailable
+from chalicelib.ports import Lost, Unavailable
+from chalicelib.reading import SessionReports
+from chalicelib.reporting import search
 from chalicelib.session import Session
-from chalicelib.trail_events import moment
-from tests.trail.example import example_records, example_session
 from tests.trail.labelled import cases
+from tests.trail.logs import UNTIL, Kept, Logs, Reader, lines
 from tests.trail.records import (
     ACCOUNT,
     OTHER_ACCOUNT,
@@ -29,90 +30,26 @@ from tests.trail.records import (
     taken_role,
 )
 
-UNTIL = datetime(2026, 11, 22, 17, 20, tzinfo=UTC)
+
+@dataclass(frozen=True)
+class Found:
+    said: str
+
+    @property
+    def truncated(self) -> bool:
+        return "There were more events than the search gives" in self.said
+
+    @property
+    def silent(self) -> bool:
+        return "is the trail delivering?" in self.said
 
 
-class Logs:
-    """CloudWatch Logs with one group: queries run for a while, and give so many rows and no more.
-
-    `like "…"` and `like /…/` are all of the query language that it knows, joined by `or`.
-    """
-
-    def __init__(self, messages: Iterable[str], *, most: int = 100_000, polls: int = 0) -> None:
-        rows = []
-        for message in messages:
-            time = moment(re.search(r'"eventTime": ?"([^"]*)"|$', message)[1])  # type: ignore[index]
-            rows.append((time or UNTIL - timedelta(minutes=30), message))
-        self.rows = sorted(rows)
-        self.most, self.polls = most, polls
-        self.queries: dict[str, dict[str, Any]] = {}
-        self.asked: list[dict[str, Any]] = []
-        self.failing: list[Exception] = []
-        self.status = "Complete"
-
-    def start_query(self, **asked: Any) -> dict[str, str]:
-        if self.failing:
-            raise self.failing.pop()
-        self.asked.append(asked)
-        assert len(asked["queryString"]) <= 10_000
-        terms = [
-            re.compile(found[1] or re.escape(found[2]))
-            for found in re.finditer(r'like (?:/((?:\\.|[^/])*)/|"(.*?)")', asked["queryString"])
-        ]
-        start, end = asked["startTime"], asked["endTime"]
-        found = [
-            [
-                {"field": "@timestamp", "value": f"{time:%Y-%m-%d %H:%M:%S.000}"},
-                {"field": "@ingestionTime", "value": f"{UNTIL:%Y-%m-%d %H:%M:%S.000}"},
-                {"field": "@message", "value": message},
-                {"field": "@ptr", "value": "p"},
-            ]
-            for time, message in self.rows
-            if start <= time.timestamp() <= end and any(term.search(message) for term in terms)
-        ]
-        name = f"q-{len(self.asked)}"
-        self.queries[name] = {
-            "found": found[: min(self.most, asked["limit"])],
-            "matched": float(len(found)),
-            "polls": self.polls,
-        }
-        return {"queryId": name}
-
-    def get_query_results(
-        self, *, queryId: str, maxItems: int, nextToken: str = "0"  # noqa: N803
-    ) -> dict[str, Any]:  # fmt: skip
-        if self.failing:
-            raise self.failing.pop()
-        query = self.queries[queryId]
-        if query["polls"] > 0:
-            query["polls"] -= 1
-            return {"status": "Running", "results": [], "statistics": {"recordsMatched": 1.0}}
-        begin = int(nextToken)
-        page: dict[str, Any] = {
-            "status": self.status,
-            "results": query["found"][begin : begin + maxItems],
-            "statistics": {"recordsMatched": query["matched"]},
-        }
-        if begin + maxItems < len(query["found"]):
-            page["nextToken"] = str(begin + maxItems)
-        return page
-
-
-def lines(records: Sequence[Record]) -> list[str]:
-    return [json.dumps(record) for record in records]
-
-
-def searched(logs: Logs, session: Session, looks: int = 60) -> tuple[TrailAnswer, list[Record]]:
+def searched(logs: Logs, session: Session) -> tuple[Found, list[Record]]:
     """The whole of a search, as a worker goes through it."""
-    trail = CloudTrail(logs, "trail")
-    token = trail.ask(session, UNTIL)
-    for _ in range(looks):
-        assert len(token) < 20_000
-        answer = trail.answer(token)
-        if answer is not None and not answer.rest:
-            return answer, list(answer.records)
-        token = answer.rest if answer else token
-    raise AssertionError("the search has no end")
+    reader = Reader(logs, session)
+    reported = reader.report()
+    found = {json.dumps(record): record for record in reader.trail.records}  # read more than once
+    return Found(" ".join(reported.summary)), list(found.values())
 
 
 def ids(records: Iterable[Any]) -> set[str]:
@@ -148,16 +85,8 @@ def test_credentials_are_followed_into_records_that_do_not_name_the_person() -> 
     assert len(logs.asked) == 1 + 4  # the person, and a query for each hop
 
 
-def test_an_answer_that_is_not_all_says_so() -> None:
-    trail = CloudTrail(Logs(lines(example_records())), "trail")
-    answer = trail.answer(trail.ask(example_session(), UNTIL))
-    assert answer is not None
-    assert answer.rest
-    assert answer.truncated
-
-
 def test_pages_are_read_to_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cloudtrail, "PAGE", 3)
+    monkeypatch.setattr(reading, "PAGE", 3)
     records = [event("ListUsers", "iam", sso_role(), n / 60, n=n) for n in range(20)]
     _, found = searched(Logs(lines(records)), session_of())
     assert ids(found) == ids(records)
@@ -185,7 +114,7 @@ def test_a_search_has_an_end_however_much_there_is() -> None:
     answer, found = searched(logs, session_of())
     assert answer.truncated
     assert found
-    assert len(logs.asked) <= cloudtrail.QUERIES + 1
+    assert len(logs.asked) <= search.QUERIES + 1
 
 
 def test_hundreds_of_roles_fit_into_a_query() -> None:
@@ -223,7 +152,12 @@ def test_a_message_that_is_no_record_is_counted() -> None:
     ]
     answer, found = searched(Logs(messages), session_of("ana.silva"))
     made = report.build(session_of("ana.silva"), found)
-    assert made.sifted.seen == made.sifted.unjudged == 4
+    assert made.sifted.seen == made.sifted.unjudged == made.unread.count == 4
+    assert "4 records of the trail could not be read" in answer.said
+    assert "not used" not in answer.said
+    ((name, kind, content),) = report.to_mail(made)[3]
+    assert (name, kind) == ("bg-20261122-7f3a-unread.txt", "text/plain")
+    assert sorted(content.decode().splitlines()) == sorted(messages)
     assert not answer.truncated
 
 
@@ -254,7 +188,8 @@ def test_a_hostile_name_cannot_change_the_query(name: str) -> None:
 
 def test_the_window_is_the_session_s() -> None:
     logs = Logs([])
-    CloudTrail(logs, "arn:aws:logs:eu-west-1:1:log-group:trail:*").ask(session_of(), UNTIL)
+    trail = CloudTrail(logs, "arn:aws:logs:eu-west-1:1:log-group:trail:*")
+    SessionReports(trail, Kept()).go_on(session_of(), UNTIL, lambda: timedelta(minutes=1))
     asked = logs.asked[0]
     assert asked["logGroupIdentifiers"] == ["arn:aws:logs:eu-west-1:1:log-group:trail"]
     start = session_of().grant_asked_at
@@ -274,26 +209,44 @@ def test_the_window_is_the_session_s() -> None:
 def test_every_error_is_unavailable(error: Exception) -> None:
     logs = Logs([])
     trail = CloudTrail(logs, "trail")
-    logs.failing = [error]
-    with pytest.raises(Unavailable):
-        trail.ask(session_of(), UNTIL)
-    token = trail.ask(session_of(), UNTIL)
-    logs.failing = [error]
-    with pytest.raises(Unavailable):
-        trail.answer(token)
+    query_id = trail.start("filter 1", 0, 1, 1)
+    for call in (
+        lambda: trail.start("filter 1", 0, 1, 1),
+        lambda: trail.page(query_id, 10),
+        lambda: trail.stop(query_id),
+    ):
+        logs.failing = [error]
+        with pytest.raises(Unavailable):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("said", "last"),
+    [("2026-11-22 15:04:05.000", 1795359845), ("1795359845123", 1795359845),
+     ("2026-11-22T15:04:05.000Z", 1795359845), ("yesterday", None), ("", None)],
+)  # fmt: skip
+def test_a_time_is_read_in_whatever_form_the_log_gives_it(said: str, last: int | None) -> None:
+    logs = Logs([])
+    trail = CloudTrail(logs, "trail")
+    query_id = trail.start("filter 1", 0, 1, 1)
+    row = [{"field": "@message", "value": "{}"}, {"field": "@timestamp", "value": said}]
+    logs.queries[query_id]["found"] = [row]
+    page = trail.page(query_id, 10)
+    assert page is not None
+    assert page.last == last
+    assert ("@timestamp" in page.records[0]) is bool(said)
 
 
 @pytest.mark.parametrize("status", ["Failed", "Cancelled", "Timeout", "Unknown"])
-def test_a_query_that_came_to_nothing_is_unavailable(status: str) -> None:
+def test_a_query_that_came_to_nothing_is_lost(status: str) -> None:
     logs = Logs([])
     trail = CloudTrail(logs, "trail")
-    token = trail.ask(session_of(), UNTIL)
+    query_id = trail.start("filter 1", 0, 1, 1)
     logs.status = status
-    with pytest.raises(Unavailable, match=status):
-        trail.answer(token)
+    with pytest.raises(Lost, match=status):
+        trail.page(query_id, 10)
 
 
-@pytest.mark.parametrize("token", ["", "q-1", "[]", "{}", "null", "[1,2,3,4,5,6,7,8]"])
-def test_a_token_of_another_version_is_unavailable(token: str) -> None:
-    with pytest.raises(Unavailable):
-        CloudTrail(Logs([]), "trail").answer(token)
+def test_a_query_that_is_not_known_any_more_is_lost() -> None:
+    with pytest.raises(Lost):
+        CloudTrail(Logs([]), "trail").page("q-9", 10)

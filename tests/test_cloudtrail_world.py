@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib import report
-from chalicelib.adapters.cloudtrail import CloudTrail
+from chalicelib import reading, report
+from chalicelib.ports import Reported
+from chalicelib.reporting.novelty import same
 from chalicelib.trail_events import moment
 from simulator.world import World
 from tests.trail.labelled import Case, cases
+from tests.trail.logs import Reader
 from tests.trail.records import GONE
 
 pytestmark = pytest.mark.world
@@ -25,8 +27,11 @@ def logs() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("case", cases()[:5], ids=lambda case: case.name)
-def test_the_labelled_records_are_found_in_a_log_group(logs: Any, case: Case) -> None:
-    group = f"trail-{case.name.replace(' ', '-').replace(',', '')}"
+@pytest.mark.parametrize(("again", "page"), [(2_000, 1_000), (0, 5)], ids=["whole", "in pieces"])
+def test_the_labelled_records_are_found_in_a_log_group(
+    logs: Any, case: Case, again: int, page: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = f"trail-{page}-{case.name.replace(' ', '-').replace(',', '')}"
     logs.create_log_group(logGroupName=group)
     logs.create_log_stream(logGroupName=group, logStreamName="trail")
     records = [each.record for each in case.records]
@@ -38,20 +43,21 @@ def test_the_labelled_records_are_found_in_a_log_group(logs: Any, case: Case) ->
             for record in sorted(records, key=lambda record: _milliseconds(record["eventTime"]))
         ],
     )
-    trail = CloudTrail(logs, group)
-    token = trail.ask(case.session, GONE + timedelta(hours=2))
-    for _ in range(100):
-        answer = trail.answer(token)
-        if answer is not None and not answer.rest:
+    monkeypatch.setattr(reading, "AGAIN", again)
+    monkeypatch.setattr(reading, "PAGE", page)
+    until, pages = GONE + timedelta(hours=2), 1_000 if again else 2
+    reader = Reader(logs, case.session, now=until, pages=pages, group=group)
+    for _ in range(300):
+        found = reader.piece()
+        if isinstance(found, Reported):
             break
-        token = answer.rest if answer else token
+        reader.write(found)
         time.sleep(0.05)
-    assert answer is not None
-    made = report.build(case.session, answer.records)
-    assert made.digest == report.build(case.session, records).digest
-    assert made.count
-    assert not answer.silent
-    assert not answer.truncated
+    assert isinstance(found, Reported)
+    made = report.build(case.session, records)
+    assert same(found.digest, made.digest)
+    assert found.events == made.count > 0
+    assert not (again and reader.kept.written)
 
 
 def _milliseconds(time_said: str) -> int:

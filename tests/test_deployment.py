@@ -1,9 +1,12 @@
 """What `chalice deploy` asks of app.py, where nothing is deployed; the rest is in tests/world."""
 
+from types import SimpleNamespace
 from typing import Any
 
+import boto3
 import click
 import pytest
+from botocore.exceptions import ClientError, NoRegionError
 
 from chalicelib import deployment, schema, settings
 
@@ -37,6 +40,47 @@ def test_every_mistake_is_named_before_anything_is_made(monkeypatch: pytest.Monk
     assert "nothing was deployed" in refused.value.message
     assert "[glass.prod] may: missing" in refused.value.message
     assert "report_from: missing" in refused.value.message
+
+
+def test_rules_that_cannot_be_used_are_mistakes_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
+    monkeypatch.setattr("chalicelib.packaging.install", lambda: None)
+    monkeypatch.setattr(settings, "load", lambda environ: None)
+    monkeypatch.setattr(settings, "unusable_rules", lambda known: ["[[rule]] 1: no reason"])
+    with under("deploy"), pytest.raises(click.ClickException) as refused:
+        deployment.stream_arn()
+    assert refused.value.message == "nothing was deployed:\n  - [[rule]] 1: no reason"
+
+
+def test_what_aws_refuses_is_one_sentence_and_no_function_is_deployed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    denied = ClientError({"Error": {"Code": "AccessDeniedException"}}, "CreateQueue")
+
+    def refuses(*_: Any) -> Any:
+        raise denied
+
+    monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
+    monkeypatch.setattr("chalicelib.packaging.install", lambda: None)
+    monkeypatch.setattr(settings, "load", lambda environ: SimpleNamespace(queue="break-glass"))
+    monkeypatch.setattr(settings, "unusable_rules", lambda known: [])
+    monkeypatch.setattr("chalicelib.infrastructure.ensure_queue", refuses)
+    monkeypatch.setattr(deployment, "_session", lambda context: boto3.Session())
+    context = under("deploy")
+    context.params["stage"] = "dev"
+    with context, pytest.raises(click.ClickException) as refused:
+        deployment.stream_arn()
+    assert refused.value.message.startswith("no function was deployed: ")
+    assert "AccessDenied" in refused.value.message
+
+
+def test_who_may_not_see_which_identity_center_it_is_deploys_all_the_same() -> None:
+    class Refuses:
+        def client(self, service: str) -> Any:
+            raise NoRegionError
+
+    known: Any = SimpleNamespace(instance_arn="", table="break-glass")
+    assert deployment._remembered(Refuses(), known) == []
 
 
 class _Dynamo:

@@ -1,7 +1,7 @@
 """Which messages and records come again, and which never do."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -24,10 +24,14 @@ class Runner:
 class Queue:
     def __init__(self, up: bool = True) -> None:
         self.up, self.buried = up, list[str]()
+        self.sent: list[tuple[str, int]] = []
 
-    def send(self, session_id: str, after: timedelta) -> None:
+    def send(
+        self, row_id: str, after: timedelta, at: datetime | None = None, *, tried: int = 0
+    ) -> None:
         if not self.up:
             raise Unavailable("SQS")
+        self.sent.append((row_id, tried))
 
     def bury(self, body: str) -> None:
         if not self.up:
@@ -52,8 +56,8 @@ def minute() -> timedelta:
     return timedelta(minutes=1)
 
 
-def message(number: str, session: str) -> dict[str, Any]:
-    return {"messageId": number, "body": json.dumps({"session": session})}
+def message(number: str, session: str, tried: int = 0) -> dict[str, Any]:
+    return {"messageId": number, "body": json.dumps({"session": session, "tried": tried})}
 
 
 def gone(number: str, session: str) -> dict[str, Any]:
@@ -69,7 +73,7 @@ def test_only_the_message_that_failed_comes_again(
     runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     queue(monkeypatch)
-    batch = [message("1", "bg-1"), message("2", "bg-bad"), message("3", "bg-3")]
+    batch = [message("1", "bg-1"), message("2", "bg-bad", looks.SOON), message("3", "bg-3")]
     assert looks.work_through(batch, minute) == again("2")
     assert runner.seen == ["bg-1", "bg-bad", "bg-3"]
 
@@ -82,14 +86,14 @@ def test_a_message_that_can_never_be_read_is_buried_and_does_not_come_again(
     assert kept.buried == ["[]"]
 
 
-def test_a_record_whose_look_fails_is_kept_and_holds_up_nothing(
+def test_a_record_whose_look_fails_is_the_queues_and_holds_up_nothing(
     runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = queue(monkeypatch)
     batch = [gone("1", "bg-bad"), gone("2", "bg-2")]
     assert looks.follow(batch, minute, timedelta(0)) == again()
     assert runner.seen == ["bg-bad", "bg-2"]
-    assert kept.buried == ['{"session": "bg-bad"}']
+    assert (kept.sent, kept.buried) == ([("bg-bad", 1)], [])
 
 
 def test_a_record_that_cannot_even_be_kept_comes_again(

@@ -7,6 +7,7 @@ import pytest
 
 from chalicelib import figures
 from chalicelib.adapters.presses import item
+from chalicelib.ask import Ask
 from chalicelib.machine import Event, State
 from chalicelib.records import wake
 from chalicelib.session import Session
@@ -15,39 +16,47 @@ from tests import stories
 MINUTE = timedelta(minutes=1)
 
 
-def record(session: Session) -> dict[str, Any]:
-    """As DynamoDB tells of a new row."""
-    image = {"Keys": {"id": {"S": session.id}}, "NewImage": item(session)}
-    return {"eventName": "INSERT", "dynamodb": image}
+END = Ask(
+    id="end-0123456789abcdef01234567",
+    session_id=stories.active().id,
+    asked_at=stories.NOON,
+    slack_user="U0BOB",
+)
 
 
-def test_a_press_is_counted_once() -> None:
+def record(asked: Session | Ask) -> dict[str, Any]:
+    """As DynamoDB tells of a new ask, as the route has written it."""
+    row = item(asked)
+    return {"eventName": "INSERT", "dynamodb": {"Keys": {"id": row["id"]}, "NewImage": row}}
+
+
+def test_a_press_is_counted_where_its_ask_is_new() -> None:
     told = record(stories.requested())
-    assert figures.pressed(told) == "REQUESTED"
-    assert figures.begun(told) == {"Presses": 1}
-    assert figures.pressed(told | {"eventName": "MODIFY"}) is None
+    assert figures.pressed(told) == stories.requested().id
+    assert figures.pressed(told | {"eventName": "REMOVE"}) == "", "it was decided"
 
 
-def test_what_was_found_without_a_session_is_nobodys_press() -> None:
-    assert figures.begun(record(stories.granting(shape="found"))) == {}
-
-
-def test_a_press_that_is_refused_at_once_is_a_press_too() -> None:
-    refused = stories.requested().entered(Event.REFUSED, stories.NOON)
-    assert figures.begun(record(refused)) == {"Presses": 1, "Refusals": 1}
-
-
-@pytest.mark.parametrize("told", [
-    {"eventName": "REMOVE", "dynamodb": {"Keys": {}, "OldImage": {"kind": {"S": "session"}}}},
-    {"eventName": "INSERT", "dynamodb": {"Keys": {}, "NewImage": {"kind": {"S": "lease"}}}},
-])  # fmt: skip
-def test_what_is_no_press_is_not_counted(told: dict[str, Any]) -> None:
-    assert figures.pressed(told) is None
+@pytest.mark.parametrize(
+    "row_id",
+    [
+        END.id,
+        f"ask/{END.id}",
+        f"asked/{END.id}",
+        "ask/found-0123456789abcdef01234567",
+        "ask/bg-1",
+        stories.requested().id,
+        f"lease/{stories.requested().id}",
+    ],
+)
+def test_what_is_no_press_is_not_counted(row_id: str) -> None:
+    told = {"eventName": "INSERT", "dynamodb": {"Keys": {"id": {"S": row_id}}}}
+    assert figures.pressed(told) == ""
+    assert figures.pressed(record(END)) == ""
 
 
 def test_a_glass_that_nobody_configured_is_no_dimension() -> None:
     """Each value of a dimension is a metric that costs, and a press may name anything."""
-    assert figures.glass(record(stories.granting())) == "prod"
+    assert figures.glass(record(stories.requested())) == "prod"
     assert figures.glass(record(stories.requested(glass="made-up", account_id=""))) == ""
 
 
@@ -105,5 +114,5 @@ def test_a_report_is_late_after_ten_minutes() -> None:
 
 
 def test_nobody_is_woken_by_a_session_that_leaves_the_log() -> None:
-    image = {"Keys": {"id": {"S": "bg-1"}}, "OldImage": item(stories.settling())}
+    image = {"Keys": {"id": {"S": stories.settling().id}}, "OldImage": {"kind": {"S": "session"}}}
     assert wake({"eventName": "REMOVE", "dynamodb": image}) is None

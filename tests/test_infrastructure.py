@@ -8,7 +8,9 @@ import boto3
 import pytest
 
 from chalicelib import infrastructure
+from chalicelib.ask import Kind
 from chalicelib.infrastructure import ensure_queue
+from chalicelib.records import wake
 
 POLICIES = Path(__file__).parents[1] / ".chalice"
 FUNCTIONS = ("slack", "stream", "worker", "sweep", "reconcile")
@@ -111,7 +113,12 @@ def actions(function: str) -> set[str]:
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_no_function_may_do_anything_unnamed(function: str):
     # These know no resources; AWS's service authorization reference says so.
-    of_nothing = {"sso:ListInstances", "logs:GetQueryResults", "dynamodb:ListStreams"}
+    of_nothing = {
+        "sso:ListInstances",
+        "logs:GetQueryResults",
+        "logs:StopQuery",
+        "dynamodb:ListStreams",
+    }
     for each in statements(function):
         assert each["Effect"] == "Allow"
         for action in listed(each["Action"]):
@@ -121,10 +128,9 @@ def test_no_function_may_do_anything_unnamed(function: str):
                 assert resource != "*" or action in of_nothing
 
 
-def test_the_route_writes_presses_and_reads_its_secret_and_nothing_else():
+def test_the_route_writes_asks_and_reads_its_secret_and_nothing_else():
     assert actions("slack") == {
         "dynamodb:PutItem",
-        "dynamodb:UpdateItem",
         "ssm:GetParameter",
         "logs:CreateLogStream",
         "logs:PutLogEvents",
@@ -198,6 +204,51 @@ def test_event_sources_are_put_right_once_they_can_be(monkeypatch: pytest.Monkey
     assert client.mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     again = infrastructure.tune_event_sources(client, "break-glass", "dev", "arn:dlq")
     assert (again, client.updates) == ([], 1), "what is as it should be is left alone"
+
+
+def passes(pattern: Any, value: Any) -> bool:
+    """Lambda's filter, as far as ours go: every key of an object, and one rule of a list."""
+    if isinstance(pattern, dict):
+        return all(key in value and passes(each, value[key]) for key, each in pattern.items())
+    return any(
+        value.startswith(rule["prefix"]) if isinstance(rule, dict) else value == rule
+        for rule in pattern
+    )
+
+
+def told(record: dict[str, Any]) -> bool:
+    return any(passes(json.loads(each), record) for each in infrastructure.TOLD)
+
+
+DIGITS = "0123456789abcdef01234567"
+ROWS = [
+    *(f"ask/{kind}-{DIGITS}" for kind in Kind),
+    f"lease/bg-{DIGITS}",
+    f"asked/end-{DIGITS}",
+    f"bg-{DIGITS}",
+    "door/111122223333/x/y",
+    "assignment/111122223333/x/y",
+    "kept/identity-center",
+]
+
+
+@pytest.mark.parametrize("event", ["INSERT", "MODIFY", "REMOVE"])
+@pytest.mark.parametrize("row_id", ROWS)
+def test_the_streams_function_is_called_for_new_asks_and_lost_leases_and_nothing_else(
+    event: str, row_id: str
+):
+    record = {"eventName": event, "dynamodb": {"Keys": {"id": {"S": row_id}}}}
+    wanted = (event, row_id.partition("/")[0]) in {("INSERT", "ask"), ("REMOVE", "lease")}
+    assert told(record) is wanted
+    assert (wake(record) is not None) is wanted, "and whoever is called has something to do"
+
+
+def test_there_are_no_more_filters_than_lambda_takes_and_they_are_set_on_the_stream_alone():
+    sources = infrastructure.event_sources("arn:dlq")
+    filters = sources["stream"]["FilterCriteria"]["Filters"]
+    assert [each["Pattern"] for each in filters] == list(infrastructure.TOLD)
+    assert 0 < len(filters) <= 5
+    assert "FilterCriteria" not in sources["worker"]
 
 
 def test_a_message_stays_hidden_for_as_long_as_lambda_asks():

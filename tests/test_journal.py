@@ -5,6 +5,7 @@ import json
 import pytest
 
 from chalicelib.journal import embedded, journal, metric
+from chalicelib.text import lines
 
 
 def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
@@ -12,6 +13,18 @@ def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert out.count("\n") == 1
     assert json.loads(out) == {"level": "WARNING", "message": "two\nlines", "session": "bg-1"}
+
+
+@pytest.mark.parametrize("text", ["half \ud800", "\x1b[2J\x9b", "\u202egnp.exe", "x" * 9_000])
+def test_whatever_it_is_given_is_a_line_that_harms_nobody(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    journal("error", text, error=text, keys={text: (text, {text}, ValueError(text))})
+    out = capsys.readouterr().out
+    out.encode()
+    assert not {"\ud800", "\x1b", "\x9b", "\u202e"} & set(out)
+    assert json.loads(out)["error"] == lines(text, 2_000)
+    assert len(out) < 15_000
 
 
 def test_figures_are_metrics_altogether_and_by_glass(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,71 +1,18 @@
-"""The three sides that look: what each makes of what it is given, and of trouble."""
+"""The queue's and the stream's side: what each makes of what it is given, and of trouble."""
 
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from chalicelib import looks, wiring
 from chalicelib.ports import Unavailable, Unreadable
-from chalicelib.runner import Look, Rest
-from chalicelib.session import EARLY, Session, iso
-from tests.stories import HOUR, NOON, active, revoking
+from chalicelib.session import EARLY, iso
+from tests.looking import MINUTE, SECOND, Everything, ask_id, gone, pressed, record
+from tests.stories import HOUR, NOON
 
-MINUTE = timedelta(minutes=1)
 NONE: dict[str, list[dict[str, str]]] = {"batchItemFailures": []}
-
-
-class Everything:
-    """The runner, the table, the queue and the clock, as the looks see them."""
-
-    def __init__(self) -> None:
-        self.looked: list[tuple[str, str, timedelta]] = []
-        self.answers: dict[str, list[Any]] = {}
-        self.sent: list[str] = []
-        self.passed_on: list[tuple[str, timedelta, datetime]] = []
-        self.buried: list[str] = []
-        self.refuses = self.buries_nothing = False
-        self.ids: list[str] = []
-        self.rows: list[tuple[Session, bool]] = []
-        self.time = NOON
-        self.left = MINUTE
-
-    def advance(self, session_id: str, look: Look) -> Rest | None:
-        self.looked.append((session_id, look.side, look.patience))
-        answer = self.answers.get(session_id, [None])
-        found = answer.pop(0) if len(answer) > 1 else answer[0]
-        if isinstance(found, Exception):
-            raise found
-        return found  # type: ignore[no-any-return]
-
-    def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
-        if self.refuses:
-            raise Unavailable("SQS: down")
-        if at is None:
-            self.sent.append(session_id)
-        else:
-            self.passed_on.append((session_id, after, at))
-
-    def bury(self, body: str) -> None:
-        if self.buries_nothing:
-            raise Unavailable("SQS: down")
-        self.buried.append(body)
-
-    def due(self, now: datetime, limit: int) -> list[str]:
-        return self.ids[:limit]
-
-    def unfinished(self) -> list[tuple[Session, bool]]:
-        return self.rows
-
-    def now(self) -> datetime:
-        return self.time
-
-    def sleep(self, duration: timedelta) -> None:
-        self.time += duration
-
-    def remaining(self) -> timedelta:
-        return self.left - (self.time - NOON)
 
 
 @pytest.fixture
@@ -79,8 +26,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Everything:
 
 @pytest.fixture
 def lines(capsys: pytest.CaptureFixture[str]) -> Any:
-    def read() -> list[str]:
-        return [json.loads(line)["message"] for line in capsys.readouterr().out.splitlines()]
+    def read() -> list[dict[str, Any]]:
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     return read
 
@@ -89,20 +36,12 @@ def message(body: str, number: str = "m-1") -> dict[str, str]:
     return {"body": body, "messageId": number}
 
 
-def wake(session_id: str, at: str = "") -> str:
-    return json.dumps({"session": session_id} | ({"at": at} if at else {}))
+def wake(row_id: str, at: str = "", **more: Any) -> str:
+    return json.dumps({"session": row_id} | ({"at": at} if at else {}) | more)
 
 
-def record(event: str, row_id: str, **image: Any) -> dict[str, Any]:
-    side = "OldImage" if event == "REMOVE" else "NewImage"
-    keys = {"id": {"S": row_id}}
-    values = {name: {"S": value} for name, value in image.items()}
-    stream = {"Keys": keys, side: keys | values, "SequenceNumber": f"n-{row_id}"}
-    return {"eventName": event, "eventID": f"e-{row_id}", "dynamodb": stream}
-
-
-def pressed(session_id: str) -> dict[str, Any]:
-    return record("INSERT", session_id, kind="session", state="REQUESTED", look_at="2026")
+def said(lines: Any) -> list[str]:
+    return [line["message"] for line in lines()]
 
 
 # ---- the queue ----------------------------------------------------------------------------------
@@ -110,7 +49,7 @@ def pressed(session_id: str) -> dict[str, Any]:
 
 def test_a_message_is_one_look(world: Everything) -> None:
     assert looks.work_through([message(wake("bg-1"))], world.remaining) == NONE
-    assert [(each, side) for each, side, _ in world.looked] == [("bg-1", "queue")]
+    assert [(row_id, look.side) for row_id, look in world.looks] == [("bg-1", "queue")]
 
 
 def test_a_message_that_is_early_is_passed_on_and_nothing_is_read(world: Everything) -> None:
@@ -125,7 +64,7 @@ def test_a_message_that_was_passed_on_is_a_look_when_it_is_time(
 ) -> None:
     body = wake("bg-1", iso(NOON - late))
     assert looks.work_through([message(body)], world.remaining) == NONE
-    assert (world.passed_on, len(world.looked)) == ([], 1)
+    assert (world.passed_on, world.looked) == ([], ["bg-1"])
 
 
 def test_a_message_that_cannot_be_passed_on_comes_again(world: Everything) -> None:
@@ -146,6 +85,8 @@ def test_a_message_that_cannot_be_passed_on_comes_again(world: Everything) -> No
         wake(""),
         wake("bg-1", "soon"),
         '{"session": "bg-1", "at": 5}',
+        '{"session": "bg-1", "tried": "often"}',
+        '{"session": "bg-1", "tried": []}',
         '{"session": "bg-1", "at": "2026-11-22T12:00:00"}',
     ],
 )
@@ -154,7 +95,7 @@ def test_a_message_that_says_nothing_is_buried_at_once(
 ) -> None:
     assert looks.work_through([message(body)], world.remaining) == NONE
     assert (world.buried, world.looked) == ([body], [])
-    assert "a message that is no wake-up" in lines()
+    assert "a message that is no wake-up" in said(lines)
 
 
 def test_a_row_that_nobody_can_read_is_buried_at_once(world: Everything) -> None:
@@ -163,44 +104,160 @@ def test_a_row_that_nobody_can_read_is_buried_at_once(world: Everything) -> None
     assert world.buried == [wake("bg-1")]
 
 
-def test_a_message_whose_look_fails_comes_again_and_others_do_not(world: Everything) -> None:
+def test_a_look_that_failed_comes_again_in_seconds_a_few_times_and_then_by_sqs(
+    world: Everything,
+) -> None:
+    """SQS would bring it again after minutes; so it does only when seconds have not helped."""
     world.answers["bg-1"] = [Unavailable("DynamoDB: down")]
-    both = [message(wake("bg-1"), "m-1"), message(wake("bg-2"), "m-2")]
+    body = wake("bg-1")
+    for n in range(1, looks.SOON + 1):
+        assert looks.work_through([message(body)], world.remaining) == NONE
+        assert world.tried[-1] == ("bg-1", timedelta(seconds=2**n), n)
+        body = wake("bg-1", tried=n)
+    failed = looks.work_through([message(body)], world.remaining)
+    assert failed == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+    assert len(world.tried) == looks.SOON
+    assert world.tried[-1][1] < 30 * SECOND
+
+
+def test_one_that_failed_holds_up_no_other(world: Everything) -> None:
+    world.answers["bg-1"] = [Unavailable("DynamoDB: down")]
+    both = [message(wake("bg-1", tried=9), "m-1"), message(wake("bg-2"), "m-2")]
     failed = looks.work_through(both, world.remaining)
     assert failed == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
-    assert [each for each, _, _ in world.looked] == ["bg-1", "bg-2"]
+    assert world.looked == ["bg-1", "bg-2"]
+
+
+def test_where_the_queue_takes_nothing_sqs_keeps_the_message(world: Everything) -> None:
+    world.refuses = True
+    world.answers["bg-1"] = [Unavailable("DynamoDB: down")]
+    failed = looks.work_through([message(wake("bg-1"))], world.remaining)
+    assert failed == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+
+
+def mistake() -> Exception:
+    return ValueError("hunter2: what somebody has sent")
+
+
+def test_what_was_foreseen_is_a_warning_and_a_mistake_an_error_that_says_where(
+    world: Everything, lines: Any
+) -> None:
+    world.answers = {"bg-1": [Unavailable("DynamoDB: down")], "bg-2": [mistake()]}
+    looks.work_through([message(wake("bg-1")), message(wake("bg-2"))], world.remaining)
+    foreseen, unforeseen = lines()
+    assert (foreseen["level"], foreseen["message"]) == ("WARNING", "a look failed")
+    assert "trace" not in foreseen
+    assert (unforeseen["level"], unforeseen["error"]) == ("ERROR", "ValueError")
+    assert "looks.py" in unforeseen["trace"]
+    assert "looking.py" in unforeseen["trace"]
+    assert "hunter2" not in json.dumps(unforeseen)
+    assert foreseen["FailedLooks"] == unforeseen["FailedLooks"] == 1
 
 
 # ---- the stream ---------------------------------------------------------------------------------
 
 
+PATIENCE = timedelta(seconds=20)
+
+
 def follow(world: Everything, *records: Any) -> Any:
-    return looks.follow(records, world.remaining, timedelta(seconds=20))
+    return looks.follow(records, world.remaining, PATIENCE)
 
 
 def test_a_press_is_forwarded_so_that_many_are_handled_side_by_side(world: Everything) -> None:
-    follow(world, pressed("bg-1"), pressed("bg-2"))
-    assert (world.sent, world.looked) == (["bg-1", "bg-2"], [])
+    assert follow(world, pressed(1), pressed(2, "extend"), pressed(3, "found")) == NONE
+    sent = [ask_id("bg", 1), ask_id("extend", 2), ask_id("found", 3)]
+    assert (world.sent, world.looked) == (sent, [])
+
+
+def test_a_press_is_logged_and_counted_once(world: Everything, lines: Any) -> None:
+    asked = {"glass": "prod", "account_id": "111122223333"}
+    follow(world, pressed(1, **asked), pressed(2, "end"), gone("bg-1"))
+    (line,) = lines()
+    assert (line["message"], line["Presses"], line["glass"]) == ("REQUESTED", 1, "prod")
+    assert line["session"] == ask_id("bg", 1).removeprefix("ask/")
+
+
+def test_end_now_is_forwarded_and_looked_at_here_as_well_asking_nobody(world: Everything) -> None:
+    """In case nobody takes what the queue holds."""
+    assert follow(world, pressed(1, "end"), pressed(2)) == NONE
+    assert world.sent == [ask_id("end", 1), ask_id("bg", 2)]
+    ((row_id, look),) = world.looks
+    assert (row_id, look.side, look.asks_nobody) == (ask_id("end", 1), "stream", True)
+
+
+def test_an_end_now_that_fails_here_is_the_queues(world: Everything, lines: Any) -> None:
+    world.answers[ask_id("end", 1)] = [Unavailable("DynamoDB: down")]
+    assert follow(world, pressed(1, "end"), pressed(2, "end")) == NONE
+    assert world.looked == world.sent == [ask_id("end", 1), ask_id("end", 2)]
+    assert world.buried == []
+    assert said(lines) == ["a look failed"]
 
 
 def test_where_the_queue_refuses_the_stream_looks_itself_until_access_has_come(
     world: Everything,
 ) -> None:
     world.refuses = True
-    follow(world, pressed("bg-1"))
-    assert world.looked == [("bg-1", "stream", looks.A_GRANT_TAKES)]
+    follow(world, pressed(1), pressed(2, "end"))
+    assert world.looked == [ask_id("bg", 1), ask_id("end", 2)]
+    for _, look in world.looks:
+        assert (look.side, look.patience) == ("stream", looks.A_GRANT_TAKES)
+        assert not look.asks_nobody, "nobody else decides it"
 
 
-def test_a_lease_that_is_gone_is_seen_to_on_the_spot_and_after_the_presses(
+def test_a_lease_that_is_gone_is_seen_to_on_the_spot(world: Everything) -> None:
+    follow(world, gone("bg-1"), pressed(2))
+    ((row_id, look),) = world.looks
+    assert (row_id, look.side, look.patience) == ("bg-1", "stream", PATIENCE)
+    assert (look.asks_nobody, look.quiet) == (False, False)
+    assert world.sent == [ask_id("bg", 2)], "it was not left waiting meanwhile"
+
+
+@pytest.mark.parametrize("refuses_after", [0, 3, 1_000])
+@pytest.mark.parametrize("kind", ["bg", "end"])
+def test_a_flood_of_asks_never_comes_before_a_lease_that_is_gone(
+    world: Everything, kind: str, refuses_after: int
+) -> None:
+    world.refuses_after = refuses_after
+    flood = [pressed(f"{n:x}", kind) for n in range(16)]
+    assert follow(world, *flood, gone("bg-1"), *flood) == NONE
+    assert world.looked[0] == "bg-1"
+    seen = {*world.sent, *world.looked}
+    assert seen == {*(ask_id(kind, f"{n:x}") for n in range(16)), "bg-1"}
+
+
+def test_one_message_that_the_queue_refuses_is_tried_again_behind_the_leases(
     world: Everything,
 ) -> None:
-    follow(world, record("REMOVE", "lease/bg-1", kind="lease"), pressed("bg-2"))
-    assert world.looked == [("bg-1", "stream", timedelta(seconds=20))]
-    assert world.sent == ["bg-2"]
+    """A queue that fails once must not have the stream do the work of all workers."""
+    send, calls = world.send, []
+
+    def once(*args: Any, **how: Any) -> None:
+        calls.append(args)
+        if len(calls) == 1:
+            raise Unavailable("SQS: a hiccup")
+        send(*args, **how)
+
+    world.send = once  # type: ignore[method-assign]
+    assert follow(world, pressed(1), pressed(2)) == NONE
+    assert (world.sent, world.looked) == ([ask_id("bg", 1), ask_id("bg", 2)], [])
 
 
-def test_what_is_nobodys_business_is_passed_over(world: Everything) -> None:
-    assert follow(world, record("INSERT", "door/x", kind="door")) == NONE
+def test_a_mistake_in_forwarding_keeps_nobody_waiting(world: Everything, lines: Any) -> None:
+    def broken(*args: Any, **how: Any) -> None:
+        raise mistake()
+
+    world.send = broken  # type: ignore[method-assign]
+    assert follow(world, pressed(1), pressed(2)) == NONE
+    assert world.looked == [ask_id("bg", 1), ask_id("bg", 2)]
+    assert {(line["level"], "trace" in line) for line in lines() if "error" in line} == {
+        ("ERROR", True)
+    }
+
+
+@pytest.mark.parametrize("row_id", ["door/x", "asked/end-1", "ask/end-1", "bg-1", "ask/"])
+def test_what_is_nobodys_business_is_passed_over(world: Everything, row_id: str) -> None:
+    assert follow(world, record("INSERT", row_id, kind="door")) == NONE
     assert (world.sent, world.looked, world.buried) == ([], [], [])
 
 
@@ -208,102 +265,39 @@ def test_a_poisoned_record_is_buried_with_its_keys_alone_and_delays_nobody(
     world: Everything, lines: Any
 ) -> None:
     poison = {"eventName": "INSERT", "eventID": "e-1", "dynamodb": {"Keys": {"id": {"N": "7"}}}}
-    assert follow(world, poison, {}, pressed("bg-1")) == NONE
-    assert world.sent == ["bg-1"]
+    assert follow(world, poison, {}, pressed(1)) == NONE
+    assert world.sent == [ask_id("bg", 1)]
     assert [json.loads(body)["event"] for body in world.buried] == ["e-1", ""]
-    assert "a stream record that cannot be handled" in lines()
+    bad = [line for line in lines() if line["message"] == "a stream record that cannot be handled"]
+    assert ["records.py" in line["trace"] for line in bad] == [True, True]
 
 
-def test_a_look_that_fails_is_buried_and_delays_nobody(world: Everything) -> None:
+def test_a_look_that_fails_is_the_queues_in_seconds_and_delays_nobody(world: Everything) -> None:
     world.answers["bg-1"] = [Unavailable("DynamoDB: down")]
-    gone = [record("REMOVE", f"lease/bg-{n}", kind="lease") for n in (1, 2)]
-    assert follow(world, *gone) == NONE
+    assert follow(world, gone("bg-1"), gone("bg-2")) == NONE
+    assert world.tried == [("bg-1", 2 * SECOND, 1)]
+    assert (world.looked, world.buried) == (["bg-1", "bg-2"], [])
+
+
+def test_a_look_that_fails_where_the_queue_refuses_is_buried(world: Everything) -> None:
+    world.refuses = True
+    world.answers["bg-1"] = [Unavailable("DynamoDB: down")]
+    assert follow(world, gone("bg-1"), gone("bg-2")) == NONE
     assert [json.loads(body) for body in world.buried] == [{"session": "bg-1"}]
-    assert [each for each, _, _ in world.looked] == ["bg-1", "bg-2"]
+    assert world.looked == ["bg-1", "bg-2"]
+
+
+def test_a_row_that_nobody_can_read_is_no_business_of_the_queue(world: Everything) -> None:
+    world.answers["bg-1"] = [Unreadable("bg-1 is no session")]
+    assert follow(world, gone("bg-1")) == NONE
+    assert (world.tried, len(world.buried)) == ([], 1)
 
 
 def test_what_can_neither_be_handled_nor_kept_comes_again(world: Everything) -> None:
     world.refuses = world.buries_nothing = True
-    world.answers["bg-1"] = [Unavailable("DynamoDB: down")]
-    bad = record("INSERT", "bg-3", kind="session")
+    world.answers[ask_id("bg", 1)] = world.answers["bg-1"] = [Unavailable("DynamoDB: down")]
+    bad = pressed(3)
     bad["dynamodb"]["Keys"] = None
-    failed = follow(world, pressed("bg-1"), pressed("bg-2"), bad)
-    assert [each["itemIdentifier"] for each in failed["batchItemFailures"]] == ["n-bg-3", "n-bg-1"][
-        ::-1
-    ]
-
-
-# ---- the sweep ----------------------------------------------------------------------------------
-
-
-def sweep(world: Everything, patience: float = 20) -> None:
-    leaves = timedelta(seconds=10)
-    looks.sweep_once(world.remaining, leaves, 500, timedelta(seconds=patience))
-
-
-def test_the_sweep_looks_at_whatever_is_due(world: Everything, lines: Any) -> None:
-    world.ids = ["bg-1", "bg-2"]
-    sweep(world)
-    assert [(each, side) for each, side, _ in world.looked] == [
-        ("bg-1", "sweep"),
-        ("bg-2", "sweep"),
-    ]
-    assert lines()[-1] == "swept"
-
-
-def test_the_sweep_notices_a_lease_that_went_unheard(world: Everything) -> None:
-    states = {"bg-1": active, "bg-2": revoking, "bg-3": active}
-    world.rows = [(make(id=name), name == "bg-3") for name, make in states.items()]
-    sweep(world)
-    assert [each for each, _, _ in world.looked] == ["bg-1"]
-
-
-def test_one_that_fails_holds_up_no_other(world: Everything) -> None:
-    world.ids = ["bg-1", "bg-2"]
-    world.answers["bg-1"] = [RuntimeError("?")]
-    sweep(world)
-    assert [each for each, _, _ in world.looked] == ["bg-1", "bg-2"]
-
-
-def test_access_that_is_being_taken_back_is_seen_through(world: Everything) -> None:
-    world.ids = ["bg-1", "bg-2"]
-    second = timedelta(seconds=1)
-    world.answers["bg-1"] = [
-        Rest(NOON + second, urgent=True),
-        Rest(NOON + 3 * second, urgent=True),
-        Rest(NOON + MINUTE),
-    ]
-    world.answers["bg-2"] = [Rest(NOON + second)]  # nobody's access: the next sweep will do
-    sweep(world)
-    assert [each for each, _, _ in world.looked] == ["bg-1", "bg-2", "bg-1", "bg-1"]
-    assert world.time == NOON + 3 * second
-
-
-def test_the_sweeps_patience_ends(world: Everything) -> None:
-    world.ids = ["bg-1", "bg-2"]
-    world.answers["bg-1"] = [Rest(NOON + MINUTE, urgent=True)]
-    world.answers["bg-2"] = [Unavailable("?")]
-    sweep(world)
-    assert world.time == NOON
-
-
-def test_the_sweep_begins_nothing_near_its_end(world: Everything, lines: Any) -> None:
-    world.ids = ["bg-1"]
-    world.left = timedelta(seconds=9)
-    sweep(world)
-    assert world.looked == []
-    assert lines()[0] == "the sweep leaves some for the next"
-
-
-def test_what_keeps_asking_ends_with_the_sweep(world: Everything) -> None:
-    world.ids = ["bg-1"]
-    world.left = timedelta(seconds=15)
-
-    class Busy(list[Any]):
-        def pop(self, index: Any = 0) -> Any:
-            world.time += timedelta(seconds=1)
-            return Rest(world.time, urgent=True)
-
-    world.answers["bg-1"] = Busy([1, 2])
-    sweep(world)
-    assert 5 <= len(world.looked) <= 7
+    failed = follow(world, pressed(1), pressed(2), bad, gone("bg-1"))
+    again = [each["itemIdentifier"] for each in failed["batchItemFailures"]]
+    assert again == [f"n-{ask_id('bg', 3)}", "n-lease/bg-1", f"n-{ask_id('bg', 1)}"]

@@ -1,13 +1,13 @@
 """Records and sessions of a kind that is seldom seen are told as what they are, all the same."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from chalicelib import evidence, report
-from chalicelib.trail_events import Event, Whose, moment, sift
+from chalicelib.attribution import sift
+from chalicelib.trail_events import Event, Whose, moment
 from tests.trail.records import Record, event, saml, session_of, sso_role
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -86,6 +86,6 @@ def test_a_call_from_nowhere_is_told_without_a_place() -> None:
 
 def test_a_read_without_its_record_is_in_the_table_and_not_among_the_records() -> None:
     (full,) = sifted(event("ListUsers", "iam", sso_role()))
-    bare = replace(full, record=b"")
-    assert evidence.json_lines([bare]) == (b"", 0)
-    assert evidence.table([bare])[1] == 1
+    bare = full._replace(record=b"")
+    assert evidence.json_lines([bare]) == b""
+    assert b"ListUsers" in evidence.table([bare])

@@ -2,6 +2,7 @@
 
 import ast
 import gzip
+import hashlib
 import json
 import os
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
+import chalice
+import click
 import pytest
 from chalice.deploy.packager import DependencyBuilder
 from chalice.deploy.packager import LambdaDeploymentPackager as Packager
@@ -125,7 +128,7 @@ def clients(path: Path) -> Iterator[str]:
     for node in ast.walk(ast.parse(path.read_text())):
         named: list[ast.expr] = []
         if isinstance(node, ast.Call):
-            made = isinstance(node.func, ast.Attribute) and node.func.attr == "client"
+            made = isinstance(node.func, ast.Attribute) and node.func.attr in ("client", "_client")
             named += node.args[:1] if made else []
             named += [word.value for word in node.keywords if word.arg == "service"]
         if isinstance(node, ast.arguments):
@@ -137,12 +140,96 @@ def clients(path: Path) -> Iterator[str]:
                 yield value.value
 
 
+def test_chalices_own_files_ship_only_as_they_are_pinned(package: Path):
+    with ZipFile(package, "a") as made:
+        for name in packaging.CHALICE:
+            made.write(Path(chalice.__file__).parents[1] / name, name)
+    packaging.lean(package)
+    before = package.read_bytes()
+    with ZipFile(package, "a") as made:
+        made.writestr("chalice/local.py", "print('and one more')")
+    with pytest.raises(packaging.NotPinned, match=r"chalice/local\.py"):
+        packaging.lean(package)
+    package.write_bytes(before)
+    packaging.lean(package)
+
+
+@pytest.mark.parametrize("name", sorted(packaging.CHALICE))
+def test_one_changed_byte_of_chalice_keeps_the_package_from_being_made(package: Path, name: str):
+    source = (Path(chalice.__file__).parents[1] / name).read_bytes()
+    with ZipFile(package, "a") as made:
+        made.writestr(name, source + b"\n")
+    before = package.read_bytes()
+    with pytest.raises(packaging.NotPinned, match=name):
+        packaging.lean(package)
+    assert package.read_bytes() == before
+
+
+def test_the_pinned_chalice_is_the_one_that_is_installed():
+    pinned = (CHALICELIB.parent / "requirements-demo.txt").read_text()
+    source = Path(packaging.__file__).read_text()
+    version = chalice.__version__
+    assert f"chalice=={version}\n" in pinned
+    assert f"chalice {version}" in source
+    for name, digest in packaging.CHALICE.items():
+        content = (Path(chalice.__file__).parents[1] / name).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == digest
+
+
+def test_whatever_chalice_adds_to_a_package_is_pinned():
+    """Should another version add a third file, it is not shipped unseen."""
+    packager = Packager(OSUtils(), DependencyBuilder(OSUtils()), UI())
+    added = {name for _, name in packager._iter_app_filenames(str(CHALICELIB.parent))}
+    assert {name for name in added if name.startswith("chalice/")} == set(packaging.CHALICE)
+
+
+def wheel(folder: Path, content: bytes) -> Any:
+    (folder / "thing-1.0-py3-none-any.whl").write_bytes(content)
+    return type("Wheel", (), {"filename": "thing-1.0-py3-none-any.whl"})()
+
+
+def test_a_wheel_that_came_without_its_hash_does_not_ship(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """As where chalice downloads it a second time, for Lambda's platform, or builds it."""
+    requirements = tmp_path / "requirements.txt"
+    digest = hashlib.sha256(b"as pinned").hexdigest()
+    requirements.write_text(f"thing==1.0 \\\n    --hash=sha256:{digest}\n")
+    monkeypatch.setattr(Packager, "create_deployment_package", lambda *_: "")
+    monkeypatch.setattr(
+        DependencyBuilder, "_download_dependencies", lambda *_: ({found}, {"missing"})
+    )
+    packaging.install()
+    builder = DependencyBuilder(OSUtils())
+    found = wheel(tmp_path, b"as pinned")
+    answer = builder._download_dependencies("cp311", str(tmp_path), str(requirements))
+    assert answer == ({found}, {"missing"})
+    found = wheel(tmp_path, b"another's")
+    with pytest.raises(packaging.NotPinned, match=r"thing-1\.0"):
+        builder._download_dependencies("cp311", str(tmp_path), str(requirements))
+
+
+def test_what_is_not_pinned_ends_the_command_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def made(self: Any, project_dir: str, python_version: str) -> str:
+        raise packaging.NotPinned("thing.whl is not pinned")
+
+    monkeypatch.setattr(Packager, "create_deployment_package", made)
+    monkeypatch.setattr(DependencyBuilder, "_download_dependencies", lambda *_: (set(), set()))
+    packaging.install()
+    packager = Packager(OSUtils(), DependencyBuilder(OSUtils()), UI())
+    with pytest.raises(click.ClickException, match=r"no function was deployed: thing\.whl"):
+        packager.create_deployment_package("app", packaging.RUNTIME)
+
+
 def test_once_installed_every_package_is_made_lean(package: Path, monkeypatch: pytest.MonkeyPatch):
     def made(self: Any, project_dir: str, python_version: str) -> str:
         assert (project_dir, python_version) == ("app", packaging.RUNTIME)
         return str(package)
 
     monkeypatch.setattr(Packager, "create_deployment_package", made)
+    monkeypatch.setattr(DependencyBuilder, "_download_dependencies", lambda *_: (set(), set()))
     packaging.install()
     packager = Packager(OSUtils(), DependencyBuilder(OSUtils()), UI())
     assert packager.create_deployment_package("app", packaging.RUNTIME) == str(package)

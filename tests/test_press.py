@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib import press
-from tests.stories import SET
+from chalicelib.ask import ID, Kind
+from tests.stories import SET, active
 
 
 def body(payload: Any) -> bytes:
@@ -29,6 +30,18 @@ def block_actions(action_id: str = "break_glass", value: str = "prod", **more: A
         "response_url": "https://hooks.slack.com/actions/1",
     }
     return body(payload | more)
+
+
+def said_why(value: str, session_id: str, **more: Any) -> bytes:
+    """Enter in a card's field."""
+    field = {"type": "plain_text_input", "action_id": "say_why", "value": value}
+    return block_actions(**more | {"actions": [field | {"block_id": f"say_why {session_id}"}]})
+
+
+def typed(value: Any, block_id: str = "why") -> dict[str, Any]:
+    """What a message's field holds while a button of it is pressed."""
+    return {"state": {"values": {block_id: {"say_why": {"type": "plain_text_input",
+                                                        "value": value}}}}}  # fmt: skip
 
 
 def legacy(
@@ -106,11 +119,56 @@ def test_an_arn_in_block_kit_is_no_way_around_the_glasses_name() -> None:
     assert (asked.glass, asked.account_id) == (SET, "")
 
 
-@pytest.mark.parametrize(("action", "kind"), [("end_now", "end"), ("extend", "extend")])
-def test_end_now_and_extend_are_wishes_about_a_session(action: str, kind: str) -> None:
-    asked = press.read(block_actions(action, "bg-1"))
-    assert isinstance(asked, press.Wish)
-    assert (asked.kind, asked.session_id) == (kind, "bg-1")
+@pytest.mark.parametrize("shape", [block_actions, legacy])
+@pytest.mark.parametrize(("action", "kind"), [("end_now", Kind.END), ("extend", Kind.EXTEND)])
+def test_end_now_and_extend_ask_something_of_a_session(shape: Any, action: str, kind: Kind) -> None:
+    asked = press.read(shape(action, active().id))
+    assert isinstance(asked, press.OnSession)
+    assert (asked.kind, asked.session_id) == (kind, active().id)
+
+
+def test_enter_in_a_cards_field_is_a_reason() -> None:
+    asked = press.read(said_why("  INC-4711:\nthe deployment hangs ", active().id))
+    assert asked == press.OnSession(
+        press.read(block_actions("end_now")).sender,  # type: ignore[union-attr]
+        Kind.REASON, active().id, "INC-4711: the deployment hangs",
+    )  # fmt: skip
+    odd = press.read(said_why("x" * 1_000, "bg-1"))
+    assert isinstance(odd, press.OnSession)
+    assert (odd.session_id, len(odd.why)) == ("", press.WHY)
+
+
+@pytest.mark.parametrize("value", ["", "  \n", None, 7, ["x"], "\ud800" * 9])
+def test_an_empty_field_asks_nothing(value: Any) -> None:
+    assert press.read(said_why(value, active().id)) == press.Check()
+    assert press.read(block_actions(**typed(value))).why == ""  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("state", [None, [], {"values": []}, {"values": {"why": []}},
+                                   {"values": {"why": {"say_why": "x"}}}])  # fmt: skip
+def test_a_press_whose_fields_make_no_sense_is_a_press(state: Any) -> None:
+    asked = press.read(block_actions(state=state))
+    assert isinstance(asked, press.Press)
+    assert (asked.glass, asked.why) == ("prod", "")
+
+
+@pytest.mark.parametrize(("action", "value"), [("break_glass", "prod"), ("end_now", active().id)])
+def test_what_stands_in_the_field_comes_with_each_press(action: str, value: str) -> None:
+    asked = press.read(block_actions(action, value, **typed("INC-4711")))
+    assert asked.why == "INC-4711"  # type: ignore[union-attr]
+
+
+def test_a_button_that_leads_away_asks_nothing() -> None:
+    assert press.read(block_actions("open_console")) == press.Check()
+
+
+@pytest.mark.parametrize(
+    "value", ["", "bg-1", "BG-" + "0" * 24, "bg-" + "g" * 24, active().id + "\n", "x" * 2001, 7]
+)
+def test_what_is_no_sessions_id_names_no_session(value: Any) -> None:
+    asked = press.read(block_actions("end_now", value))
+    assert isinstance(asked, press.OnSession)
+    assert asked.session_id == ""
 
 
 @pytest.mark.parametrize(
@@ -163,6 +221,33 @@ def test_a_malformed_body_gets_a_sentence_and_quotes_nothing(sent: bytes) -> Non
     assert "x" * 20 not in str(refused.value)
 
 
+@pytest.mark.parametrize("user", ["U", "u0alice", "U0ALICE ", "B0BOT", "U" + "A" * 21, "U\u0660AB"])
+def test_who_has_no_id_of_slacks_form_has_not_pressed(user: str) -> None:
+    with pytest.raises(press.Unreadable, match="who pressed"):
+        press.read(block_actions(user={"id": user}))
+
+
+def test_whatever_is_sent_little_of_it_is_kept_and_nothing_that_steers() -> None:
+    evil = "\u202e<!channel>\n\x1b" + "x" * 1900
+    asked = press.read(
+        block_actions(
+            value=evil,
+            user={"id": "U0ALICE", "username": evil},
+            team={"id": evil},
+            channel={"id": evil},
+            container={"channel_id": evil, "message_ts": evil},
+            message={"ts": evil},
+            response_url="https://hooks.slack.com/" + evil,
+        )
+    )
+    assert isinstance(asked, press.Press)
+    sender = asked.sender
+    assert (sender.team, sender.channel, sender.message, sender.response_url) == ("", "", "", "")
+    for kept in (asked.glass, sender.user_name):
+        assert len(kept) <= 100
+        assert not {"\u202e", "\n", "\x1b"} & set(kept)
+
+
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_no_body_breaks_the_reader(sent: bytes) -> None:
     with suppress(press.Unreadable):
@@ -189,8 +274,11 @@ def test_no_payload_breaks_the_reader(payload: Any) -> None:
         press.read(body(payload))
 
 
-def test_the_same_body_is_the_same_session_and_another_is_another() -> None:
+def test_the_same_body_is_the_same_ask_and_another_is_another() -> None:
     first = block_actions()
-    assert press.session_id(first) == press.session_id(block_actions())
-    assert press.session_id(first) != press.session_id(block_actions(value="staging"))
-    assert press.session_id(first).startswith("bg-")
+    assert press.ask_id(Kind.BREAK, first) == press.ask_id(Kind.BREAK, block_actions())
+    ids = {
+        press.ask_id(kind, sent) for kind in Kind for sent in (first, block_actions(value="other"))
+    }
+    assert len(ids) == 2 * len(Kind)
+    assert all(ID.fullmatch(each) for each in ids)

@@ -1,33 +1,17 @@
 """Nobody keeps access unexplained, and rows that disagree are put right."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from chalicelib.machine import State
-from chalicelib.ports import DoorTaken, Mail, Refused, Stale, Unavailable, Unreadable
-from chalicelib.reconcile import (
-    LOOK_AGAIN,
-    Facts,
-    Mend,
-    Reconciler,
-    Verdict,
-    judge,
-    taking_back,
-    wrong_with,
-)
-from chalicelib.session import Access, Glass, Noted, PermissionSet, Person, Session
-from tests.books import MemoryBooks
-from tests.stories import NOON, SET, active, glass, requested, revoking, settling
-
-ACCOUNT = "111122223333"
-STEVE = Access(ACCOUNT, SET, "steve-id")
-ALICE = active().access
-ADMIN = PermissionSet(SET, "BreakGlassAdmin", timedelta(hours=1))
-NOTED = Noted(access=STEVE, found_at=NOON, glass="prod")
+from chalicelib.ports import Mail, Partly, Refused, Unavailable, Unreadable
+from chalicelib.reconcile import LOOK_AGAIN
+from chalicelib.session import Access, Noted, Session
+from chalicelib.verdict import Facts, Verdict, judge
+from tests.office import ACCOUNT, ADMIN, ALICE, NOTED, STEVE, Office, keep
+from tests.stories import NOON, SET, active, glass, revoking, settling
 
 
 @pytest.mark.parametrize(
@@ -57,99 +41,9 @@ def test_an_assignment_is_explained_by_a_live_session_or_as_standing_and_by_noth
     assert judge(facts) is verdict
 
 
-@dataclass
-class Office:
-    """Everything around one Reconciler, in memory."""
-
-    glasses: Mapping[str, Glass] = field(default_factory=lambda: {"prod": glass()})
-    revokes: bool = False
-    books: MemoryBooks = field(default_factory=MemoryBooks)
-    assigned: set[Access] = field(default_factory=set)
-    sets: dict[str, PermissionSet] = field(default_factory=lambda: {"BreakGlassAdmin": ADMIN})
-    deleted: set[str] = field(default_factory=set)
-    posts: list[tuple[str, str]] = field(default_factory=list)
-    mails: list[Mail] = field(default_factory=list)
-    lines: list[tuple[str, str]] = field(default_factory=list)
-    woken: list[str] = field(default_factory=list)
-    time: datetime = NOON
-    meanwhile: Any = None  # happens while it waits to look again
-    slack: Exception | None = None
-    ses: Exception | None = None
-    center: dict[str, Exception] = field(default_factory=dict)  # by account
-
-    def run(self) -> None:
-        Reconciler(
-            glasses=self.glasses,
-            revokes=self.revokes,
-            books=self.books,
-            assignments=self,
-            people=self,
-            chat=self,  # type: ignore[arg-type]
-            post=self,
-            clock=self,
-            journal=lambda level, what, /, **facts: self.lines.append((level, what)),
-            wakeups=Queue(self.woken),
-        ).run()
-
-    def assignees(self, account_id: str, permission_set_arn: str) -> frozenset[str]:
-        if account_id in self.center:
-            raise self.center[account_id]
-        return frozenset(
-            each.principal_id
-            for each in self.assigned
-            if (each.account_id, each.permission_set_arn) == (account_id, permission_set_arn)
-        )
-
-    def permission_set(self, name_or_arn: str) -> PermissionSet | None:
-        return self.sets.get(name_or_arn)
-
-    def user(self, principal_id: str) -> Person | None:
-        if principal_id in self.deleted:
-            return None
-        name = principal_id.removesuffix("-id")
-        return Person(principal_id, name, name.title(), f"{name}@example.com")
-
-    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> str:
-        if self.slack:
-            raise self.slack
-        self.posts.append((channel, message["text"]))
-        return "1.0"
-
-    def send(self, mail: Mail) -> None:
-        if self.ses:
-            raise self.ses
-        self.mails.append(mail)
-
-    def now(self) -> datetime:
-        return self.time
-
-    def sleep(self, duration: timedelta) -> None:
-        self.time += duration
-        if self.meanwhile:
-            self.meanwhile()
-
-
-@dataclass
-class Queue:
-    woken: list[str]
-
-    def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
-        self.woken.append(session_id)
-
-
 @pytest.fixture
 def office() -> Office:
     return Office()
-
-
-def keep(office: Office, session: Session, *, door: bool = True, lease: bool = True) -> Session:
-    """Puts a session's rows there as they stand while it is live."""
-    office.books.sessions[session.id] = session
-    if door:
-        office.books.doors[session.access.key] = session.id
-    if lease:
-        office.books.leases[session.id] = 1
-    return session
 
 
 def test_what_no_session_explains_is_said_once_to_channel_and_by_mail(office: Office) -> None:
@@ -164,9 +58,35 @@ def test_what_no_session_explains_is_said_once_to_channel_and_by_mail(office: Of
         assert "Production (111122223333): BreakGlassAdmin" in words
         assert "aws sso-admin delete-account-assignment" in words
         assert "--principal-id steve-id" in words
+    assert "--principal-id steve-id --region eu-west-1\n" in mail.text
     office.run()
     assert len(office.posts) == len(office.mails) == 1
     assert office.assigned == {STEVE}
+
+
+def test_a_mail_of_what_was_found_goes_on_to_whom_it_has_not_reached(office: Office) -> None:
+    office.assigned = {STEVE}
+    reached, send = [], office.send
+
+    def slow(mail: Mail) -> None:
+        reached.append(mail.reached)
+        if len(reached) < 3:
+            raise Partly("SES: it takes long", len(reached) * 4)
+        send(mail)
+
+    office.send = slow  # type: ignore[method-assign]
+    office.run()
+    assert reached == [0, 4, 8]
+    office.run()
+    assert len(office.mails) == 1
+
+
+def test_a_mail_that_gets_no_further_is_owed(office: Office) -> None:
+    office.assigned, office.ses = {STEVE}, Partly("SES: it takes long", 0)
+    office.run()
+    office.ses = None
+    office.run()
+    assert len(office.mails) == 1
 
 
 def test_what_vanished_and_came_back_is_said_again(office: Office) -> None:
@@ -223,6 +143,7 @@ def test_live_access_is_explained_and_left_alone(office: Office, revokes: bool) 
     office.run()
     assert (office.mails, office.woken) == ([], [])
     assert office.books.sessions == {session.id: session}
+    assert office.asked_back() == []
 
 
 @pytest.mark.parametrize("revokes", [False, True])
@@ -235,7 +156,7 @@ def test_live_access_is_explained_though_its_door_was_deleted(
     office.run()
     assert office.mails == []
     assert office.books.doors == {session.access.key: session.id}
-    assert list(office.books.sessions) == [session.id]
+    assert (list(office.books.sessions), office.asked_back()) == ([session.id], [])
 
 
 @pytest.mark.parametrize("revokes", [False, True])
@@ -248,7 +169,7 @@ def test_what_was_accepted_by_name_is_left_alone(office: Office, revokes: bool) 
     office.run()
     office.assigned = {STEVE}
     office.run()
-    assert (office.mails, office.books.sessions) == ([], {})
+    assert (office.mails, office.asked_back()) == ([], [])
     known = office.books.noted(STEVE)
     assert known is not None
     assert known.gone_at is None
@@ -282,7 +203,7 @@ def test_a_session_that_begins_while_we_look_is_no_finding(office: Office) -> No
     office.revokes = True
     office.meanwhile = lambda: keep(office, active())
     office.run()
-    assert (office.mails, list(office.books.sessions)) == ([], [active().id])
+    assert (office.mails, office.asked_back()) == ([], [])
 
 
 def test_one_glass_in_trouble_holds_up_no_other(office: Office) -> None:
@@ -295,9 +216,9 @@ def test_one_glass_in_trouble_holds_up_no_other(office: Office) -> None:
     office.assigned = {STEVE}
     office.run()
     assert len(office.mails) == 1
-    assert [what for level, what in office.lines if level == "error"] == [
-        "not reconciled",
-        "The permission set “Nonesuch” of “unknown” does not exist.",
+    assert [line for line in office.lines if line[0] != "info"] == [
+        ("warning", "not reconciled"),
+        ("error", "The permission set “Nonesuch” of “unknown” does not exist."),
     ]
 
 
@@ -314,8 +235,7 @@ def test_a_row_that_cannot_be_read_holds_up_no_other_assignment(
     assert [mail.text.count("--principal-id steve-id") for mail in office.mails] == [1] * (
         not revokes
     )
-    made = [each.access for each in office.books.sessions.values() if each.found]
-    assert made == [STEVE] * revokes
+    assert office.asked_back() == [STEVE] * revokes
     assert ("error", f"{session.id} is no session") in office.lines
     assert not any(what == "not reconciled" for _, what in office.lines)
 
@@ -345,7 +265,7 @@ def test_a_listing_that_fails_the_second_time_is_no_finding(office: Office) -> N
     office.meanwhile = lambda: office.center.update({ACCOUNT: Unavailable("throttled")})
     office.run()
     assert office.mails == []
-    assert ("error", "not reconciled") in office.lines
+    assert ("warning", "not reconciled") in office.lines
 
 
 def test_many_glasses_are_waited_for_once(office: Office) -> None:
@@ -361,23 +281,58 @@ def test_many_glasses_are_waited_for_once(office: Office) -> None:
 # ---- revoke ---------------------------------------------------------------------------------
 
 
-def test_what_no_session_explains_is_taken_back_through_a_session_of_its_own(
+def test_what_no_session_explains_is_asked_to_be_taken_back_and_nothing_else_is_written(
     office: Office,
 ) -> None:
     office.revokes, office.assigned = True, {STEVE}
     office.run()
-    (session,) = office.books.sessions.values()
-    assert office.woken == [session.id]
-    assert session.state is State.GRANTING
-    assert session.found
-    assert session.access == STEVE
-    assert (session.glass, session.email) == ("prod", "steve@example.com")
-    assert session.look_at == office.time
-    assert office.books.doors == {STEVE.key: session.id}
-    assert office.books.leases.keys() == {session.id}
-    office.run()
-    assert len(office.books.sessions) == 1  # it explains the assignment while it takes it back
+    assert office.asked_back() == [STEVE]
+    ((row_id, ask),) = office.books.asks.items()
+    assert row_id.startswith("ask/found-")
+    assert isinstance(ask, Session)
+    assert (ask.glass, ask.asked_at, ask.version) == ("prod", office.time, 0)
+    assert office.woken == [row_id]
+    assert (office.books.sessions, office.books.doors, office.books.leases) == ({}, {}, {})
     assert office.mails == []
+
+
+def test_the_workers_side_takes_back_what_was_asked_through_a_session_of_its_own(
+    office: Office,
+) -> None:
+    office.revokes, office.assigned = True, {STEVE}
+    office.run()
+    world = office.decide()
+    (session,) = office.books.sessions.values()
+    assert (session.found, session.access, session.email) == (True, STEVE, "steve@example.com")
+    assert office.books.asks == {}
+    world.until(session, "CLOSED")
+    assert office.assigned == set()
+    assert "create" not in world.asked
+
+
+def test_while_it_is_taken_back_it_is_not_asked_for_again(office: Office) -> None:
+    office.revokes, office.assigned = True, {STEVE}
+    office.run()
+    ((row_id, ask),) = office.books.asks.items()
+    assert isinstance(ask, Session)
+    del office.books.asks[row_id]
+    keep(office, revoking(id=ask.id, principal_id="steve-id", shape="found", look_at=NOON))
+    office.run()
+    assert office.asked_back() == [], "its session explains it"
+
+
+def test_it_is_asked_for_again_in_an_hour_should_nobody_have_heard(office: Office) -> None:
+    office.revokes, office.assigned = True, {STEVE}
+    office.queue = Unavailable("SQS: down")
+    office.run()
+    assert office.asked_back() == [STEVE], "the stream and the sweep see the ask as well"
+    assert ("warning", "no wake-up") in office.lines
+    office.time += timedelta(hours=1)
+    office.run()
+    assert office.asked_back() == [STEVE, STEVE]
+    office.decide()
+    assert len(office.books.sessions) == 1, "the second one finds the door taken"
+    assert office.books.asks == {}
 
 
 def test_what_was_said_before_is_taken_back_once_that_is_asked_for(office: Office) -> None:
@@ -385,7 +340,7 @@ def test_what_was_said_before_is_taken_back_once_that_is_asked_for(office: Offic
     office.run()
     office.revokes = True
     office.run()
-    assert [each.access for each in office.books.sessions.values()] == [STEVE]
+    assert office.asked_back() == [STEVE]
 
 
 def test_what_was_found_is_not_explained_by_a_session_that_sees_it_before_it_is_taken_back(
@@ -398,7 +353,10 @@ def test_what_was_found_is_not_explained_by_a_session_that_sees_it_before_it_is_
     assert (office.books.doors, office.books.sessions) == ({}, {})
     closed = settling(id="bg-next", standing="yes", state=State.CLOSED, look_at=None)
     office.books.sessions[closed.id] = closed
+    office.books.asks.clear()
     office.run()
+    assert office.asked_back() == [ALICE]
+    office.decide()
     assert [each.access for each in office.books.sessions.values() if each.found] == [ALICE]
     assert office.mails == []
 
@@ -408,12 +366,13 @@ def test_what_was_found_and_is_a_sessions_own_by_now_is_said_to_be_nobodys_by_no
 ) -> None:
     office.revokes, office.assigned = True, {ALICE}
     office.run()
-    office.books.sessions.clear()
-    office.books.doors.clear()
     keep(office, active(look_at=NOON))
     office.revokes = False
     office.run()
     assert office.mails == []
+    office.decide()
+    assert list(office.books.sessions) == [active().id]
+    assert (office.assigned, office.books.asks) == ({ALICE}, {})
 
 
 def accept(office: Office) -> None:
@@ -441,169 +400,19 @@ def test_what_is_accepted_between_the_look_and_the_note_stays_accepted(
     known = office.books.noted(STEVE)
     assert known is not None
     assert known.accepted_by == "ann"
+    office.decide()
     assert (office.mails, office.books.sessions) == ([], {})
+    assert (office.assigned, office.books.asks) == ({STEVE}, {})
 
 
-def test_who_is_accepted_or_presses_at_the_last_moment_wins(office: Office) -> None:
+@pytest.mark.parametrize("what", ["accepted", "pressed"])
+def test_who_is_accepted_or_presses_after_it_was_asked_for_wins(office: Office, what: str) -> None:
     office.revokes, office.assigned = True, {STEVE}
-    office.meanwhile = lambda: office.books.doors.update({STEVE.key: "bg-not-there-yet"})
     office.run()
-    assert office.books.sessions == {}
-
-    session = taking_back(STEVE, glass(), ADMIN, None, NOON)
-    office.books.doors[STEVE.key] = "bg-1"
-    with pytest.raises(DoorTaken):
-        office.books.take_over(session)
-    office.books.doors.clear()
-    accept(office)
-    with pytest.raises(Stale):
-        office.books.take_over(session)
-
-
-# ---- rows -----------------------------------------------------------------------------------
-
-
-def test_a_door_without_a_live_session_is_taken_away_and_said(office: Office) -> None:
-    closed = keep(office, settling(look_at=NOON), lease=False)
-    office.books.doors["444455556666/arn:aws:sso:::x/y/z"] = "bg-missing"
-    office.books.doors["nonsense"] = "bg-1"
-    office.run()
-    assert office.books.doors == {"nonsense": "bg-1"}
-    ((channel, text),) = office.posts
-    assert channel == "C0INCIDENT"
-    assert f"{Mend.DOOR}: {closed.access.key}" in text
-    assert ("error", "a door whose id says nothing") in office.lines
-
-
-def test_the_door_of_a_live_session_stays(office: Office) -> None:
-    keep(office, revoking(look_at=NOON))
-    office.run()
-    assert office.books.doors == {ALICE.key: revoking().id}
-    assert (office.posts, office.woken) == ([], [])
-
-
-def test_a_door_that_names_a_session_of_another_access_is_taken_away(office: Office) -> None:
-    session = keep(office, active(look_at=NOON))
-    office.books.doors[STEVE.key] = session.id
-    office.run()
-    assert office.books.doors == {session.access.key: session.id}
-
-
-def test_a_lease_without_a_live_session_is_taken_away_and_said(office: Office) -> None:
-    keep(office, settling(look_at=NOON), door=False)
-    office.books.leases["bg-missing"] = 1
-    office.run()
-    assert office.books.leases == {}
-    ((_, text),) = office.posts
-    assert f"{Mend.LEASE}: {settling().id}" in text
-    said = {what for _, what in office.lines}
-    assert f"{Mend.LEASE}: bg-missing" in said
-
-
-def test_a_live_session_without_its_door_gets_it_back(office: Office) -> None:
-    session = keep(office, active(look_at=NOON), door=False)
-    office.run()
-    assert office.books.doors == {session.access.key: session.id}
-    ((_, text),) = office.posts
-    assert f"{Mend.NO_DOOR}: {session.id}" in text
-
-
-def test_a_live_session_that_nobody_would_look_at_is_looked_at(office: Office) -> None:
-    session = keep(office, active(look_at=None))
-    office.run()
-    assert office.woken == [session.id]
-    ((_, text),) = office.posts
-    assert str(Mend.FORGOTTEN) in text
-
-
-def test_what_is_wrong_with_a_live_session_is_named() -> None:
-    session = active(look_at=NOON)
-    late = NOON + timedelta(minutes=11)
-    assert wrong_with(session, session.id, NOON) == ()
-    assert wrong_with(session, "bg-other", NOON) == (Mend.OTHERS_DOOR,)
-    assert wrong_with(session, None, late) == (Mend.NO_DOOR, Mend.FORGOTTEN)
-
-
-def test_a_session_that_moves_on_while_it_is_mended_is_left_alone(office: Office) -> None:
-    session = keep(office, active(look_at=NOON), door=False)
-    real = office.books.read
-
-    def read(session_id: str) -> tuple[Session | None, bool]:
-        found, leased = real(session_id)
-        if found is not None:
-            office.books.sessions[session_id] = replace(found, version=found.version + 1)
-        return found, leased
-
-    office.books.read = read  # type: ignore[method-assign]
-    office.run()
-    assert session.access.key not in office.books.doors
-    assert office.posts == []
-
-
-def test_a_row_that_cannot_be_read_keeps_its_door_and_holds_up_nothing(office: Office) -> None:
-    keep(office, active(look_at=NOON))
-    office.books.unreadable = {active().id}
-    office.books.leases["bg-missing"] = 1
-    office.run()
-    assert office.books.doors == {ALICE.key: active().id}
-    assert office.books.leases.keys() == {active().id}
-    assert ("error", f"{active().id} is no session") in office.lines
-
-
-def test_a_table_that_does_not_answer_is_said_in_the_log_alone(office: Office) -> None:
-    def away(*_: Any) -> Any:
-        raise Unavailable("DynamoDB: down")
-
-    office.assigned = {STEVE}
-    for name in ("notes", "holder", "all_doors"):
-        setattr(office.books, name, away)
-    office.run()
-    assert [what for _, what in office.lines] == [
-        "not reconciled",
-        "notes not read",
-        "rows not compared",
-    ]
-
-
-def test_what_was_mended_is_in_the_log_where_slack_is_down(office: Office) -> None:
-    office.slack = Unavailable("Slack: down")
-    keep(office, settling(look_at=NOON), lease=False)
-    office.run()
-    assert ("warning", "not said") in office.lines
-    assert any(str(Mend.DOOR) in what for _, what in office.lines)
-
-
-def test_an_index_that_is_late_mends_nothing(office: Office) -> None:
-    """It lists a door, a session and a note that have moved on by now."""
-    keep(office, settling(look_at=NOON), door=False, lease=False)
-    office.books.note(NOTED.with_(gone_at=NOON))
-    for name, late in (
-        ("all_doors", [(f"door/{ALICE.key}", ALICE)]),
-        ("alive", [settling().id]),
-        ("notes", [STEVE]),
-    ):
-        setattr(office.books, name, lambda late=late: late)
-    office.run()
-    assert (office.posts, office.woken) == ([], [])
-
-
-def test_what_another_noted_meanwhile_stays_as_they_noted_it(office: Office) -> None:
-    accepted = NOTED.with_(standing=True, accepted_by="ann")
-    office.assigned = {STEVE}
-    real = office.books.note
-
-    def note(noted: Noted) -> None:
-        office.books.note = real  # type: ignore[method-assign]
-        real(accepted)
-        real(noted)
-
-    office.books.note = note  # type: ignore[method-assign]
-    office.run()
-    assert office.books.noted(STEVE) == accepted.with_(version=1)
-    assert office.mails == []
-
-
-def test_requested_sessions_are_no_business_of_ours(office: Office) -> None:
-    keep(office, requested(), door=False, lease=False)
-    office.run()
-    assert (office.posts, office.woken) == ([], [])
+    if what == "accepted":
+        accept(office)
+    else:
+        office.books.doors[STEVE.key] = "bg-not-there-yet"
+    world = office.decide()
+    assert (office.books.sessions, office.books.asks) == ({}, {})
+    assert (office.assigned, "delete" in world.asked) == ({STEVE}, False)

@@ -6,7 +6,9 @@ import pytest
 
 from chalicelib.records import Wake, wake
 
-KIND = {"kind": {"S": "session"}}
+DIGITS = "0123456789abcdef01234567"
+SESSION = {"kind": {"S": "session"}}
+ASK = {"kind": {"S": "ask"}}
 
 
 def record(name: str, row: str, new: Any = None, old: Any = None, **more: Any) -> dict[str, Any]:
@@ -18,12 +20,34 @@ def record(name: str, row: str, new: Any = None, old: Any = None, **more: Any) -
     return {"eventName": name, "dynamodb": image} | more
 
 
-def test_a_new_session_is_looked_at() -> None:
-    assert wake(record("INSERT", "bg-1", KIND | {"look_at": {"S": "x"}})) == Wake("bg-1")
+@pytest.mark.parametrize("kind", ["bg", "found", "extend"])
+def test_a_new_ask_is_looked_at(kind: str) -> None:
+    row_id = f"ask/{kind}-{DIGITS}"
+    assert wake(record("INSERT", row_id, ASK)) == Wake(row_id)
 
 
-def test_a_press_that_was_denied_on_the_spot_wakes_nobody() -> None:
-    assert wake(record("INSERT", "bg-1", KIND)) is None
+def test_an_ask_that_ends_access_is_looked_at_here_too() -> None:
+    row_id = f"ask/end-{DIGITS}"
+    assert wake(record("INSERT", row_id, ASK)) == Wake(row_id, ends=True)
+
+
+@pytest.mark.parametrize(
+    "row_id",
+    [
+        "ask/",
+        "ask/bg-1",
+        f"ask/bg-{DIGITS}0",
+        f"ask/bg-{DIGITS.upper()}",
+        f"ask/end-{DIGITS}\n",
+        f"ask/close-{DIGITS}",
+        f"ask/ask/end-{DIGITS}",
+        f"ask/lease/bg-{DIGITS}",
+        f" ask/end-{DIGITS}",
+        f"end-{DIGITS}",
+    ],
+)
+def test_a_row_that_only_looks_like_an_ask_wakes_nobody(row_id: str) -> None:
+    assert wake(record("INSERT", row_id, ASK)) is None
 
 
 @pytest.mark.parametrize(
@@ -38,18 +62,23 @@ def test_a_lease_that_is_gone_is_looked_at_whoever_removed_it(by: dict[str, Any]
     assert wake(gone) == Wake("bg-1", alone=True)
 
 
-@pytest.mark.parametrize("wish", ["end_asked_at", "extend_asked_at"])
-def test_a_new_wish_is_looked_at_once(wish: str) -> None:
-    wished = KIND | {wish: {"S": "2026"}}
-    assert wake(record("MODIFY", "bg-1", wished, KIND)) == Wake("bg-1")
-    assert wake(record("MODIFY", "bg-1", wished, wished)) is None
-
-
-def test_our_own_writes_wake_nobody() -> None:
-    assert wake(record("MODIFY", "bg-1", KIND, KIND)) is None
-    assert wake(record("INSERT", "lease/bg-1", {"kind": {"S": "lease"}})) is None
-    assert wake(record("REMOVE", "door/a", old={"kind": {"S": "door"}})) is None
-    assert wake(record("REMOVE", "bg-1", old=KIND)) is None
+@pytest.mark.parametrize(
+    ("event", "row_id"),
+    [
+        ("INSERT", f"bg-{DIGITS}"),
+        ("MODIFY", f"bg-{DIGITS}"),
+        ("REMOVE", f"bg-{DIGITS}"),
+        ("REMOVE", f"ask/end-{DIGITS}"),
+        ("INSERT", f"asked/end-{DIGITS}"),
+        ("MODIFY", f"asked/end-{DIGITS}"),
+        ("INSERT", f"lease/bg-{DIGITS}"),
+        ("MODIFY", f"lease/bg-{DIGITS}"),
+        ("REMOVE", "door/a"),
+        ("INSERT", "kept/identity-center"),
+    ],
+)
+def test_our_own_writes_wake_nobody(event: str, row_id: str) -> None:
+    assert wake(record(event, row_id, SESSION, SESSION)) is None
 
 
 @pytest.mark.parametrize("odd", [{}, {"dynamodb": {}}, {"dynamodb": {"Keys": {}}}])

@@ -6,6 +6,7 @@ import pytest
 
 from chalicelib import rows
 from chalicelib.adapters import dynamodb, presses
+from chalicelib.ask import Ask, Outcome
 from chalicelib.machine import FINAL, Event, State
 from chalicelib.session import Session
 from tests import stories
@@ -59,7 +60,33 @@ def test_the_days_count_from_the_end() -> None:
     assert kept == stories.NOON + KEEP
 
 
-def test_both_who_write_rows_write_the_same_time() -> None:
+def test_the_row_of_what_is_over_has_the_ttl_that_dynamodb_takes() -> None:
     denied = in_every_state()[State.DENIED]
     row = dynamodb._row(denied, KEEP).serialize()
-    assert presses.item(denied, KEEP)["ttl"] == row["ttl"] == {"N": str(int(row["ttl"]["N"]))}
+    assert row["ttl"] == {"N": str(int((stories.NOON + KEEP).timestamp()))}
+
+
+DECIDED = Ask(
+    id="end-0123456789abcdef01234567",
+    session_id=stories.active().id,
+    asked_at=stories.NOON,
+    slack_user="U0BOB",
+    outcome=Outcome.REFUSED,
+    decided_at=stories.NOON + timedelta(seconds=1),
+)
+
+
+def test_a_decided_ask_is_forgotten_as_a_session_is() -> None:
+    row = rows.of_decided(DECIDED, KEEP)
+    kept = datetime.fromtimestamp(row["ttl"], stories.NOON.tzinfo)
+    assert kept == stories.NOON + KEEP + timedelta(seconds=1)
+    assert "ttl" not in rows.of_decided(DECIDED)
+
+
+def test_an_ask_that_nobody_has_decided_is_never_forgotten() -> None:
+    """No TTL, whoever writes it: who asked must hear what came of it."""
+    undecided = Ask(id=DECIDED.id, session_id="bg-1", asked_at=stories.NOON, slack_user="U0BOB")
+    for asked in (stories.requested(), undecided):
+        assert "ttl" not in presses.item(asked)
+    assert "ttl" not in rows.of_found(stories.granting(shape="found"))
+    assert "ttl" not in rows.of_decided(undecided, KEEP), "and without a time it has no TTL"

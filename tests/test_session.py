@@ -1,6 +1,7 @@
 """What a session asks for, and when it is looked at next."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -128,8 +129,17 @@ def test_alarms_count_from_the_deadline_however_late_somebody_looked() -> None:
     assert escalates_at(revoking(ended_at=NOON + 2 * HOUR)) == NOON + HOUR + ESCALATE[0]
 
 
-def test_nothing_is_escalated_while_access_is_as_it_should_be() -> None:
-    assert escalates_at(active()) is None
+@pytest.mark.parametrize("make", [granting, active])
+def test_access_past_its_deadline_is_made_known_though_nobody_could_write_that_it_is_over(
+    make: Any,
+) -> None:
+    assert escalates_at(make()) == NOON + HOUR + ESCALATE[0]
+    assert escalates_at(make(alarms=1)) == NOON + HOUR + ESCALATE[1]
+
+
+@pytest.mark.parametrize("session", [requested(), settling()])
+def test_nothing_is_escalated_where_there_is_nothing_to_take_back(session: Session) -> None:
+    assert escalates_at(session) is None
 
 
 def test_moments_are_kept_to_the_millisecond_and_sort_as_text() -> None:
@@ -152,3 +162,13 @@ def test_each_move_is_a_line_of_the_story() -> None:
         "2026-11-22T13:00:00.000Z REVOKING expired (queue)",
         "2026-11-22T13:00:03.000Z SETTLING revoked (queue)",
     )
+
+
+def test_a_time_that_a_hand_wrote_without_its_zone_is_utcs() -> None:
+    """Else nothing could be compared with it, and nobody would end that session's access."""
+    from chalicelib.adapters.dynamodb import TimeAttribute
+
+    read = TimeAttribute().deserialize
+    assert read("2026-11-22T12:00:00") == read("2026-11-22T12:00:00.000Z") == NOON
+    with pytest.raises(ValueError, match="isoformat"):
+        read("noon")

@@ -221,6 +221,37 @@ def test_an_address_is_one_plain_address(address):
     assert mistakes(in_glass(f'report_to = ["{address}"]'))
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "dån@example.com", "security@exämple.com", "ops@пример.рф", ".ops@example.com",
+        "ops.@example.com", "o..ps@example.com", "ops@-example.com", "ops@example-.com",
+        "ops@exam_ple.com", "ops@10.0.0.1", f"ops@{'a.' * 130}com", "o\u200bps@example.com",
+    ],
+)  # fmt: skip
+def test_an_address_that_ses_never_takes_is_a_mistake_before_anything_is_deployed(
+    address: str,
+) -> None:
+    listed = f'report_to = ["{address}", "security@example.com"]'
+    (mistake,) = mistakes(in_glass(listed))
+    assert mistake.startswith("[glass.prod] report_to: ")
+    assert address in mistake
+    assert mistakes(GOOD.replace("break-glass@example.com", address))
+    assert mistakes(f'alarm_to = "{address}"\n{GOOD}')
+
+
+@pytest.mark.parametrize(
+    "address", ["o'neil+aws@sub.example.co.uk", "a_b-c=d@x1.xn--p1ai", "1@2.example", "A@B-C.COM"]
+)
+def test_an_address_that_ses_takes_is_none(address: str) -> None:
+    assert load({}, in_glass(f'report_to = ["{address}"]')).glasses["prod"].report_to == (address,)
+
+
+def test_who_may_can_have_an_e_mail_that_no_mail_goes_to() -> None:
+    toml = GOOD.replace("Alice@Example.com", "dån@example.com")
+    assert "dån@example.com" in load({}, toml).glasses["prod"].may
+
+
 @pytest.mark.parametrize("name", ["Admin", "a+b=c,d.e@f-g_h", "A" * 32])
 def test_permission_sets_go_by_their_name(name):
     toml = GOOD.replace('"Admin"', f'"{name}"')
@@ -341,3 +372,90 @@ def test_the_log_is_kept_for_ever_unless_days_are_named():
 def test_days_are_a_whole_number_of_them(days):
     (mistake,) = mistakes(f"keep_days = {days}" + GOOD)
     assert mistake.startswith("keep_days: ")
+
+
+RULE = """
+[[rule]]
+id = "our-vault"
+calls = ["s3:GetObject"]
+reads = true
+severity = "critical"
+reason = "secret read"
+"""
+
+
+def test_rules_of_ones_own_are_kept_as_they_are():
+    (rule,) = load({}, GOOD + RULE).rules
+    assert rule["id"] == "our-vault"
+    assert load({}, GOOD).rules == ()
+    assert settings.unusable_rules(load({}, GOOD + RULE)) == []
+
+
+def test_a_rule_that_cannot_be_used_is_said_to_whoever_deploys():
+    loaded = load({}, GOOD + RULE.replace("critical", "grave") + RULE.replace("calls", "cals"))
+    first, second = settings.unusable_rules(loaded)
+    assert first.startswith("[[rule]] our-vault: 'grave' is none of")
+    assert "cals is nothing that a rule has" in second
+    (mistake,) = mistakes("rule = 7" + GOOD)
+    assert "write [[rule]] above each" in mistake
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        ("", "warns", timedelta(minutes=5)),
+        ('duration = "10m"', "warns", timedelta(0)),
+        ('warn_before = "0s"', "warns", timedelta(0)),
+        ('duration = "1m"\nwarn_before = "20s"', "warns", timedelta(seconds=20)),
+        ("", "reason", "optional"),
+        ('reason = "required"', "reason", "required"),
+        ("", "tell_to", "report_to"),
+        ('tell_to = "nobody"', "tell_to", "nobody"),
+        ('tell_to = "arn:aws:sns:eu-west-1:111122223333:break-glass-use"', "tell_to",
+         "arn:aws:sns:eu-west-1:111122223333:break-glass-use"),
+        ("", "tell_refusals", False),
+        ("tell_refusals = true", "tell_refusals", True),
+    ],
+)  # fmt: skip
+def test_what_people_see_of_a_session_is_the_glasses_to_say(line, name, value):
+    assert getattr(load({}, in_glass(line)).glasses["prod"], name) == value
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('reason = "maybe"', 'reason: "maybe" is no answer; write "required" or "optional"'),
+        ('tell_to = "bob@example.com"', 'write "report_to", "nobody" or a topic'),
+        (
+            'tell_to = "arn:aws:sns:eu-west-1:111122223333:oncall"',
+            "that Break Glass may publish to",
+        ),
+        ('tell_to = "arn:aws:sns:eu-west-1:111122223333:break-glass.fifo"', "is not FIFO"),
+        ('tell_refusals = "yes"', "is neither true nor false"),
+        ("tell_refusals = 1", "is neither true nor false"),
+        ('warn_before = "soon"', "warn_before: "),
+    ],
+)
+def test_what_they_cannot_see_is_named(line, says):
+    assert says in "\n".join(mistakes(in_glass(line)))
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("https://acme.awsapps.com/start", "https://acme.awsapps.com/start"),
+        ("https://acme.awsapps.com/start/", "https://acme.awsapps.com/start"),
+    ],
+)
+def test_the_portal_is_an_address_as_the_browser_shows_it(said, kept):
+    assert load({}, f'access_portal = "{said}"\n{GOOD}').access_portal == kept
+    assert load({}, GOOD).access_portal == ""
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["http://acme.awsapps.com/start", "acme", "https://a b.com/", "https://acme.com/start?x=1#y",
+     "https://acme.com|click"],
+)  # fmt: skip
+def test_no_link_leads_elsewhere(said):
+    assert "access_portal" in "\n".join(mistakes(f'access_portal = "{said}"\n{GOOD}'))

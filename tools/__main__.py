@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import importlib
+import os
+import re
+import subprocess
 import sys
+import traceback
 from pathlib import Path
 
-from tools._project import Problem, use_local_world
+from tools._project import Misused, Problem, use_local_world
+from tools._words import Printable
 
 HERE = Path(__file__).parent
+TRACEBACK = "BREAK_GLASS_TRACEBACK"  # set to see where something went wrong
 
 
 def main(arguments: list[str] | None = None) -> int:
+    """Runs one command: 0 is well, 1 is not, 2 is a mistake in what was typed."""
+    out, err = Printable(sys.stdout), Printable(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):  # type: ignore[type-var]
+        return _main(arguments)
+
+
+def _main(arguments: list[str] | None) -> int:
     asked = sys.argv[1:] if arguments is None else arguments
     parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__)
     parser.add_argument(
         "--local", action="store_true", help="against the world that `make demo` has up"
     )
+    parser.add_argument("--version", action="version", version=f"Break Glass {_version()}")
     known = summaries()
     named = next((each for each in asked if each in known), None)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -41,6 +56,9 @@ def main(arguments: list[str] | None = None) -> int:
         if args.local:
             use_local_world()
         return int(args.run(args))
+    except Misused as misused:
+        print(f"python -m tools {args.command}: {misused}", file=sys.stderr)
+        return 2
     except Problem as problem:
         print(problem, file=sys.stderr)
         return 1
@@ -50,10 +68,38 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:
-        if not type(error).__module__.startswith("botocore"):
-            raise
-        print(f"AWS: {error}", file=sys.stderr)
+        print(_sentence(error), file=sys.stderr)
+        if os.environ.get(TRACEBACK):
+            traceback.print_exception(error)
         return 1
+
+
+def _sentence(error: Exception) -> str:
+    """What happened, for somebody who wants to go on and not to read a program."""
+    from chalicelib import aws_errors
+    from chalicelib.ports import Trouble
+
+    behind = aws_errors.cause(error)
+    if behind is not None:
+        return aws_errors.sentence(behind)
+    if isinstance(error, Trouble):
+        return f"{str(error).rstrip('.')}. {aws_errors.AGAIN}"
+    if isinstance(error, OSError):
+        return f"{type(error).__name__}: {error}"
+    return (
+        f"This is a mistake of Break Glass itself: {type(error).__name__}: {error}. "
+        f"{TRACEBACK}=1 shows where; please tell whoever looks after it."
+    )
+
+
+def _version() -> str:
+    """The changelog's latest release, and of a clone its commit, if that can be told."""
+    said = re.findall(r"^## \[(.+?)\]", (HERE.parent / "CHANGELOG.md").read_text(), re.MULTILINE)
+    asked = ["git", "-C", str(HERE.parent), "describe", "--always", "--dirty"]
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        clone = subprocess.run(asked, capture_output=True, text=True, check=True)
+        return f"{said[0].lower()}, {clone.stdout.strip()}"
+    return said[0].lower()
 
 
 def summaries() -> dict[str, str]:

@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib import infrastructure, schema
 from chalicelib.alarms import FUNCTIONS, alarms, function_name
+from chalicelib.aws_errors import SIGN_IN, sentence
 from chalicelib.ports import Trouble
 from chalicelib.session import Glass, PermissionSet
 from chalicelib.settings import Settings
@@ -106,7 +107,7 @@ class Patient:
         from chalicelib.adapters.identity_center import IdentityCenter
 
         reads = self.aws("sso-admin")
-        return IdentityCenter(reads, reads, self.instance[0]).permission_set(name_or_arn)
+        return IdentityCenter(reads, reads, lambda: self.instance[0]).permission_set(name_or_arn)
 
     def aws(self, service: str) -> Any:
         if service not in self._clients:
@@ -127,10 +128,12 @@ def findings(patient: Patient, check: Check) -> list[Finding]:
         cure = "look with credentials that may read it, or see whether it is there at all"
         found.append(Finding(BAD, f"{call} was answered {code}", cure))
     except BotoCoreError as error:
-        cure = "see to credentials, region and network: `aws sts get-caller-identity` must work"
-        found.append(Finding(BAD, f"AWS cannot be asked: {error}", cure))
-    except (Problem, Trouble) as problem:
+        found.append(Finding(BAD, sentence(error), SIGN_IN))
+    except Problem as problem:
         found.append(Finding(BAD, str(problem), "see what it says"))
+    except Trouble as trouble:
+        cure = "run doctor again in a minute; if it stays, look at that service in this account"
+        found.append(Finding(BAD, str(trouble), cure))
     return found
 
 
@@ -147,8 +150,13 @@ def settings(patient: Patient) -> Iterator[Finding]:
 
 
 def credentials(patient: Patient) -> Iterator[Finding]:
-    caller = patient.caller
-    region = patient.aws("sts").meta.region_name
+    try:
+        region = patient.aws("dynamodb").meta.region_name  # sts would do without one
+        caller = patient.caller
+    except (Problem, BotoCoreError, ClientError) as error:
+        said = str(error) if isinstance(error, Problem) else sentence(error)
+        yield Finding(BAD, said.replace(f" {SIGN_IN}", ""), SIGN_IN if SIGN_IN in said else "")
+        return
     yield Finding(OK, f"{caller['Arn']} in {region}")
 
 
@@ -244,7 +252,7 @@ def permission_sets(patient: Patient) -> Iterator[Finding]:
 def people(patient: Patient) -> Iterator[Finding]:
     from chalicelib.adapters.identity_center import Directory
 
-    directory = Directory(patient.aws("identitystore"), patient.instance[1])
+    directory = Directory(patient.aws("identitystore"), lambda: patient.instance[1])
     known = patient.settings
     asked = {who for glass in known.glasses.values() for who in glass.may} | set(
         known.people.values()

@@ -20,6 +20,10 @@ class Problem(Exception):
     """The command cannot go on. The text says why, and what to do about it."""
 
 
+class Misused(Problem):
+    """What was typed makes no sense: the text names what would. Exit code 2, as argparse has it."""
+
+
 @dataclass(frozen=True)
 class Deployed:
     """What `chalice deploy` has recorded of a stage."""
@@ -72,7 +76,10 @@ def settings(stage: str) -> Settings:
     from chalicelib import settings as module
 
     try:
-        return module.load(environment(stage), project() / "chalicelib" / "glasses.toml")
+        known = module.load(environment(stage), project() / "chalicelib" / "glasses.toml")
+        if wrong_rules := module.unusable_rules(known):
+            raise module.Wrong(wrong_rules)
+        return known
     except module.Wrong as wrong:
         mistakes = "\n".join(f"  - {mistake}" for mistake in wrong.mistakes)
         raise Problem(f"the settings cannot be used:\n{mistakes}") from None
@@ -109,14 +116,19 @@ def deployed(stage: str, stack: str = "") -> Deployed:
 
 def _stacked(stage: str, stack: str) -> Deployed:
     """By the stack's outputs; the functions' names are those that the template gives them."""
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     from chalicelib.alarms import FUNCTIONS, function_name
+    from chalicelib.aws_errors import sentence
 
     try:
         (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise Problem(sentence(error)) from error
         raise Problem(f"there is no stack {stack}: {error}") from None
+    except BotoCoreError as error:
+        raise Problem(sentence(error)) from error
     outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
     if not {"RestAPIId", "EndpointURL"} <= outputs.keys():
         raise Problem(f"the stack {stack} is {found['StackStatus']} and has no address yet")
@@ -147,7 +159,23 @@ def client(service: str, **options: Any) -> Any:
     import boto3
     from botocore.exceptions import BotoCoreError
 
+    from chalicelib.aws_errors import sentence
+
     try:
         return boto3.client(service, **options)
     except BotoCoreError as error:
-        raise Problem(f"AWS cannot be asked: {error}") from None
+        raise Problem(sentence(error)) from error
+
+
+def need_credentials() -> None:
+    """Before somebody is asked for something in vain. Raises Problem."""
+    import boto3
+    from botocore.exceptions import BotoCoreError, NoCredentialsError
+
+    from chalicelib.aws_errors import sentence
+
+    try:
+        if boto3.Session().get_credentials() is None:
+            raise NoCredentialsError
+    except BotoCoreError as error:
+        raise Problem(sentence(error)) from error

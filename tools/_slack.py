@@ -13,11 +13,17 @@ def secret(prefix: str, name: str) -> str:
     """A secret as the functions read it. Raises Problem where there is none."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from chalicelib.aws_errors import sentence
+
     path = f"{prefix}/{name}"
     try:
         found = client("ssm").get_parameter(Name=path, WithDecryption=True)
-    except (ClientError, BotoCoreError) as error:
-        code = getattr(error, "response", {}).get("Error", {}).get("Code", type(error).__name__)
+    except BotoCoreError as error:
+        raise Problem(sentence(error)) from error
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", type(error).__name__)
+        if code != "ParameterNotFound":
+            raise Problem(f"{path} cannot be read: {sentence(error)}") from error
         raise Problem(f"{path} cannot be read: {code}; run `python -m tools secrets`") from None
     return str(found["Parameter"]["Value"]).strip()
 

@@ -10,7 +10,7 @@ import argparse
 from typing import Any
 
 from tools import _project, _slack
-from tools._project import Problem
+from tools._project import Misused, Problem
 
 SUMMARY = "alert demo: posts a failed deployment's message, with Retry and Break Glass"
 
@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
     name = args.glass or next(iter(settings.glasses))
     glass = settings.glass(name)
     if glass is None:
-        raise Problem(f"there is no glass “{name}”; there are {', '.join(settings.glasses)}")
+        raise Misused(f"there is no glass “{name}”; there are {', '.join(settings.glasses)}")
     channel = args.channel or glass.channel
     if not channel:
         raise Problem(f"“{name}” has no channel of its own: give one with --channel")

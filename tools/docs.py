@@ -63,6 +63,21 @@ def _diagram() -> str:
     return f"```mermaid\n{diagram()}```\n"
 
 
+def _reasons() -> str:
+    from chalicelib.judge.rules import SEVERITIES, standard
+
+    book = standard()
+    lines = ["", "| reason | severity | for example |", "|---|---|---|"]
+    for reason in book.kinds:
+        mine = [rule for rule in book.rules if rule.reason == reason and not rule.instead_of]
+        mine = [rule for rule in mine if rule.severity != "none"]
+        if mine:
+            mine.sort(key=lambda rule: -SEVERITIES.index(rule.severity))
+            words = dict.fromkeys(rule.severity for rule in mine)
+            lines.append(f"| {reason} | {', '.join(words)} | `{mine[0].example.split(', ')[0]}` |")
+    return "\n".join(lines) + "\n\n"
+
+
 def _settings() -> str:
     from chalicelib.settings import table
 
@@ -78,6 +93,7 @@ def _commands() -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "diagram": _diagram,
+    "reasons": _reasons,
     "settings": _settings,
     "commands": _commands,
 }

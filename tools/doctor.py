@@ -6,13 +6,15 @@ Exits 0 when everything is ready, and 1 when something is not; --json is for you
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 
 from tools import _checks, _project
 from tools._checks import BAD, NOTE, OK
+from tools._project import Misused
+from tools._words import as_json
 
 SUMMARY = "checks all that would stop you at 3 a.m., and names the cure; exit code: ready or not"
+FIRST = ("settings", "credentials")  # without them nothing else can be looked at
 MARKS = {OK: "ok  ", NOTE: "note", BAD: "BAD "}
 
 
@@ -25,19 +27,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     patient = _checks.Patient(_project.stage_name(args.stage), args.stack)
     wanted = (args.only or "").lower()
-    checks = [each for each in _checks.CHECKS if wanted in each[0].lower()]
+    chosen = {title for title, _ in _checks.CHECKS if wanted in title.lower()}
+    if not chosen:
+        there = ", ".join(title for title, _ in _checks.CHECKS)
+        raise Misused(f"no check's name holds “{args.only}”; there are {there}")
     found: list[dict[str, str]] = []
-    for title, check in checks:
-        for finding in _checks.findings(patient, check):
+    for title, check in _checks.CHECKS:
+        if title not in (*chosen, *FIRST):
+            continue
+        findings = _checks.findings(patient, check)
+        stops = title in FIRST and any(each.state == BAD for each in findings)
+        for finding in findings if stops or title in chosen else []:
             line = {"check": title, "state": finding.state, "said": finding.said}
             found.append(line | ({"cure": finding.cure} if finding.cure else {}))
             if not args.json:
                 _show(title, finding)
-        if title == "settings" and found[-1]["state"] == BAD:
-            break  # nothing else can be looked at without them
+        if stops:
+            break
     bad = sum(each["state"] == BAD for each in found)
     if args.json:
-        print(json.dumps({"ready": not bad, "stage": patient.stage, "findings": found}, indent=2))
+        print(as_json({"ready": not bad, "stage": patient.stage, "findings": found}, indent=2))
     elif bad:
         print(f"\nNOT READY: {bad} of {len(found)} findings need a cure.", file=sys.stderr)
     else:

@@ -1,52 +1,87 @@
-"""The access log: every press, granted, refused or failed, and what became of it.
+"""The access log: everything that was asked for, by whom, and what came of it, refusals too.
 
-Without a filter it lists the accounts of glasses.toml. Everything is found by the table's indexes;
-a press for a glass that does not exist belongs to no account, so it is found by --person or by
---scan, which reads the whole table. Times are UTC: --since 2026-11-01, --since 36h.
+A break is one row, from the press to the closed report; so is each End now and each Extend. What is
+not decided yet is “waiting”. Without a filter it lists the accounts of glasses.toml. Everything is
+found by the table's indexes; a press for a glass or a session that does not exist belongs to no
+account, so it is found by --person or by --scan, which reads the whole table. Times are UTC:
+--since 2026-11-01, --since 36h.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import itertools
-import json
+import os
+import re
+import shutil
 import sys
-from collections.abc import Iterable
-from datetime import datetime, timedelta
+import textwrap
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chalicelib import ask, evidence
+from chalicelib.ask import Kind, Outcome
+from chalicelib.machine import State
+from chalicelib.text import cell, clean
 from tools import _project, _rows
-from tools._project import Problem
-from tools._rows import Row, Rows, Wanted
+from tools._project import Misused, Problem
+from tools._rows import WHAT, Row, Rows, Wanted
+from tools._words import as_json
 
 SUMMARY = "the access log: by person, account, glass, state, time; one session's whole story"
 
 COLUMNS = (
-    "asked_at", "email", "glass", "account_id", "permission_set", "state", "granted_at",
-    "gone_at", "lag_gone", "reason", "id",
+    "asked_at", "what", "email", "glass", "account_id", "permission_set", "state", "granted_at",
+    "gone_at", "lag_gone", "why", "reason", "id", "session_id",
 )  # fmt: skip
+NOW = ("asked_at", "what", "email", "glass", "state", "until", "left", "account_id",
+       "permission_set", "why", "id")  # fmt: skip
+COLOURS = {  # by state or outcome: what is open, what is under way, what was refused
+    **dict.fromkeys((State.GRANTING, State.ACTIVE), "32"),
+    State.REVOKING: "31",
+    **dict.fromkeys((State.REQUESTED, State.SETTLING, State.REPORTING, State.TAILING,
+                     State.CONCLUDING, _rows.WAITING), "33"),
+    **dict.fromkeys((State.DENIED, Outcome.REFUSED), "35"),
+}  # fmt: skip
 EXPORTED = (
-    *COLUMNS[:-1], "slack_user", "slack_channel", "slack_message", "name", "principal_id",
+    *COLUMNS[:-2], "slack_user", "slack_channel", "slack_message", "name", "principal_id",
     "account_name", "deadline", "ended_at", "ended_how", "ended_by", "reported_at",
-    "concluded_at", "report_events", "id",
+    "concluded_at", "report_events", "outcome", "decided_at", "decided_look", "deadline_before",
+    "deadline_after", "state_then", "session_id", "id",
 )  # fmt: skip
+LATE = "OVERDUE"
+HEADINGS = {"why": "reason given", "session_id": "on session", "lag_gone": "lag (s)"}
 WIDEST = 40
 SHOWN = 100
+FIRST = {
+    "asked_at",
+    "what",
+    "email",
+    "glass",
+    "state",
+    "until",
+    "left",
+}  # where a row is too wide for the screen
+NO_BREAK = "\N{NO-BREAK SPACE}"
+CANDIDATES = 5
+PREFIX = re.compile(r"(bg|found|end|extend|reason)-[0-9a-f]{1,23}")
+ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     _project.add_stage(parser)
-    parser.add_argument("session", nargs="?", help="a session's id: its whole story")
-    parser.add_argument("--person", default="", help="e-mail, or Slack user id")
+    parser.add_argument("session", nargs="?", help="a session's id, or how it begins: its story")
+    parser.add_argument("--person", type=_person, help="e-mail, or Slack user id")
     parser.add_argument("--account", default="", help="the account's 12 digits")
     parser.add_argument("--glass", default="", help="the glass's name")
-    parser.add_argument("--state", default="", type=str.upper, help="as CLOSED or DENIED")
+    parser.add_argument("--state", type=_state, help="as CLOSED or DENIED")
     parser.add_argument("--since", type=_time, metavar="TIME")
     parser.add_argument("--until", type=_time, metavar="TIME")
     parser.add_argument("--open", action="store_true", help="only whose access may be open now")
     parser.add_argument("--scan", action="store_true", help="reads the whole table")
-    parser.add_argument("--limit", type=int, help=f"so many rows, 0: all ({SHOWN}; files: all)")
+    parser.add_argument("--limit", type=_count, help=f"so many rows, 0: all ({SHOWN}; files: all)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object a line, whole rows")
     form.add_argument("--csv", action="store_true", help="for a spreadsheet")
@@ -56,22 +91,26 @@ def run(args: argparse.Namespace) -> int:
     stage = _project.stage_name(args.stage)
     rows = Rows(_project.environment(stage).get("BREAK_GLASS_TABLE") or "break-glass")
     if args.session:
-        return _story(rows, args.session, args.json)
+        return _story(rows, _whole_id(rows, args.session, stage), args.json)
     wanted = Wanted(
-        person=args.person.lower() if "@" in args.person else args.person,
+        person=args.person or "",
         account=args.account,
         glass=args.glass,
-        state=args.state,
+        state=args.state or "",
         since=args.since or _rows.FIRST,
         until=args.until or _rows.LAST,
     )
+    _rows.in_order(wanted.since, wanted.until)
+    if args.account and not ACCOUNT.fullmatch(args.account):
+        there = ", ".join(_accounts(stage, Wanted()))
+        raise Misused(f"--account {args.account} has not 12 digits; glasses.toml names {there}")
     found: Iterable[Row]
     if args.open:
         found = [row for row in rows.open_now() if wanted.fits(row)]
     elif args.scan:
         found = rows.scan(wanted)
     else:
-        found = rows.find(wanted, () if args.person or args.account else _accounts(stage, wanted))
+        found = rows.find(wanted, _places(stage, wanted), _account_of(stage))
     limit = args.limit if args.limit is not None else 0 if args.json or args.csv else SHOWN
     shown = list(itertools.islice(found, limit + 1 if limit else None))
     more = bool(limit) and len(shown) > limit
@@ -81,6 +120,38 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _whole_id(rows: Rows, typed: str, stage: str) -> str:
+    """The id that begins as typed; itself where it is a whole one."""
+    if ask.ID.fullmatch(typed) or not PREFIX.fullmatch(typed):
+        return typed
+    found = rows.beginning(typed, _accounts(stage, Wanted()))
+    if len(found) > 1:
+        several = ", ".join(found[:CANDIDATES]) + (", …" if len(found) > CANDIDATES else "")
+        raise Misused(f"“{typed}” begins {len(found)} ids: {several}")
+    if not found:
+        raise Problem(f"there is no session {typed}…")
+    return found[0]
+
+
+def _places(stage: str, wanted: Wanted) -> list[str]:
+    """The accounts whose index pages have to be read for what is asked for."""
+    if wanted.account:
+        return [wanted.account]
+    if wanted.person and not wanted.by_slack_user:
+        return []
+    return _accounts(stage, wanted)
+
+
+def _account_of(stage: str) -> Callable[[str], str]:
+    """Where a glass is: who presses says its name, and no more."""
+
+    def account_of(name: str) -> str:
+        glass = _project.settings(stage).glass(name) if name else None
+        return glass.account_id if glass else ""
+
+    return account_of
+
+
 def _accounts(stage: str, wanted: Wanted) -> list[str]:
     """The accounts whose index pages can hold what is asked for."""
     known = _project.settings(stage)
@@ -88,56 +159,120 @@ def _accounts(stage: str, wanted: Wanted) -> list[str]:
         return sorted({glass.account_id for glass in known.glasses.values()})
     glass = known.glass(wanted.glass)
     if glass is None:
-        raise Problem(f"glasses.toml has no “{wanted.glass}” (any more): add --account, or --scan")
+        there = ", ".join(sorted(known.glasses))
+        raise Misused(
+            f"glasses.toml has no “{wanted.glass}” (any more), but {there}: "
+            "for one that it had, add --account, or --scan"
+        )
     return [glass.account_id]
 
 
 def _print(rows: list[Row], args: argparse.Namespace) -> None:
     if args.json:
         for row in rows:
-            print(json.dumps(row, ensure_ascii=False, default=str))
+            print(as_json(row))
     elif args.csv:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(EXPORTED)
-        writer.writerows([_cell(row.get(name, "")) for name in EXPORTED] for row in rows)
+        _line_of(EXPORTED)
+        for row in rows:
+            _line_of([_cell(row.get(name, "")) for name in EXPORTED])
     elif rows:
-        _table(rows)
+        _table(rows, NOW if args.open else COLUMNS)
     else:
-        print("no session fits")
+        print("nothing fits")
+
+
+def _line_of(cells: Iterable[str]) -> None:
+    print(evidence.row(cells).decode().removesuffix("\r\n"))
 
 
 def _cell(value: Any) -> str:
-    """A spreadsheet takes what begins so for a formula; names come from outside."""
-    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+    """As in the evidence of a report: what comes from outside is computed by no spreadsheet."""
+    return cell(" ".join(map(str, value)) if isinstance(value, list) else str(value))
 
 
-def _table(rows: list[Row]) -> None:
-    lines = [[name.replace("_", " ") for name in COLUMNS]]
-    lines += [[_short(row, name) for name in COLUMNS] for row in rows]
-    used = [n for n in range(len(COLUMNS)) if any(line[n] for line in lines[1:])]
+def _table(rows: list[Row], columns: tuple[str, ...] = COLUMNS) -> None:
+    lines = [[HEADINGS.get(name, name.replace("_", " ")) for name in columns]]
+    lines += [[_short(row, name) for name in columns] for row in rows]
+    used = [n for n in range(len(columns)) if any(line[n] for line in lines[1:])]
     widths = {n: max(len(line[n]) for line in lines) for n in used}
-    for line in lines:
-        print("  ".join(line[n].ljust(widths[n]) for n in used).rstrip())
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    narrow = 0 < room < sum(widths.values()) + 2 * (len(used) - 1)
+    first = [n for n in used if columns[n] in FIRST] if narrow else used
+    heads, *shown = lines
+    print("  ".join(heads[n].ljust(widths[n]) for n in first).rstrip())
+    others = [columns[n] for n in used if n not in first]
+    for line, row in zip(shown, rows, strict=True):
+        cells = [line[n].ljust(widths[n]) for n in first]
+        if room and not os.environ.get("NO_COLOR"):
+            cells = [_coloured(cell, columns[n]) for cell, n in zip(cells, first, strict=True)]
+        print("  ".join(cells).rstrip())
+        for each in _rest(row, others, room):
+            print(f"  {each}")
 
 
-def _short(row: Row, name: str) -> str:
-    if name == "email":
-        return str(row.get("email") or row.get("person", ""))
+def _rest(row: Row, names: list[str], room: int) -> list[str]:
+    """What of a row has no room in its first line, each with its name, in lines of their own."""
+    told = [(HEADINGS.get(name, name.replace("_", " ")), _short(row, name, 300)) for name in names]
+    said = [f"{head} {text}" for head, text in told if text]
+    said = [each if len(each) > WIDEST else each.replace(" ", NO_BREAK) for each in said]
+    kept = textwrap.wrap(
+        " · ".join(said), max(room - 2, WIDEST), break_long_words=False, break_on_hyphens=False
+    )
+    return [each.replace(NO_BREAK, " ") for each in kept]
+
+
+def _coloured(text: str, column: str) -> str:
+    """A state in its colour; what is late in red."""
+    colour = COLOURS.get(text.strip(), "") if column == "state" else ""
+    colour = "31" if column == "left" and text.startswith(LATE) else colour
+    return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
+
+
+def _left(row: Row, now: datetime) -> str:
+    """Until the deadline, or since access was to end."""
+    if not row.get("deadline"):
+        return ""
+    left = datetime.fromisoformat(row["deadline"]) - now
+    if left > timedelta(0) and row.get("state") != State.REVOKING:
+        return _span(left)
+    over = min(row["deadline"], row.get("ended_at") or row["deadline"])
+    return f"{LATE} {_span(now - datetime.fromisoformat(over))}"
+
+
+def _span(time: timedelta) -> str:
+    """`1:02:03`, or `2:03` below an hour."""
+    minutes, seconds = divmod(max(0, int(time.total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def _short(row: Row, name: str, longest: int = WIDEST) -> str:
+    match name:
+        case "until":
+            return str(row.get("deadline", ""))[11:19]
+        case "left":
+            return _left(row, datetime.now(UTC))
+        case "email":
+            who = row.get("email") or row.get("person") or row.get("slack_user", "")
+            return clean(str(who), WIDEST)
+        case "state":
+            return clean(str(row.get("state") or row.get("outcome", "")), WIDEST)
+        case "id":
+            return str(row["id"]).rpartition("/")[2]
     text = str(row.get(name, ""))
     if name in ("asked_at", "granted_at", "gone_at"):
         text = text[:19].replace("T", " ") if name == "asked_at" else text[11:19]
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return printable if len(printable) <= WIDEST else f"{printable[: WIDEST - 1]}…"
+    return clean(text, longest)
 
 
 # One session -------------------------------------------------------------------------------------
 
 STORY = (
     ("who", ("name", "email", "user_name", "principal_id", "slack_user")),
+    ("reason", ("why",)),
     ("what", ("glass", "account_name", "account_id", "permission_set", "permission_set_arn")),
     ("asked from", ("slack_team", "slack_channel", "slack_message", "shape")),
-    ("state", ("state", "reason", "last_error", "tries")),
+    ("state", ("state", "outcome", "reason", "last_error", "tries")),
 )
 RECEIPT = (
     ("asked_at", "pressed"),
@@ -154,23 +289,36 @@ RECEIPT = (
 )
 
 
-def _story(rows: Rows, session_id: str, as_json: bool) -> int:
-    row = rows.one(session_id)
-    if row is None or row.get("kind") != "session":
+def _story(rows: Rows, asked: str, is_json: bool) -> int:
+    """The session's, whether its own id was typed or that of an ask to end or extend it."""
+    session_id = asked
+    if (about := rows.one(f"{ask.DECIDED}{asked}") or rows.one(f"{ask.OPEN}{asked}")) is not None:
+        session_id = str(about.get("session_id") or asked)
+    row = rows.one(session_id) or rows.one(f"{ask.OPEN}{session_id}")
+    if row is None or row["what"] not in (WHAT[Kind.BREAK], WHAT[Kind.FOUND]):
         raise Problem(f"there is no session {session_id}")
-    leased = rows.one(f"lease/{session_id}") is not None
-    if as_json:
-        print(json.dumps(row | {"leased": leased}, ensure_ascii=False, default=str))
+    leased = rows.leased(session_id)
+    asks = rows.of_session(session_id, row)
+    if is_json:
+        print(as_json(row | {"leased": leased, "asks": asks}))
         return 0
     print(f"session {session_id}")
     for title, names in STORY:
         said = [_printable(row[name]) for name in names if row.get(name)]
+        said = said or ["no reason given"] if title == "reason" else said
         if said:
             print(f"  {title:12} {' · '.join(said)}")
     print(f"  {'lease':12} {'stands' if leased else 'none'}")
     print("\nsteps")
     for step in row.get("steps", []):
         print(f"  {_printable(step)}")
+    if asks:
+        print("\nasked of it")
+        for each in asks:
+            first, *others = _told(each)
+            print(f"  {first}")
+            for line in others:
+                print(f"    {line}")
     print("\nreceipt")
     for name, title in RECEIPT:
         if row.get(name):
@@ -187,6 +335,21 @@ def _story(rows: Rows, session_id: str, as_json: bool) -> int:
     return 0
 
 
+def _told(row: Row) -> list[str]:
+    """One ask: when, what, by whom, from where; then what came of it, and when, and why."""
+    person, slack_user = row.get("person", ""), row.get("slack_user", "")
+    who = f"{person} ({slack_user})" if person not in ("", slack_user) else slack_user
+    where = f" in {row['slack_channel']}" if row.get("slack_channel") else ""
+    came = str(row["outcome"])
+    if row.get("decided_at"):
+        came += f" at {row['decided_at']} ({row.get('decided_look')})"
+    deadline = [f"deadline {row['deadline_before']}"] if row.get("deadline_before") else []
+    if row.get("deadline_after"):
+        deadline = [f"deadline {row.get('deadline_before')} → {row['deadline_after']}"]
+    said = [f"{row['asked_at']} {row['what']} by {who}{where}", came, *deadline]
+    return [_printable(each) for each in (*said, row.get("why", ""), row.get("reason", "")) if each]
+
+
 def _how(name: str, row: Row) -> str:
     """What belongs to a time: how it ended and by whom, whose look found or did it."""
     said = {
@@ -200,13 +363,38 @@ def _how(name: str, row: Row) -> str:
 
 def _printable(value: Any) -> str:
     """A name from outside must not move the cursor of whoever reads it."""
-    return "".join(c if c.isprintable() else " " for c in str(value))
+    return clean(str(value), 1_000)
+
+
+def _person(text: str) -> str:
+    """An e-mail as it was typed, or a Slack user's id."""
+    if "@" in text or SLACK_USER.fullmatch(text.upper()):
+        return text if "@" in text else text.upper()
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is nobody: write an e-mail address, or a Slack user's id as U012ABC"
+    )
+
+
+def _state(text: str) -> str:
+    if text.upper() in list(State):
+        return text.upper()
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no state: write {', '.join(State)}, or --open for whose access may be open"
+    )
+
+
+def _count(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return int(text)
+    raise argparse.ArgumentTypeError(
+        f"{text!r} is no number of rows: write 1 or more, or 0 for all"
+    )
 
 
 def _time(text: str) -> str:
     try:
         return _rows.moment(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no time: write 2026-11-22, 2026-11-22T15:04Z or 36h"
         ) from None

@@ -38,6 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     settings = _project.settings(_project.stage_name(args.stage))
+    _project.need_credentials()
     names = [args.only] if args.only else list(ASKED)
     given = {name: value for name in names if (value := _asked(name))}
     wrong = [f"{name}: {ASKED[name][2]}" for name in given if not _fits(name, given[name])]

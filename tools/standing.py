@@ -12,15 +12,16 @@ leaves it alone, whether it was accepted or not.
 from __future__ import annotations
 
 import argparse
-import getpass
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from chalicelib import policy
 from tools import _project
-from tools._project import Problem
+from tools._project import Misused, Problem
+from tools._words import as_json
 
 if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb import Table
@@ -35,18 +36,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("what", nargs="?", choices=("list", "accept", "forget"), default="list")
     parser.add_argument("glass", nargs="?", metavar="GLASS", help="its name; of list: only this")
     parser.add_argument("person", nargs="?", metavar="PERSON")
-    parser.add_argument("--by", default="", help="who accepts it (this computer's user)")
+    parser.add_argument("--by", default="", help="who accepts it (the AWS identity that you have)")
+    parser.add_argument("--json", action="store_true", help="list: one JSON object a line")
 
 
 def run(args: argparse.Namespace) -> int:
     if args.what != "list" and not (args.glass and args.person):
-        raise Problem(f"say whose: python -m tools standing {args.what} GLASS PERSON")
+        raise Misused(f"say whose: python -m tools standing {args.what} GLASS PERSON")
     office = Office.of(_project.stage_name(args.stage))
     if args.what == "list":
-        return _list(office, args.glass)
+        return _list(office, args.glass, args.json)
     found = office.find(args.glass, args.person)
     if args.what == "accept":
-        return _accept(office, found, args.by or getpass.getuser())
+        return _accept(office, found, _whoever(args.by))
     return _forget(office, found)
 
 
@@ -68,7 +70,7 @@ class Found:
             names |= {self.person.email, self.person.user_name}
         if self.noted:
             names |= {self.noted.email}
-        return who.casefold() in {name.casefold() for name in names if name}
+        return policy.key(who) in {policy.key(name) for name in names if name}
 
     @property
     def name(self) -> str:
@@ -116,15 +118,16 @@ class Office:
         instance, store = known.instance_arn, known.identity_store_id
         if not (instance and store):
             instance, store = discover(reads, instance)
-        people = Directory(reading_client(boto3, service="identitystore"), store)
-        return cls(dict(known.glasses), Table(), IdentityCenter(reads, reads, instance), people)
+        people = Directory(reading_client(boto3, service="identitystore"), lambda: store)
+        center = IdentityCenter(reads, reads, lambda: instance)
+        return cls(dict(known.glasses), Table(), center, people)
 
     def all(self, glass_name: str | None) -> Iterator[Found]:
         from chalicelib.session import Access
 
         if glass_name and glass_name not in self.glasses:
             known = ", ".join(sorted(self.glasses))
-            raise Problem(f"there is no glass called “{glass_name}”; there are {known}")
+            raise Misused(f"there is no glass called “{glass_name}”; there are {known}")
         notes = list(self.books.notes())
         for glass in self.glasses.values():
             if glass_name not in (None, glass.name):
@@ -153,7 +156,9 @@ class Office:
 
     def _held_by(self, access: Access) -> str | None:
         """By the door, and by the index, for a door may have been deleted by hand."""
-        return self.books.holder(access) or next(iter(self.books.living(access)), None)
+        lock = self.books.lock(access)
+        held = lock is not None and lock.free_at is None
+        return lock.holder if lock and held else next(iter(self.books.living(access)), None)
 
     def find(self, glass_name: str, who: str) -> Found:
         for each in self.all(glass_name):
@@ -165,7 +170,35 @@ class Office:
         )
 
 
-def _list(office: Office, glass_name: str | None) -> int:
+def _whoever(by: str) -> str:
+    """Who accepts: the AWS identity, which nobody can only claim, and who they say they are."""
+    identity = str(_project.client("sts").get_caller_identity()["Arn"])
+    return f"{by} ({identity})" if by else identity
+
+
+def _as_json(each: Found) -> str:
+    noted = each.noted
+    standing = bool(noted and noted.standing)
+    return as_json({
+        "glass": each.glass.name,
+        "account_id": each.access.account_id,
+        "permission_set": each.permission_set.name,
+        "permission_set_arn": each.access.permission_set_arn,
+        "principal_id": each.access.principal_id,
+        "email": each.name if "@" in each.name else "",
+        "assigned": each.assigned,
+        "session": each.held_by or "",
+        "standing": standing,
+        "accepted_by": noted.accepted_by if noted and standing else "",
+        "found_at": f"{noted.found_at:%Y-%m-%dT%H:%M:%SZ}" if noted else "",
+    })  # fmt: skip
+
+
+def _list(office: Office, glass_name: str | None, is_json: bool) -> int:
+    if is_json:
+        for each in office.all(glass_name):
+            print(_as_json(each))
+        return 0
     rows = [
         (each.glass.name, each.name, each.said if each.assigned else f"gone; {each.said}")
         for each in office.all(glass_name)

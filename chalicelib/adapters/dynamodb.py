@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import fields
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any, TypeVar
@@ -28,14 +28,19 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjec
 from pynamodb.models import Model
 from pynamodb.transactions import TransactGet, TransactWrite
 
-from chalicelib import rows
-from chalicelib.machine import State
-from chalicelib.ports import DoorTaken, Stale, Unavailable, Unreadable
-from chalicelib.session import Access, Noted, Session, from_iso, iso
+from chalicelib import ask, rows
+from chalicelib.ask import Ask, Kind, Outcome
+from chalicelib.instance import ROW as INSTANCE
+from chalicelib.machine import LIVE, State
+from chalicelib.ports import DoorTaken, Stale, Unavailable, Unreadable, Unwritable
+from chalicelib.session import SESSION_ID, Access, Lock, Noted, Session, from_iso, iso
 
 CONNECT_TIMEOUT, READ_TIMEOUT, RETRIES = 0.5, 1.0, 1  # seconds; the route has three in all
+BEGINS = {rows.OPEN: "bg-", "door": "door/", "lease": "lease/", "assignment": "assignment/"}
 IDS = ["id"]  # all that is asked of an index, so that no row that a hand has spoiled is read there
-SPOILED = (ValueError, TypeError, KeyError)  # PynamoDB's of a time or a number that is none
+SPOILED = (ValueError, TypeError, KeyError, OverflowError)  # of a time or a number that is none
+EPOCH = datetime.fromtimestamp(0, UTC)
+YEARS, LONGEST = range(1970, 9000), timedelta(days=36_500)  # what can still be reckoned with
 LOST_RACES = {"ConditionalCheckFailedException", "TransactionConflictException"}
 
 T = TypeVar("T")
@@ -50,7 +55,10 @@ class TimeAttribute(Attribute[datetime]):
         return iso(value)
 
     def deserialize(self, value: str) -> datetime:
-        return from_iso(value)
+        moment = from_iso(value)  # one that a hand wrote without its zone is UTC's, as all are
+        if moment.year not in YEARS:
+            raise ValueError("a year with which nothing can be reckoned")
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 class SecondsAttribute(NumberAttribute):
@@ -60,7 +68,10 @@ class SecondsAttribute(NumberAttribute):
         return str(value.total_seconds())
 
     def deserialize(self, value: str) -> Any:
-        return timedelta(seconds=float(value))
+        length = timedelta(seconds=float(value))
+        if abs(length) > LONGEST:
+            raise ValueError("longer than anything")
+        return length
 
 
 class DueIndex(GlobalSecondaryIndex["Row"]):
@@ -107,9 +118,11 @@ class AccessIndex(GlobalSecondaryIndex["Row"]):
 
 
 class Row(Model):
-    """A session, a door, a lease or a noted assignment, as `kind` says.
+    """A session, an ask, a door, a lease or a noted assignment, as its id says.
 
-    The ids of all but sessions begin with what they are: door/…, lease/…, assignment/….
+    The ids of all but sessions begin with what they are: ask/…, asked/…, door/…, lease/…,
+    assignment/…. What is decided goes by the id alone, for who may only ask writes what it likes
+    into the rows that it may write.
     """
 
     class Meta:
@@ -137,6 +150,20 @@ class Row(Model):
     # sessions: the indexes' own
     open = UnicodeAttribute(null=True)
     live_access = UnicodeAttribute(null=True)
+
+    free_at = TimeAttribute(null=True)  # of a door: its session is over, and it is free from then
+
+    # asks (kind “ask”): ask.Ask says what each is
+    outcome = UnicodeAttribute(null=True)
+    decided_at = TimeAttribute(null=True)
+    decided_look = UnicodeAttribute(null=True)
+    deadline_before = TimeAttribute(null=True)
+    deadline_after = TimeAttribute(null=True)
+    state_then = UnicodeAttribute(null=True)
+
+    # what was discovered once (kind “kept”), for functions that begin cold
+    instance_arn = UnicodeAttribute(null=True)
+    identity_store_id = UnicodeAttribute(null=True)
 
     # noted assignments (kind “standing” or “found”): session.Noted says what each is
     found_at = TimeAttribute(null=True)
@@ -166,13 +193,22 @@ class Row(Model):
     shape = UnicodeAttribute(null=True)
     response_url = UnicodeAttribute(null=True)
     response_uses = NumberAttribute(null=True)
+    why = UnicodeAttribute(null=True)
     report_to = ListAttribute(of=UnicodeAttribute, null=True)
     report_after = SecondsAttribute(null=True)
     channel = UnicodeAttribute(null=True)
     card_ts = UnicodeAttribute(null=True)
+    mine_channel = UnicodeAttribute(null=True)
+    mine_ts = UnicodeAttribute(null=True)
+    portal = UnicodeAttribute(null=True)
+    region = UnicodeAttribute(null=True)
+    warn_before = SecondsAttribute(null=True)
+    warned_for = TimeAttribute(null=True)
+    tell_to = UnicodeAttribute(null=True)
     owed = ListAttribute(of=UnicodeAttribute, null=True)
     tell_at = TimeAttribute(null=True)
     tell_tries = NumberAttribute(null=True)
+    tell_token = UnicodeAttribute(null=True)
     alarms = NumberAttribute(null=True)
     asked_at = TimeAttribute(null=True)
     wait_until = TimeAttribute(null=True)
@@ -186,19 +222,22 @@ class Row(Model):
     orphan_at = TimeAttribute(null=True)
     busy_until = TimeAttribute(null=True)
     busy_token = UnicodeAttribute(null=True)
+    grant_late_until = TimeAttribute(null=True)
+    revoke_late_until = TimeAttribute(null=True)
     grant_call = UnicodeAttribute(null=True)
     revoke_call = UnicodeAttribute(null=True)
     tries = NumberAttribute(null=True)
     last_error = UnicodeAttribute(null=True)
-    end_askers = ListAttribute(of=UnicodeAttribute, null=True)
-    end_asked_at = TimeAttribute(null=True)
-    extend_askers = ListAttribute(of=UnicodeAttribute, null=True)
-    extend_asked_at = TimeAttribute(null=True)
+    tell_error = UnicodeAttribute(null=True)
+    alarmed = ListAttribute(of=UnicodeAttribute, null=True)
+    reached = UnicodeAttribute(null=True)
     extended = NumberAttribute(null=True)
+    extended_by = UnicodeAttribute(null=True)
     allowed_at = TimeAttribute(null=True)
     denied_at = TimeAttribute(null=True)
     grant_asked_at = TimeAttribute(null=True)
     granted_at = TimeAttribute(null=True)
+    listed_at = TimeAttribute(null=True)
     ended_at = TimeAttribute(null=True)
     ended_how = UnicodeAttribute(null=True)
     ended_by = UnicodeAttribute(null=True)
@@ -235,6 +274,8 @@ class Table:
         return self._connection.session
 
     def read(self, session_id: str) -> tuple[Session | None, bool]:
+        if not session_id or "/" in session_id:
+            return None, False  # another kind of row, whatever it says of itself
         try:
             with translated():
                 with TransactGet(connection=self._connection) as transaction:
@@ -244,88 +285,199 @@ class Table:
         except SPOILED as error:
             raise Unreadable(f"{session_id} is no session: {type(error).__name__}") from error
 
-    def write(self, session: Session) -> None:
+    def remains(self, session_id: str) -> Session | None:
+        row, lease = self._raw(session_id), self._raw(lease_id(session_id))
+        access = _access("door", f"door/{row.get('live_access')}") or _access_of(row)
+        doors = [door_id(access)] if access else [row_id for row_id, _ in self.all_doors()]
+        found = ((row_id, self._raw(row_id)) for row_id in doors)
+        mine = (each for each in found if each[1].get("session_id") == session_id)
+        door, says = next(mine, ("", {}))
+        try:
+            live = State(row.get("state", "")) in LIVE
+        except ValueError:
+            live = bool(lease or door)
+        if not live:
+            return None
+        access = access or _access("door", door)
+        at = lease.get("look_at") or lease.get("ttl") or says.get("look_at")
+        ends = [each for each in (row.get("deadline") or at, row.get("ended_at")) if each]
+        known: dict[str, Any] = {"glass": "", "asked_at": min(ends, default=EPOCH)}
+        known |= {field.name: row[field.name] for field in fields(Session) if field.name in row}
+        known |= asdict(access) if access else {}
+        known |= {"id": session_id, "version": 0, "state": State.ACTIVE, "ended_at": None}
+        return Session(**known | {"deadline": min(ends, default=None)})
+
+    def _raw(self, row_id: str) -> dict[str, Any]:
+        """Each attribute of the row that says what it should; none where there is no row."""
         with translated():
-            _row(session, self._keep).save(condition=Row.version == session.version)
+            found = self._connection.get_item(Row.Meta.table_name, row_id, consistent_read=True)
+        said = found.get("Item", {})
+        values: dict[str, Any] = {}
+        for name, attribute in Row.get_attributes().items():
+            with suppress(*SPOILED):
+                value = attribute.deserialize(attribute.get_value(said[name]))
+                values[name] = tuple(value) if isinstance(value, list) else value
+        return values
+
+    def asked(self, row_id: str) -> Session | Ask | None:
+        if ask.is_decided(row_id):
+            row = self._one(row_id)
+            return _decided(row_id, row) if row else None
+        kind = ask.kind_of(row_id) if ask.is_open(row_id) else None
+        if kind is None:
+            raise Unreadable(f"{row_id[:80]} is no ask")
+        try:
+            with translated(), TransactGet(connection=self._connection) as transaction:
+                asked = transaction.get(Row, row_id)
+                over = transaction.get(Row, _comes_of(row_id))
+            found = _found(asked.get, lambda row: ask.read(row_id, row.attribute_values))
+            known = _found(over.get, lambda _: True)
+        except SPOILED as error:
+            raise Unreadable(f"{row_id} says nothing: {type(error).__name__}") from error
+        if found is not None and known:  # written again, after it had been decided
+            self.drop_ask(row_id)
+            return None
+        return found
+
+    def _one(self, row_id: str, names: Sequence[str] | None = None) -> Row | None:
+        with translated():
+            try:
+                return Row.get(row_id, consistent_read=True, attributes_to_get=names)
+            except DoesNotExist:
+                return None
+            except SPOILED as error:
+                raise Unreadable(f"{row_id} says nothing: {type(error).__name__}") from error
+
+    def write(self, session: Session) -> None:
+        if session.version:
+            with translated():
+                _row(session, self._keep).save(condition=Row.version == session.version)
+            return
+        with translated(), TransactWrite(connection=self._connection) as transaction:
+            self._put(transaction, session)
+
+    def _put(self, transaction: TransactWrite, session: Session) -> None:
+        """The session's row; of a new one in place of the ask that it begins as."""
+        row = _row(session, self._keep)
+        if session.version:
+            transaction.save(row, condition=Row.version == session.version)
+            return
+        transaction.save(row, condition=Row.id.does_not_exist())
+        transaction.delete(Row(_ask_of(session)), condition=Row.id.exists())
 
     def outcome(self, session_id: str, token: str, changes: dict[str, Any]) -> None:
         actions: list[Action] = [Row.version.add(1)]
         for name, value in changes.items():
             attribute = getattr(Row, name)
-            actions.append(attribute.remove() if value in (None, "") else attribute.set(value))
+            gone = value in (None, "")
+            actions.append(attribute.remove() if gone else attribute.set(_bounded(value)))
         with translated():
             Row(session_id).update(actions=actions, condition=Row.busy_token == token)
 
     def allow(self, session: Session) -> None:
-        self._take_door(session, Row.version == session.version)
+        self._take_door(session)
 
-    def _take_door(
-        self, session: Session, expected: Condition, unless: tuple[Row, Condition] | None = None
-    ) -> None:
+    def take_over(self, session: Session) -> None:
+        noted = Row(assignment_id(session.access))
+        not_standing = Row.kind.does_not_exist() | (Row.kind != "standing")
+        self._take_door(session, unless=(noted, not_standing))
+
+    def _take_door(self, session: Session, unless: tuple[Row, Condition] | None = None) -> None:
         try:
             with translated(), TransactWrite(connection=self._connection) as transaction:
-                transaction.save(_row(session, self._keep), condition=expected)
                 transaction.save(_door(session), condition=Row.id.does_not_exist())
                 transaction.save(_lease(session))
+                self._put(transaction, session)
                 if unless is not None:
                     row, condition = unless
                     transaction.condition_check(Row, row.id, condition=condition)
         except Stale as stale:
-            checks = 0 if unless is None else 1  # PynamoDB puts them before what is written
-            if _lost(stale)[checks:] == [False, True, False]:
+            checks, deletes = int(unless is not None), int(not session.version)
+            if _lost(stale) == {checks + deletes}:  # as PynamoDB sends them: the door is first put
                 raise DoorTaken(session.access.key) from stale
             raise
 
-    def extend(self, session: Session) -> None:
+    def decide(self, decided: Ask, session: Session | None = None) -> None:
+        row = Row(**_timed(rows.of_decided(decided, self._keep)))
         with translated(), TransactWrite(connection=self._connection) as transaction:
-            transaction.save(_row(session, self._keep), condition=Row.version == session.version)
-            transaction.save(_lease(session), condition=Row.id.exists())
+            transaction.delete(Row(f"{ask.OPEN}{decided.id}"), condition=Row.id.exists())
+            transaction.save(row, condition=Row.id.does_not_exist())
+            if session is not None:
+                self._put(transaction, session)
+                if decided.outcome == Outcome.EXTENDED:
+                    transaction.save(_lease(session), condition=Row.id.exists())
+
+    def answered(self, decided: Ask) -> None:
+        row = Row(**_timed(rows.of_decided(decided, self._keep)))
+        with translated():
+            row.save(condition=Row.version == decided.version)
+
+    def drop_ask(self, row_id: str) -> None:
+        if row_id.startswith(ask.OPEN):  # what has been decided stays in the log
+            with translated():
+                Row(row_id).delete()
 
     def release(self, session: Session) -> None:
+        stays = session.revoke_late_until
         try:
-            self._release(session, with_door=True)
+            self._release(session, stays, with_door=True)
         except Stale as stale:
-            if _lost(stale)[:1] != [True]:
+            the_door = 1 if stays else 0  # as PynamoDB sends them: the deletes, then the puts
+            if the_door not in _lost(stale):
                 raise
-            self._release(session, with_door=False)  # deleted by hand, and another's by now
+            self._release(session, stays, with_door=False)  # deleted, and another's by now
 
-    def _release(self, session: Session, with_door: bool) -> None:
+    def _release(self, session: Session, stays: datetime | None, with_door: bool) -> None:
+        ours = Row.id.does_not_exist() | (Row.session_id == session.id)
         with translated(), TransactWrite(connection=self._connection) as transaction:
-            if with_door:
-                transaction.delete(
-                    Row(door_id(session.access)),
-                    condition=Row.id.does_not_exist() | (Row.session_id == session.id),
-                )
+            if with_door and stays:
+                transaction.save(_door(session, stays), condition=ours)
+            elif with_door:
+                transaction.delete(Row(door_id(session.access)), condition=ours)
             transaction.delete(Row(lease_id(session.id)))
             transaction.save(_row(session, self._keep), condition=Row.version == session.version)
 
-    def holder(self, access: Access) -> str | None:
-        with translated():
-            try:
-                door = Row.get(
-                    door_id(access), consistent_read=True, attributes_to_get=["session_id"]
-                )
-            except DoesNotExist:
-                return None
-            return str(door.session_id)
+    def lock(self, access: Access) -> Lock | None:
+        """A door that does not say whose it is has the holder "": nobody, so it can be freed."""
+        try:
+            row = self._one(door_id(access), ["id", "session_id", "free_at"])
+        except Unreadable:
+            row = self._one(door_id(access), ["id", "free_at"])
+        return Lock(row.session_id or "", row.free_at) if row else None
 
-    def free(self, access: Access, holder: str) -> None:
+    def free(self, access: Access, lock: Lock) -> None:
+        free_at = (
+            Row.free_at.does_not_exist() if lock.free_at is None else (Row.free_at == lock.free_at)
+        )
+        held = Row.session_id == lock.holder
+        if not lock.holder:
+            held = held | ~Row.session_id.is_type()
         with translated():
             try:
-                Row(door_id(access)).delete(condition=Row.session_id == holder)
+                Row(door_id(access)).delete(condition=held & free_at)
             except PynamoDBException as error:
                 if error.cause_response_code != "ConditionalCheckFailedException":
                     raise
 
     def living(self, access: Access) -> Sequence[str]:
         with translated():
-            return [row.id for row in Row.by_access.query(access.key, attributes_to_get=IDS)]
+            found = Row.by_access.query(access.key, attributes_to_get=IDS)
+            return [row.id for row in found if SESSION_ID.fullmatch(row.id)]
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:
+        return self._due(rows.OPEN, "bg-", now, limit)
+
+    def asks_due(self, now: datetime, limit: int) -> Sequence[str]:
+        """Ids of the asks' rows to look at: undecided ones, and those not told yet."""
+        return self._due(rows.ASKS, "ask", now, limit)
+
+    def _due(self, partition: str, prefix: str, now: datetime, limit: int) -> Sequence[str]:
+        """What does not begin so is nothing of its kind, whatever it says of itself."""
         with translated():
             found = Row.due.query(
-                rows.OPEN,
+                partition,
                 Row.look_at <= now,
+                filter_condition=Row.id.startswith(prefix),
                 limit=limit,
                 scan_index_forward=True,
                 attributes_to_get=IDS,
@@ -335,10 +487,10 @@ class Table:
     def unfinished(self) -> Sequence[tuple[Session, bool]]:
         """The sessions that have something to do or to wait for, and whether their leases stand.
 
-        From an index and without consistency, so perhaps late. A row that cannot be read is left
-        out: each look at it says so.
+        From an index and without consistency, so perhaps late. Of a row that cannot be read there
+        is what remains of it, without a lease, so that it is looked at, counted and made known.
         """
-        ids = self._listed(rows.OPEN)
+        ids = [row_id for row_id in self._listed(rows.OPEN) if SESSION_ID.fullmatch(row_id)]
         with translated():
             try:
                 found = {row.id: row for row in Row.batch_get([*ids, *map(lease_id, ids)])}
@@ -348,10 +500,29 @@ class Table:
                 pass
         sessions = []
         for session_id in ids:
-            with suppress(Unreadable):
+            try:
                 session, leased = self.read(session_id)
-                sessions += [(session, leased)] if session else []
+            except Unreadable:
+                session, leased = self.remains(session_id), False
+            sessions += [(session, leased)] if session else []
         return sessions
+
+    # ---- instance.Kept
+
+    def instance(self) -> tuple[tuple[str, str], datetime] | None:
+        try:
+            row = self._one(INSTANCE)
+        except Unreadable:  # whoever discovers it writes it anew
+            return None
+        if row is None or not (row.instance_arn and row.identity_store_id and row.found_at):
+            return None
+        return (str(row.instance_arn), str(row.identity_store_id)), row.found_at
+
+    def keep_instance(self, found: tuple[str, str], now: datetime) -> None:
+        arn, store_id = found
+        row = Row(INSTANCE, kind="kept", instance_arn=arn, identity_store_id=store_id, found_at=now)
+        with translated():
+            row.save()
 
     # ---- ports.Books
 
@@ -367,12 +538,14 @@ class Table:
 
     def _listed(self, kind: str) -> Sequence[str]:
         with translated():
-            return [row.id for row in Row.due.query(kind, attributes_to_get=IDS)]
+            found = Row.due.query(kind, attributes_to_get=IDS)
+            return [row.id for row in found if row.id.startswith(BEGINS[kind])]
 
     def alive(self) -> Sequence[str]:
         """The whole index, which holds live sessions alone, however long the log is."""
         with translated():
-            return [row.id for row in Row.by_access.scan(attributes_to_get=IDS)]
+            found = Row.by_access.scan(attributes_to_get=IDS)
+            return [row.id for row in found if SESSION_ID.fullmatch(row.id)]
 
     def hang(self, session: Session) -> None:
         with translated(), TransactWrite(connection=self._connection) as transaction:
@@ -384,13 +557,11 @@ class Table:
             Row(lease_id(session_id)).delete()
 
     def noted(self, access: Access) -> Noted | None:
-        with translated():
-            try:
-                return _noted(Row.get(assignment_id(access), consistent_read=True), access)
-            except DoesNotExist:
-                return None
-            except SPOILED as error:
-                raise Unreadable(f"{assignment_id(access)} says nothing") from error
+        row = self._one(assignment_id(access))
+        try:
+            return _noted(row, access) if row else None
+        except SPOILED as error:
+            raise Unreadable(f"{assignment_id(access)} says nothing") from error
 
     def note(self, noted: Noted) -> None:
         new = noted.version == 0
@@ -411,12 +582,14 @@ class Table:
                 scan_index_forward=False,
                 attributes_to_get=IDS,
             )
-            return next((str(row.id) for row in newest_first), None)
+            ids = (str(row.id) for row in newest_first)
+            return next((row_id for row_id in ids if SESSION_ID.fullmatch(row_id)), None)
 
-    def take_over(self, session: Session) -> None:
-        noted = Row(assignment_id(session.access))
-        not_standing = Row.kind.does_not_exist() | (Row.kind != "standing")
-        self._take_door(session, Row.id.does_not_exist(), unless=(noted, not_standing))
+    def ask_back(self, access: Access, glass: str, now: datetime) -> str:
+        row = Row(**rows.of_found(ask.found(access, glass, now)))
+        with translated():
+            row.save()
+        return str(row.id)
 
 
 def door_id(access: Access) -> str:
@@ -425,6 +598,11 @@ def door_id(access: Access) -> str:
 
 def assignment_id(access: Access) -> str:
     return f"assignment/{access.key}"
+
+
+def _access_of(row: dict[str, Any]) -> Access | None:
+    names = [field.name for field in fields(Access)]
+    return Access(*(row[name] for name in names)) if row.keys() >= set(names) else None
 
 
 def _access(kind: str, row_id: str) -> Access | None:
@@ -454,21 +632,44 @@ def _lease(session: Session) -> Row:
     )
 
 
-def _door(session: Session) -> Row:
+def _door(session: Session, free_at: datetime | None = None) -> Row:
     return Row(
         door_id(session.access),
         kind="door",
         session_id=session.id,
         open="door",
         look_at=session.deadline,
+        free_at=free_at,
     )
+
+
+def _comes_of(row_id: str) -> str:
+    """The id of the row that is there once the ask with that row has been decided."""
+    if ask.kind_of(row_id) in (Kind.BREAK, Kind.FOUND):
+        return "bg-" + row_id.rpartition("-")[2]
+    return ask.DECIDED + row_id.removeprefix(ask.OPEN)
+
+
+def _ask_of(session: Session) -> str:
+    """The id of the row that the session begins as."""
+    if session.found:
+        return f"{ask.OPEN}{Kind.FOUND}{session.id.removeprefix('bg')}"
+    return ask.OPEN + session.id
+
+
+def _decided(row_id: str, row: Row) -> Ask:
+    values = _values(row, Ask) | {"id": row_id.removeprefix(ask.DECIDED)}
+    try:
+        return Ask(outcome=Outcome(values.pop("outcome", "")), **values)
+    except SPOILED as error:
+        raise Unreadable(f"{row_id} says nothing: {type(error).__name__}") from error
 
 
 def _note(noted: Noted) -> Row:
     """Listed while the assignment is there: what is gone waits unlisted for its return."""
     access = noted.access
     kept: dict[str, Any] = {
-        field.name: getattr(noted, field.name) or None
+        field.name: _bounded(getattr(noted, field.name)) or None
         for field in fields(noted)
         if field.name not in ("access", "standing", "owed", "version")
     }
@@ -504,19 +705,29 @@ def _noted(row: Row, access: Access) -> Noted:
     )
 
 
+def _bounded(value: Any) -> Any:
+    return rows.short(value) if isinstance(value, str) else value
+
+
 def _row(session: Session, keep: timedelta = rows.FOR_EVER) -> Row:
-    kept = rows.values(session, keep)
-    if "ttl" in kept:
-        kept["ttl"] = datetime.fromtimestamp(kept["ttl"], UTC)
-    return Row(**kept)
+    return Row(**_timed(rows.values(session, keep)))
 
 
-def _session(row: Row) -> Session:
+def _timed(kept: dict[str, Any]) -> dict[str, Any]:
+    return kept | {"ttl": datetime.fromtimestamp(kept["ttl"], UTC)} if "ttl" in kept else kept
+
+
+def _values(row: Row, kind: type[Session] | type[Ask]) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    for field in fields(Session):
+    for field in fields(kind):
         value = getattr(row, field.name)
         if value is not None:
             values[field.name] = tuple(value) if isinstance(value, list) else value
+    return values
+
+
+def _session(row: Row) -> Session:
+    values = _values(row, Session)
     values |= {"state": State(values.get("state", "")), "glass": values.get("glass", "")}
     return Session(**values)
 
@@ -538,22 +749,35 @@ def translated() -> Iterator[None]:
     except TransactWriteError as error:
         if any(_race(reason) for reason in error.cancellation_reasons):
             raise Stale("written by another meanwhile") from error
-        raise Unavailable(_said(error)) from error
+        raise _translated(error) from error
     except PynamoDBException as error:
         if error.cause_response_code in LOST_RACES:
             raise Stale("written by another meanwhile") from error
-        raise Unavailable(_said(error)) from error
+        raise _translated(error) from error
 
 
 def _race(reason: Any) -> bool:
     return reason is not None and reason.code in {"ConditionalCheckFailed", "TransactionConflict"}
 
 
-def _lost(stale: Stale) -> list[bool]:
+def _lost(stale: Stale) -> set[int]:
     """Which of the transaction's items failed their condition."""
     error = stale.__cause__
     reasons = error.cancellation_reasons if isinstance(error, TransactWriteError) else []
-    return [reason is not None and reason.code == "ConditionalCheckFailed" for reason in reasons]
+    return {
+        number
+        for number, reason in enumerate(reasons)
+        if reason is not None and reason.code == "ConditionalCheckFailed"
+    }
+
+
+def _translated(error: PynamoDBException) -> Unavailable | Unwritable:
+    """A row that is too big for DynamoDB, say, will not be smaller the next time."""
+    lasting = error.cause_response_code == "ValidationException" or any(
+        reason is not None and reason.code in ("ValidationError", "ItemCollectionSizeLimitExceeded")
+        for reason in getattr(error, "cancellation_reasons", ())
+    )
+    return Unwritable(_said(error)) if lasting else Unavailable(_said(error))
 
 
 def _said(error: PynamoDBException) -> str:

@@ -30,6 +30,7 @@ KEPT: Final = 60.0  # seconds that the pace is kept after a refusal
 SLOWER: Final = 0.8
 TOO_MANY: Final = frozenset({"ThrottlingException", "TooManyRequestsException"})
 READ_TIMEOUT: Final = 5.0  # seconds of silence; a claim must outlast it
+PATIENCE: Final = 3.0  # the same where nothing is asked for but an answer, which may be asked twice
 SKEW: Final = timedelta(seconds=60)  # between our clock and that of AWS's CreatedDate
 REMEMBER: Final = 600.0  # seconds that names of permission sets and groups are kept
 
@@ -54,6 +55,7 @@ NOT_NOW: Final = frozenset(
 )
 NEVER: Final = frozenset({"AccessDeniedException", "AccessDenied", "ValidationException"})
 NOT_FOUND: Final = "ResourceNotFoundException"
+NOT_OURS: Final = frozenset({NOT_FOUND, "AccessDeniedException", "AccessDenied"})
 
 # Nothing has left this machine when these are raised, as long as there is one attempt only.
 NOT_SENT: Final = (
@@ -79,8 +81,11 @@ def acting_client(session: Any, region: str = "") -> Any:
 
 
 def reading_client(session: Any, region: str = "", service: str = "sso-admin") -> Any:
-    """A client that only reads, from sso-admin or identitystore, and may therefore try again."""
-    return session.client(service, region_name=region or None, config=_config(3))
+    """A client that only reads, from sso-admin or identitystore, and may therefore try again.
+
+    Not for long: whoever waits here looks at nothing else meanwhile.
+    """
+    return session.client(service, region_name=region or None, config=_config(2, PATIENCE))
 
 
 class Pace:
@@ -151,23 +156,34 @@ def discover(client: Any, instance_arn: str = "") -> tuple[str, str]:
     return fitting[0]
 
 
+def instance_of(permission_set_arn: str) -> str:
+    """`arn:aws:sso:::instance/ssoins-…`, as the ARN of a permission set of it has it in it."""
+    partition, instance = permission_set_arn.split(":")[1:2], permission_set_arn.split("/")[1:2]
+    return f"arn:{(partition or ['aws'])[0]}:sso:::instance/{(instance or ['?'])[0]}"
+
+
 class IdentityCenter:
     """Account assignments of one instance.
 
-    `client` acts and must make one attempt only (see `acting_client`); `reads` may retry.
+    `client` acts and must make one attempt only (see `acting_client`); `reads` may retry. Only
+    names need `instance_arn`, which may have to be discovered first: a permission set's ARN has it
+    in it, so what is open can always be closed. `renew` discovers it anew where AWS does not know
+    it, and says whether it is another.
     """
 
     def __init__(
         self,
         client: Any,
         reads: Any,
-        instance_arn: str,
+        instance_arn: Callable[[], str],
         seconds: Callable[[], float] = time.time,
+        renew: Callable[[], bool] = lambda: False,
     ) -> None:
         self._acts = client
         self._reads = reads
         self._instance_arn = instance_arn
         self._arns = _Memory(seconds)  # of permission sets, by name
+        self._renew = renew
 
     def create(self, access: Access) -> str:
         """Asks for the assignment; the request's id. Refused, or Unknown.
@@ -192,15 +208,15 @@ class IdentityCenter:
         except Exception as error:
             outcome = _outcome(error, missing=Gone(_said(error)))
             if isinstance(outcome, Refused):
-                outcome = Refused(str(outcome))
+                outcome = Refused(str(outcome), crowded=outcome.crowded)
             raise outcome from error
 
-    def creation(self, request_id: str) -> Call:
+    def creation(self, access: Access, request_id: str) -> Call:
         """What became of a creation; `UNKNOWN` where AWS has no record of it, see `_became`."""
-        return self._became("creation", request_id)
+        return self._became("creation", access, request_id)
 
-    def deletion(self, request_id: str) -> Call:
-        return self._became("deletion", request_id)
+    def deletion(self, access: Access, request_id: str) -> Call:
+        return self._became("deletion", access, request_id)
 
     def creating(self, access: Access, since: datetime) -> bool:
         """Whether a creation for this access, asked for at or after `since`, is in progress."""
@@ -226,13 +242,13 @@ class IdentityCenter:
 
     def permission_set(self, name_or_arn: str) -> PermissionSet | None:
         """The permission set of that name or ARN; None where there is none."""
-        return _reading(self._permission_set)(name_or_arn)
+        return _reading(_renewing(self._permission_set, self._renew, self._arns))(name_or_arn)
 
     # ---- below the port
 
     def _named(self, access: Access) -> dict[str, str]:
         return {
-            "InstanceArn": self._instance_arn,
+            "InstanceArn": instance_of(access.permission_set_arn),
             "TargetId": access.account_id,
             "TargetType": "AWS_ACCOUNT",
             "PermissionSetArn": access.permission_set_arn,
@@ -240,7 +256,7 @@ class IdentityCenter:
             "PrincipalId": access.principal_id,
         }
 
-    def _became(self, kind: str, request_id: str) -> Call:
+    def _became(self, kind: str, access: Access, request_id: str) -> Call:
         """One request's status.
 
         AWS keeps no request for ever, so one that it does not know cannot be waited for. It is in
@@ -250,10 +266,10 @@ class IdentityCenter:
         """
 
         def ask() -> Call:
-            status = self._described(kind, request_id)
+            status = self._described(kind, access, request_id)
             if status is not None:
                 return Call(status["Status"], status.get("FailureReason", ""))
-            if any(each["RequestId"] == request_id for each in self._in_progress(kind)):
+            if any(each["RequestId"] == request_id for each in self._in_progress(kind, access)):
                 return Call("IN_PROGRESS")
             return Call("UNKNOWN", "AWS has no record of the request")
 
@@ -263,7 +279,7 @@ class IdentityCenter:
         """The lists tell only status, id and time, so each is described to see whose it is."""
 
         def ours(request_id: str) -> bool:
-            status = self._described(kind, request_id)
+            status = self._described(kind, access, request_id)
             if status is None:
                 return True  # the list has just shown it: whose it is, the next look will tell
             named = self._named(access)
@@ -274,28 +290,29 @@ class IdentityCenter:
         def ask() -> bool:
             return any(
                 ours(each["RequestId"])
-                for each in self._in_progress(kind)
+                for each in self._in_progress(kind, access)
                 if "CreatedDate" not in each or each["CreatedDate"] >= since - SKEW
             )
 
         return _reading(ask)()
 
-    def _in_progress(self, kind: str) -> Iterator[dict[str, Any]]:
+    def _in_progress(self, kind: str, access: Access) -> Iterator[dict[str, Any]]:
         for each in _pages(
             self._reads,
             f"list_account_assignment_{kind}_status",
             f"AccountAssignments{kind.title()}Status",
-            InstanceArn=self._instance_arn,
+            InstanceArn=instance_of(access.permission_set_arn),
             Filter={"Status": "IN_PROGRESS"},
         ):
             if each["Status"] == "IN_PROGRESS":
                 yield each
 
-    def _described(self, kind: str, request_id: str) -> dict[str, Any] | None:
+    def _described(self, kind: str, access: Access, request_id: str) -> dict[str, Any] | None:
         describe = getattr(self._reads, f"describe_account_assignment_{kind}_status")
         member = f"AccountAssignment{kind.title()}"
+        instance_arn = instance_of(access.permission_set_arn)
         try:
-            answer = describe(InstanceArn=self._instance_arn, **{f"{member}RequestId": request_id})
+            answer = describe(InstanceArn=instance_arn, **{f"{member}RequestId": request_id})
         except ClientError as error:
             if _code(error) == NOT_FOUND:
                 return None
@@ -314,7 +331,7 @@ class IdentityCenter:
                     self._reads,
                     "list_account_assignments",
                     "AccountAssignments",
-                    InstanceArn=self._instance_arn,
+                    InstanceArn=instance_of(permission_set_arn),
                     AccountId=account_id,
                     PermissionSetArn=permission_set_arn,
                 )
@@ -323,7 +340,7 @@ class IdentityCenter:
         except ClientError as error:
             if _code(error) != NOT_FOUND:
                 raise
-            if self._instance_arn in _instances(self._reads):
+            if instance_of(permission_set_arn) in _instances(self._reads):
                 return frozenset()
             raise
 
@@ -336,7 +353,7 @@ class IdentityCenter:
             if found and found.name == name_or_arn:
                 return found
         for arn in _pages(
-            self._reads, "list_permission_sets", "PermissionSets", InstanceArn=self._instance_arn
+            self._reads, "list_permission_sets", "PermissionSets", InstanceArn=self._instance_arn()
         ):
             found = self._described_set(arn)
             if found:
@@ -348,7 +365,7 @@ class IdentityCenter:
     def _described_set(self, arn: str) -> PermissionSet | None:
         try:
             answer = self._reads.describe_permission_set(
-                InstanceArn=self._instance_arn, PermissionSetArn=arn
+                InstanceArn=instance_of(arn), PermissionSetArn=arn
             )
         except ClientError as error:
             if _code(error) == NOT_FOUND:
@@ -369,38 +386,48 @@ class Directory:
     def __init__(
         self,
         client: Any,
-        identity_store_id: str,
+        identity_store_id: Callable[[], str],
         seconds: Callable[[], float] = time.time,
+        renew: Callable[[], bool] = lambda: False,
     ) -> None:
         self._client = client
-        self._store = identity_store_id
-        self._groups = _Memory(seconds)  # ids, by name
+        self._store_id = identity_store_id
+        self._groups = _Memory(seconds)  # ids, by store and name
+        self._renew = renew
 
     def person(self, email: str) -> Person | None:
         """The user with that e-mail, or else with that user name; None for one who is disabled.
 
         The person carries the e-mail as asked for: that is the one that `may` is compared with.
         """
-        return _reading(self._person)(email)
+        return self._asks(self._person)(email)
 
     def user(self, principal_id: str) -> Person | None:
         """The user of that id, disabled or not; None for one who was deleted."""
-        return _reading(self._user)(principal_id)
+        return self._asks(self._user)(principal_id)
 
     def groups_of(self, principal_id: str, groups: Iterable[str]) -> frozenset[str]:
         """Those of the named groups that the user is in; a group that does not exist has nobody."""
-        return _reading(self._groups_of)(principal_id, tuple(groups))
+        return self._asks(self._memberships)(principal_id, tuple(groups))
+
+    def portal(self) -> str:
+        """`https://d-….awsapps.com/start`, which each instance has beside what it calls itself."""
+        store_id = self._store_id()
+        return f"https://{store_id}.awsapps.com/start" if store_id.startswith("d-") else ""
 
     # ---- below the port
+
+    def _asks(self, ask: Callable[_P, _R]) -> Callable[_P, _R]:
+        return _reading(_renewing(ask, self._renew, self._groups))
 
     def _person(self, email: str) -> Person | None:
         user_id = self._user_id("emails.value", email) or self._user_id("userName", email)
         if user_id is None:
             return None
         try:
-            user = self._client.describe_user(IdentityStoreId=self._store, UserId=user_id)
+            user = self._client.describe_user(IdentityStoreId=self._store_id(), UserId=user_id)
         except ClientError as error:
-            if _code(error) == NOT_FOUND:
+            if _missing(error):
                 return None  # deleted between the two calls
             raise
         if user.get("UserStatus") == "DISABLED":
@@ -414,9 +441,9 @@ class Directory:
 
     def _user(self, principal_id: str) -> Person | None:
         try:
-            user = self._client.describe_user(IdentityStoreId=self._store, UserId=principal_id)
+            user = self._client.describe_user(IdentityStoreId=self._store_id(), UserId=principal_id)
         except ClientError as error:
-            if _code(error) == NOT_FOUND:
+            if _missing(error):
                 return None
             raise
         emails = sorted(user.get("Emails") or [], key=lambda each: not each.get("Primary"))
@@ -431,11 +458,12 @@ class Directory:
         return self._id(self._client.get_user_id, "UserId", attribute, value)
 
     def _group_id(self, name: str) -> str | None:
-        found = self._groups.get(name)
+        known_as = f"{self._store_id()} {name}"
+        found = self._groups.get(known_as)
         if found is None:
             found = self._id(self._client.get_group_id, "GroupId", "displayName", name)
             if found is not None:
-                self._groups.put(name, found)
+                self._groups.put(known_as, found)
         return found
 
     def _id(
@@ -444,24 +472,14 @@ class Directory:
         unique = {"AttributePath": attribute, "AttributeValue": value}
         try:
             answer = operation(
-                IdentityStoreId=self._store, AlternateIdentifier={"UniqueAttribute": unique}
+                IdentityStoreId=self._store_id(), AlternateIdentifier={"UniqueAttribute": unique}
             )
         except ClientError as error:
-            if _code(error) == NOT_FOUND:
+            if _missing(error):
                 return None
             raise
         found: str = answer[member]
         return found
-
-    def _groups_of(self, principal_id: str, names: tuple[str, ...]) -> frozenset[str]:
-        try:
-            return self._memberships(principal_id, names)
-        except ClientError as error:
-            if _code(error) != NOT_FOUND:
-                raise
-        # One of the remembered groups was deleted, or made anew under its old name.
-        self._groups.forget()
-        return self._memberships(principal_id, names)
 
     def _memberships(self, principal_id: str, names: tuple[str, ...]) -> frozenset[str]:
         ids = {name: self._group_id(name) for name in names}
@@ -469,7 +487,7 @@ class Directory:
         member_of: set[str] = set()
         for start in range(0, len(known), 100):  # as many as one call takes
             answer = self._client.is_member_in_groups(
-                IdentityStoreId=self._store,
+                IdentityStoreId=self._store_id(),
                 MemberId={"UserId": principal_id},
                 GroupIds=known[start : start + 100],
             )
@@ -498,7 +516,7 @@ def _outcome(error: Exception, missing: Trouble) -> Trouble:
     if code == NOT_FOUND:
         return missing
     if code in NOT_NOW:
-        return Refused(text)
+        return Refused(text, crowded=_crowded(error))
     if code in NEVER:
         return Refused(text, lasting=True)
     return Unknown(text)
@@ -516,9 +534,29 @@ def _reading(ask: Callable[_P, _R]) -> Callable[_P, _R]:
         try:
             return ask(*args, **kwargs)
         except (ClientError, BotoCoreError, ResponseParserError, KeyError, TypeError) as error:
-            raise Unavailable(_said(error)) from error
+            raise Unavailable(_said(error), crowded=_crowded(error)) from error
 
     return translated
+
+
+def _renewing(
+    ask: Callable[_P, _R], renew: Callable[[], bool], memory: "_Memory"
+) -> Callable[_P, _R]:
+    """The same question, asked once more where what we remember may not be so any more: first the
+    ids by name, then which instance it is. AWS says of what was replaced that it does not exist, or
+    that it is not ours to see."""
+
+    @wraps(ask)
+    def again(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        mends = iter((memory.forget, renew))
+        while True:
+            try:
+                return ask(*args, **kwargs)
+            except ClientError as error:
+                if _code(error) not in NOT_OURS or not any(mend() for mend in mends):
+                    raise
+
+    return again
 
 
 def _instances(client: Any) -> dict[str, str]:
@@ -541,6 +579,15 @@ def _request_id(status: dict[str, Any]) -> str:
     if not isinstance(request_id, str) or not request_id:
         raise KeyError("RequestId")
     return request_id
+
+
+def _crowded(error: Exception) -> bool:
+    return isinstance(error, ClientError) and _code(error) in TOO_MANY
+
+
+def _missing(error: ClientError) -> bool:
+    """Whether there is no such user or group, in an identity store that there is."""
+    return _code(error) == NOT_FOUND and error.response.get("ResourceType") != "IDENTITY_STORE"
 
 
 def _code(error: ClientError) -> str:
@@ -576,10 +623,10 @@ def _name(user: dict[str, Any]) -> str:
     return whole or " ".join(part for part in parts if part)
 
 
-def _config(attempts: int) -> Config:
+def _config(attempts: int, patience: float = READ_TIMEOUT) -> Config:
     return Config(
         connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
+        read_timeout=patience,
         retries={"total_max_attempts": attempts, "mode": "standard"},
     )
 
@@ -598,5 +645,8 @@ class _Memory:
     def put(self, key: str, value: str) -> None:
         self._kept[key] = (value, self._seconds() + REMEMBER)
 
-    def forget(self) -> None:
+    def forget(self) -> bool:
+        """Whether there was anything to forget."""
+        had = bool(self._kept)
         self._kept.clear()
+        return had

@@ -1,18 +1,27 @@
 """Sends mail through SES."""
 
+import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
-from chalicelib.ports import Mail, Refused, Unavailable
+from chalicelib import text
+from chalicelib.journal import journal
+from chalicelib.ports import Journal, Mail, Partly, Refused, Trouble, Unavailable
 
 # One attempt: SES knows no idempotency token, and a second one may be a second mail.
 CONFIG: Final = Config(
     connect_timeout=2, read_timeout=10, retries={"total_max_attempts": 1, "mode": "standard"}
 )
 REFUSALS: Final = frozenset({"MessageRejected", "BadRequestException"})
+TOO_FAST: Final = frozenset({"TooManyRequestsException", "ThrottlingException", "Throttling"})
+PAUSE: Final = 1.1  # seconds; a new account sends one mail a second
+PAUSES: Final = 10  # for one mail
+EACH_FOR: Final = 4.0  # seconds; then the others' mails are left to the next try: with the last one
+# of them, which may hang, it is over before anybody else may take the mail for unsent
 
 
 def client_for(session: Any, region: str = "") -> Any:
@@ -23,48 +32,108 @@ def client_for(session: Any, region: str = "") -> Any:
 class Ses:
     """SES, sending from one verified address."""
 
-    def __init__(self, client: Any, sender: str) -> None:
-        self._client = client
-        self._sender = sender
+    def __init__(
+        self,
+        client: Any,
+        sender: str,
+        say: Journal = journal,
+        sleep: Callable[[float], None] = time.sleep,
+        seconds: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client, self._sender = client, sender
+        self._journal, self._sleep, self._seconds = say, sleep, seconds
 
     def send(self, mail: Mail) -> None:
-        """One mail to all recipients, fifty at most.
+        """One mail to all recipients, fifty at most; where SES refuses that, one to each.
 
-        Raises Refused (lasting) where SES will never take this mail. Whatever time or an operator
-        mends, be it an address not yet verified or a paused account, is Unavailable: the report
-        stays owed. Not safe to repeat after Unavailable without a second mail now and then.
+        SES refuses a mail for all of them for the sake of one address. So who can be reached is,
+        and the log says who was not. Raises Refused (lasting) where SES will never take this mail
+        for anybody. Whatever time or an operator mends, be it an address not yet verified or a
+        paused account, is Unavailable: the report stays owed. Where some have it by then, or where
+        no time is left for the others, it is Partly, and says how many. Not safe to repeat after
+        Unavailable without a second mail now and then.
         """
-        simple: dict[str, Any] = {
-            "Subject": _utf8(" ".join(mail.subject.split())),
-            "Body": {"Text": _utf8(mail.text), "Html": _utf8(mail.html)},
-        }
-        if mail.attachments:
-            simple["Attachments"] = [
-                {"FileName": each.name, "ContentType": each.type, "RawContent": each.content}
-                for each in mail.attachments
-            ]
+        content, began = _content(mail), self._seconds()
+        try:
+            self._send(mail.to[mail.reached :], content)
+        except ClientError as error:
+            alone = len(mail.to) == 1
+            if _code(error) not in REFUSALS or alone or not self._each(mail, content, began):
+                raise _translated(error) from error
+
+    def _each(self, mail: Mail, content: dict[str, Any], began: float) -> int:
+        """To each recipient alone; how many of them SES took."""
+        taken, pauses, before = mail.reached, PAUSES, mail.reached
+        for number, address in enumerate(mail.to[before:], before + 1):
+            try:
+                if taken and number > before + 1 and self._seconds() - began > EACH_FOR:
+                    raise Unavailable("SES: it takes long")
+                pauses = self._patiently(address, content, pauses)
+                taken += 1
+            except Unavailable as trouble:
+                raise _partly(trouble, taken, number - 1) from trouble
+            except ClientError as error:
+                if _code(error) not in REFUSALS:
+                    raise _partly(_translated(error), taken, number - 1) from error
+                which = {"number": number, "of": len(mail.to), "domain": address.rpartition("@")[2]}
+                self._journal("error", "SES refuses a recipient", error=_code(error), **which)
+        return taken
+
+    def _patiently(self, address: str, content: dict[str, Any], pauses: int) -> int:
+        """Sends, and waits where SES takes no more this second; how many pauses are left."""
+        while True:
+            try:
+                self._send((address,), content)
+                return pauses
+            except ClientError as error:
+                if _code(error) not in TOO_FAST or not pauses:
+                    raise
+            pauses -= 1
+            self._sleep(PAUSE)
+
+    def _send(self, to: tuple[str, ...], content: dict[str, Any]) -> None:
         try:
             self._client.send_email(
                 FromEmailAddress=self._sender,
-                Destination={"ToAddresses": list(mail.to)},
-                Content={"Simple": simple},
+                Destination={"ToAddresses": list(to)},
+                Content={"Simple": content},
             )
-        except ClientError as error:
-            raise _translated(error) from error
         except ParamValidationError as error:
             raise Refused("SES: the mail has not the shape of one", lasting=True) from error
         except (BotoCoreError, ResponseParserError) as error:
             raise Unavailable(f"SES: {type(error).__name__}") from error
 
 
+def _partly(trouble: Trouble, taken: int, reached: int) -> Trouble:
+    return Partly(str(trouble), reached) if taken else trouble
+
+
+def _content(mail: Mail) -> dict[str, Any]:
+    body = {"Text": _utf8(text.lines(mail.text)), "Html": _utf8(text.lines(mail.html))}
+    simple: dict[str, Any] = {"Subject": _utf8(_subject(mail.subject)), "Body": body}
+    if mail.attachments:
+        simple["Attachments"] = [
+            {"FileName": each.name, "ContentType": each.type, "RawContent": each.content}
+            for each in mail.attachments
+        ]
+    return simple
+
+
+def _subject(words: str) -> str:
+    return " ".join(text.clean(words).split())
+
+
 def _translated(error: ClientError) -> Unavailable | Refused:
-    said = error.response.get("Error", {})
-    code, message = said.get("Code", ""), said.get("Message", "")
-    text = f"SES: {code}: {message}"[:500]
+    code, message = _code(error), error.response.get("Error", {}).get("Message", "")
+    said = f"SES: {code}: {message}"[:500]
     if code in REFUSALS and "not verified" not in message:
-        return Refused(text, lasting=True)
-    return Unavailable(text)
+        return Refused(said, lasting=True)
+    return Unavailable(said)
 
 
-def _utf8(text: str) -> dict[str, str]:
-    return {"Data": text, "Charset": "UTF-8"}
+def _code(error: ClientError) -> str:
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def _utf8(words: str) -> dict[str, str]:
+    return {"Data": words, "Charset": "UTF-8"}

@@ -1,15 +1,15 @@
-"""Writes what the route has to write, and nothing else: a new session's row, a wish on an open one.
+"""Writes what the route has to write, and nothing else: asks.
 
 PynamoDB, which keeps everything afterwards, takes longer to import than Slack should have to wait.
 The rows are the same, attribute by attribute; a test holds the two together.
 """
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from chalicelib import rows
-from chalicelib.machine import State
+from chalicelib.ask import Ask
 from chalicelib.ports import Rejected
 from chalicelib.session import Session, iso
 
@@ -24,13 +24,12 @@ class Call(Protocol):
 class Presses:
     """The table, as the route sees it."""
 
-    def __init__(self, call: Call, table: str, keep: timedelta = rows.FOR_EVER) -> None:
+    def __init__(self, call: Call, table: str) -> None:
         self._call = call
         self._table = table
-        self._keep = keep
 
-    def record(self, session: Session) -> bool:
-        """Writes a press; False where it was written before. Raises Unavailable or Rejected.
+    def record(self, asked: Session | Ask) -> bool:
+        """Writes an ask; False where it is there already. Raises Unavailable or Rejected.
 
         The row's id is the press's own, so a repeat changes nothing.
         """
@@ -39,7 +38,7 @@ class Presses:
                 "PutItem",
                 {
                     "TableName": self._table,
-                    "Item": item(session, self._keep),
+                    "Item": item(asked),
                     "ConditionExpression": "attribute_not_exists(id)",
                 },
             )
@@ -49,53 +48,11 @@ class Presses:
             return rejected.repeated  # the row may be our own first try's, whose answer was lost
         return True
 
-    def wish(self, session_id: str, kind: str, slack_user: str, now: datetime) -> bool:
-        """Notes who asks to `end` or to `extend`; False where the session is no longer open.
 
-        Behind whoever has asked already: one who may not must not take the place of one who may.
-        """
-        names = {
-            "#who": f"{kind}_askers",
-            "#at": f"{kind}_asked_at",
-            "#look_at": "look_at",
-            "#version": "version",
-            "#state": "state",
-            "#kind": "kind",
-        }
-        values = {
-            ":who": {"L": [{"S": slack_user}]},
-            ":nobody": {"L": []},
-            ":now": {"S": iso(now)},
-            ":one": {"N": "1"},
-            ":session": {"S": "session"},
-            ":granting": {"S": str(State.GRANTING)},
-            ":active": {"S": str(State.ACTIVE)},
-        }
-        try:
-            self._call(
-                "UpdateItem",
-                {
-                    "TableName": self._table,
-                    "Key": {"id": {"S": session_id}},
-                    "UpdateExpression": (
-                        "SET #who = list_append(if_not_exists(#who, :nobody), :who), "
-                        "#at = :now, #look_at = :now ADD #version :one"
-                    ),
-                    "ConditionExpression": "#kind = :session AND #state IN (:granting, :active)",
-                    "ExpressionAttributeNames": names,
-                    "ExpressionAttributeValues": values,
-                },
-            )
-        except Rejected as rejected:
-            if rejected.code != LOST:
-                raise
-            return False
-        return True
-
-
-def item(session: Session, keep: timedelta = rows.FOR_EVER) -> dict[str, Any]:
-    """The session's next row, in DynamoDB's own notation."""
-    return {name: _typed(value) for name, value in rows.values(session, keep).items()}
+def item(asked: Session | Ask) -> dict[str, Any]:
+    """The ask's row, in DynamoDB's own notation."""
+    row = rows.of_ask(asked) if isinstance(asked, Ask) else rows.of_break(asked)
+    return {name: _typed(value) for name, value in row.items()}
 
 
 def _typed(value: Any) -> dict[str, Any]:
@@ -104,8 +61,4 @@ def _typed(value: Any) -> dict[str, Any]:
             return {"S": value}
         case datetime():
             return {"S": iso(value)}
-        case timedelta():
-            return {"N": str(value.total_seconds())}
-        case list():
-            return {"L": [_typed(each) for each in value]}
     return {"N": str(value)}

@@ -16,7 +16,7 @@ from chalicelib.ports import Refused, Unavailable
 SLACK_API: Final = "https://slack.com/api/"
 HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 API_HOSTS: Final = frozenset({"slack.com", "slack-gov.com"})
-TIMEOUT: Final = 1.0  # seconds in all; Slack gives us three for everything
+TIMEOUT: Final = 1.0  # seconds in all of the route, whom Slack gives three for everything
 SPENT: Final = frozenset({"used_url", "expired_url"})
 
 
@@ -25,8 +25,9 @@ def respond(
     message: dict[str, Any],
     slack_api_url: str = SLACK_API,
     tls: Callable[[], SSLContext] = create_default_context,
+    timeout: float = TIMEOUT,
 ) -> None:
-    """Posts the message, within a second.
+    """Posts the message; `timeout` is in seconds, and for all of it.
 
     Raises Refused (lasting) where the address is not Slack's, or takes no more posts (five in
     thirty minutes), and Unavailable where another try may help. Redirects are not followed. Not
@@ -35,12 +36,12 @@ def respond(
     parts = _trusted(url, slack_api_url)
     if parts is None:
         raise Refused("the response_url is not Slack's", lasting=True)
-    until = time.monotonic() + TIMEOUT
+    until = time.monotonic() + timeout
     body = json.dumps(message).encode()
     connection = (
-        HTTPSConnection(parts.hostname or "", parts.port, timeout=TIMEOUT, context=tls())
+        HTTPSConnection(parts.hostname or "", parts.port, timeout=timeout, context=tls())
         if parts.scheme == "https"
-        else HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT)
+        else HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
     )
     try:
         connection.connect()

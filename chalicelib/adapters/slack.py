@@ -4,12 +4,16 @@ from collections.abc import Callable
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from chalicelib.ports import Refused, Unavailable
+from chalicelib.ports import Posted, Refused, Unavailable
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
 
-TIMEOUT: Final = 3  # seconds
+TIMEOUT: Final = 8  # seconds; given up sooner, what a slow Slack has shown would be said again
+SCOPE: Final = "users:read.email"
+LONGEST: Final = 254  # signs of an e-mail address
+NO_EMAIL: Final = "Slack has no e-mail address of yours, so nobody can tell who you are."
+UNCONFIRMED: Final = "Your e-mail address in Slack is not confirmed: confirm it, then press again."
 
 # A new token may be in place already.
 STALE_TOKEN: Final = frozenset(
@@ -69,11 +73,13 @@ class Slack:
         """The user's e-mail, by users.info; None for whoever is not one of our people.
 
         Those are the unknown, the deactivated, bots, and guests of shared channels, whose e-mail is
-        only what their own workspace says it is. Where Slack keeps the e-mail to itself the app
-        lacks the scope users:read.email, which can be mended: Unavailable.
+        only what their own workspace says it is. Refused for good, and the text says why, where
+        Slack has no e-mail of theirs or nobody has confirmed it. Where Slack keeps it to itself the
+        app lacks the scope users:read.email, which can be mended: Unavailable.
         """
         try:
-            found = self._call("users_info", user=user)["user"]
+            answer = self._answer("users_info", user=user)
+            found = _data(answer)["user"]
         except Refused as refused:
             if str(refused).removeprefix("Slack: ") in NOBODY:
                 return None
@@ -83,17 +89,22 @@ class Slack:
         if found.get("deleted") or found.get("is_bot") or not self._at_home(found):
             return None
         email = (found.get("profile") or {}).get("email")
-        if not email:
-            raise Unavailable("Slack does not tell e-mails: give the app users:read.email")
+        if not email and SCOPE not in (_scopes(answer) or _scopes(self._answer("auth_test"))):
+            raise Unavailable(f"Slack does not tell e-mails: give the app {SCOPE}")
+        if not email or len(str(email)) > LONGEST:
+            raise Refused(NO_EMAIL, lasting=True)
+        if found.get("is_email_confirmed") is False:
+            raise Refused(UNCONFIRMED, lasting=True)
         return str(email)
 
     def respond(self, url: str, message: dict[str, Any]) -> None:
         self._respond(url, message, self._api_url)
 
-    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> str:
-        """Posts by chat.postMessage; the message's ts. Repeated, it is a second message."""
+    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> Posted:
+        """Posts by chat.postMessage. Repeated, it is a second message."""
         where = {"channel": channel} | ({"thread_ts": thread} if thread else {})
-        return str(self._call("chat_postMessage", **message, **where)["ts"])
+        answer = self._call("chat_postMessage", **message, **where)
+        return Posted(str(answer.get("channel", channel)), str(answer["ts"]))
 
     def update(self, channel: str, ts: str, message: dict[str, Any]) -> None:
         """Replaces what our message says; safe to repeat."""
@@ -114,17 +125,20 @@ class Slack:
         return bool(grid) and grid == self._home["enterprise_id"]
 
     def _call(self, method: str, **arguments: Any) -> dict[str, Any]:
+        return _data(self._answer(method, **arguments))
+
+    def _answer(self, method: str, **arguments: Any) -> Any:
         from slack_sdk.errors import SlackApiError, SlackClientError
 
         token = self._token()
         try:
             try:
-                return _data(getattr(self._client(token), method)(**arguments))
+                return getattr(self._client(token), method)(**arguments)
             except SlackApiError as error:
                 fresh = self._token(refresh=True) if _error(error) in STALE_TOKEN else token
                 if fresh == token:
                     raise
-                return _data(getattr(self._client(fresh), method)(**arguments))
+                return getattr(self._client(fresh), method)(**arguments)
         except SlackApiError as error:
             raise _translated(error) from error
         except (SlackClientError, OSError, HTTPException, ValueError, AttributeError) as error:
@@ -141,6 +155,12 @@ class Slack:
 def _data(response: Any) -> dict[str, Any]:
     data: dict[str, Any] = response.data
     return data
+
+
+def _scopes(response: Any) -> frozenset[str]:
+    """The token's scopes, as Slack tells them with each answer."""
+    headers = {name.lower(): str(value) for name, value in (response.headers or {}).items()}
+    return frozenset(headers.get("x-oauth-scopes", "").replace(" ", "").split(",")) - {""}
 
 
 def _translated(error: Any) -> Unavailable | Refused:

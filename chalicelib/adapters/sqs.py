@@ -18,12 +18,19 @@ class Call(Protocol):
         """SQS's answer. Raises Rejected with the error's name, or Unavailable."""
 
 
-def message(session_id: str, after: timedelta, at: datetime | None) -> tuple[str, int]:
-    """A wake-up's body, and its delay in seconds; it says `at` where it is to be passed on."""
+def message(
+    row_id: str, after: timedelta, at: datetime | None = None, tried: int = 0
+) -> tuple[str, int]:
+    """A wake-up's body, and its delay in seconds; it says `at` where it is to be passed on.
+
+    `tried`: so many looks in a row have failed.
+    """
     seconds = max(int(after.total_seconds()), 0)
-    body = {"session": session_id}
+    body: dict[str, Any] = {"session": row_id}
     if at is not None and seconds > LONGEST:
         body["at"] = iso(at)
+    if tried:
+        body["tried"] = tried
     return json.dumps(body), min(seconds, LONGEST)
 
 
@@ -35,10 +42,12 @@ class Queue:
         self._name = queue_name
         self._urls: dict[str, str] = {}
 
-    def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
-        """Has the session looked at `after` a while, in whole seconds, rounded down. Safe to
+    def send(
+        self, row_id: str, after: timedelta, at: datetime | None = None, *, tried: int = 0
+    ) -> None:
+        """Has the row looked at `after` a while, in whole seconds, rounded down. Safe to
         repeat: a look too many does no harm. Raises Unavailable."""
-        self._send(self._name, *message(session_id, after, at))
+        self._send(self._name, *message(row_id, after, at, tried))
 
     def bury(self, body: str) -> None:
         """Puts what can never be handled where an operator finds it. Raises Unavailable."""

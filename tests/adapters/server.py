@@ -43,6 +43,20 @@ def answering(answer: Answer) -> Iterator[Answering]:
         server.server_close()
 
 
+@contextmanager
+def silence() -> Iterator[Answering]:
+    """A server that takes every request and answers none, for as long as the test asks.
+
+    Whoever comes back from it has given up by itself: no clock is needed to see that.
+    """
+    over = threading.Event()
+    with answering(lambda request: over.wait() and None) as server:
+        try:
+            yield server
+        finally:
+            over.set()
+
+
 def saying(status: int, body: bytes = b"", **headers: str) -> Answer:
     def answer(request: BaseHTTPRequestHandler) -> None:
         request.send_response(status)

@@ -52,7 +52,7 @@ class Stage:
         self.stub = Stubber(client)
         self.stub.activate()
         self.seconds = 0.0
-        self.center = IdentityCenter(client, client, INSTANCE, seconds=lambda: self.seconds)
+        self.center = IdentityCenter(client, client, lambda: INSTANCE, seconds=lambda: self.seconds)
 
     def answers(self, operation: str, answer: dict[str, Any], expected: Any = None) -> None:
         self.stub.add_response(operation, answer, expected)
@@ -153,7 +153,7 @@ def wired(session: Any, url: str, read_timeout: float = 5) -> IdentityCenter:
             config = config.merge(Config(read_timeout=read_timeout))
             return session.client(service, endpoint_url=url, config=config)
 
-    return IdentityCenter(acting_client(Pointed()), reading_client(Pointed()), INSTANCE)
+    return IdentityCenter(acting_client(Pointed()), reading_client(Pointed()), lambda: INSTANCE)
 
 
 @pytest.mark.parametrize("act", ["create", "delete"])
@@ -190,8 +190,8 @@ def test_what_was_never_sent_did_not_happen(session, act):
 def test_reads_try_again(session):
     with answering(saying(500, b"{}")) as server:
         with pytest.raises(Unavailable):
-            wired(session, server.url).creation(REQUEST)
-        assert len(server.seen) == 3
+            wired(session, server.url).creation(ACCESS, REQUEST)
+        assert len(server.seen) == 2
 
 
 def test_an_answer_without_a_listing_is_no_empty_listing(session):
@@ -200,7 +200,7 @@ def test_an_answer_without_a_listing_is_no_empty_listing(session):
         for ask in (
             lambda: center.assigned(ACCESS),
             lambda: center.creating(ACCESS, NOW),
-            lambda: center.creation(REQUEST),
+            lambda: center.creation(ACCESS, REQUEST),
             lambda: center.permission_set("Admin"),
         ):
             with pytest.raises(Unavailable):
@@ -212,6 +212,14 @@ def test_the_claim_can_outlast_a_call(session):
     assert config.read_timeout == identity_center.READ_TIMEOUT == 5
     assert config.connect_timeout == identity_center.CONNECT_TIMEOUT == 2
     assert config.retries["total_max_attempts"] == 1
+
+
+def test_a_read_holds_nobody_up_for_long(session):
+    """Whoever waits for it looks at nothing else meanwhile."""
+    for service in ("sso-admin", "identitystore"):
+        config = reading_client(session, service=service).meta.config
+        assert config.read_timeout == identity_center.PATIENCE == 3
+        assert config.retries["total_max_attempts"] == 2
 
 
 @pytest.mark.parametrize("status", ["IN_PROGRESS", "SUCCEEDED", "FAILED"])
@@ -226,8 +234,8 @@ def test_a_request_tells_what_became_of_it(stage: Stage, status: str):
         {"AccountAssignmentDeletionStatus": {"Status": status}},
         {"InstanceArn": INSTANCE, "AccountAssignmentDeletionRequestId": REQUEST},
     )
-    assert stage.center.creation(REQUEST) == Call(status, "why")
-    assert stage.center.deletion(REQUEST) == Call(status)
+    assert stage.center.creation(ACCESS, REQUEST) == Call(status, "why")
+    assert stage.center.deletion(ACCESS, REQUEST) == Call(status)
 
 
 def listed(request_id: str, created: datetime = NOW, status: str = "IN_PROGRESS") -> dict[str, Any]:
@@ -239,7 +247,7 @@ def test_a_request_that_aws_has_forgotten_wedges_nothing(stage: Stage):
     stage.answers(
         "list_account_assignment_creation_status", {"AccountAssignmentsCreationStatus": []}
     )
-    call = stage.center.creation(REQUEST)
+    call = stage.center.creation(ACCESS, REQUEST)
     assert not call.in_progress
     assert not call.failed
     assert call.status == "UNKNOWN"
@@ -251,7 +259,7 @@ def test_a_request_too_new_to_be_described_is_in_progress_while_it_is_listed(sta
         "list_account_assignment_deletion_status",
         {"AccountAssignmentsDeletionStatus": [listed(REQUEST)]},
     )
-    assert stage.center.deletion(REQUEST).in_progress
+    assert stage.center.deletion(ACCESS, REQUEST).in_progress
 
 
 def under_way(stage: Stage, pages: list[list[dict[str, Any]]], described: list[Any]) -> bool:
@@ -454,13 +462,130 @@ def test_the_one_instance_is_discovered(stage: Stage):
             discover(client)
 
 
+class Nowhere:
+    """Which instance it is can be neither asked nor read."""
+
+    def __call__(self) -> str:
+        raise Unavailable("no telling which instance it is")
+
+
+def test_what_is_open_is_closed_though_nobody_can_tell_which_instance_it_is(stage: Stage):
+    """The permission set's ARN has the instance in it; only names need to know it."""
+    client = stage.stub.client
+    center = IdentityCenter(client, client, Nowhere())
+    status = {"Status": "IN_PROGRESS", "RequestId": REQUEST}
+    stage.answers("delete_account_assignment", {"AccountAssignmentDeletionStatus": status}, NAMED)
+    stage.answers(
+        "describe_account_assignment_deletion_status",
+        {"AccountAssignmentDeletionStatus": {"Status": "SUCCEEDED"}},
+        {"InstanceArn": INSTANCE, "AccountAssignmentDeletionRequestId": REQUEST},
+    )
+    stage.answers("list_account_assignments", {"AccountAssignments": []})
+    assert center.delete(ACCESS) == REQUEST
+    assert center.deletion(ACCESS, REQUEST).succeeded
+    assert not center.assigned(ACCESS)
+    described(stage, SET, "Admin")
+    assert center.permission_set(SET) is not None
+    with pytest.raises(Unavailable):
+        center.permission_set("Admin")
+
+
+def test_nobody_is_found_in_a_directory_that_nobody_can_name(session: Any):
+    directory = Directory(reading_client(session, service="identitystore"), Nowhere())
+    for ask in (
+        lambda: directory.person("alice@example.com"),
+        lambda: directory.user(USER),
+        lambda: directory.groups_of(USER, ["sre"]),
+    ):
+        with pytest.raises(Unavailable):
+            ask()
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-eusc"])
+def test_the_instance_is_that_of_the_permission_set_in_every_partition(partition: str):
+    found = identity_center.instance_of(SET.replace("arn:aws:", f"arn:{partition}:"))
+    assert found == INSTANCE.replace("arn:aws:", f"arn:{partition}:")
+
+
+@pytest.mark.parametrize("odd", ["", "ps-1", "arn:aws", "arn:aws:sso:::permissionSet"])
+def test_of_what_is_no_permission_set_there_is_no_instance(odd: str):
+    assert identity_center.instance_of(odd).endswith("/?")
+
+
+@pytest.mark.parametrize("act", ["create", "delete"])
+def test_a_refusal_says_whether_there_were_too_many(stage: Stage, act: str):
+    for code, crowded in (("ThrottlingException", True), ("ConflictException", False)):
+        stage.fails(f"{act}_account_assignment", code)
+        with pytest.raises(Refused) as refused:
+            getattr(stage.center, act)(ACCESS)
+        assert refused.value.crowded is crowded
+
+
+def test_a_read_says_whether_there_were_too_many(stage: Stage):
+    for code, crowded in (("ThrottlingException", True), ("AccessDeniedException", False)):
+        stage.fails("list_account_assignments", code)
+        with pytest.raises(Unavailable) as unavailable:
+            stage.center.assigned(ACCESS)
+        assert unavailable.value.crowded is crowded
+
+
+class Replaced:
+    """The instance, or its store: what is remembered, and by what it was replaced."""
+
+    def __init__(self, before: str, after: str | None) -> None:
+        self.known, self.after = before, after
+
+    def __call__(self) -> str:
+        return self.known
+
+    def renew(self) -> bool:
+        known, self.known = self.known, self.after or self.known
+        return self.known != known
+
+
+@pytest.mark.parametrize("code", ["ResourceNotFoundException", "AccessDeniedException"])
+def test_a_name_is_looked_for_in_the_instance_that_has_replaced_the_remembered_one(
+    stage: Stage, code: str
+):
+    client, old = stage.stub.client, INSTANCE.replace("1", "9")
+    instance = Replaced(old, INSTANCE)
+    center = IdentityCenter(client, client, instance, renew=instance.renew)
+    stage.fails("list_permission_sets", code)
+    stage.answers("list_permission_sets", {"PermissionSets": [SET]}, {"InstanceArn": INSTANCE})
+    described(stage, SET, "Admin")
+    found = center.permission_set("Admin")
+    assert found is not None
+    assert found.arn == SET
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException"])
+def test_what_no_other_instance_mends_is_unavailable_and_asked_once(stage: Stage, code: str):
+    client, instance = stage.stub.client, Replaced(INSTANCE, None)
+    center = IdentityCenter(client, client, instance, renew=instance.renew)
+    stage.fails("list_permission_sets", code)
+    with pytest.raises(Unavailable, match=code):
+        center.permission_set("Admin")
+
+
+def test_a_remembered_name_that_is_kept_from_us_is_looked_for_anew(stage: Stage):
+    stage.answers("list_permission_sets", {"PermissionSets": [OTHER_SET]})
+    described(stage, OTHER_SET, "Admin")
+    stage.center.permission_set("Admin")
+    stage.fails("describe_permission_set", "AccessDeniedException")
+    stage.answers("list_permission_sets", {"PermissionSets": [SET]})
+    described(stage, SET, "Admin")
+    found = stage.center.permission_set("Admin")
+    assert found is not None
+    assert found.arn == SET
+
+
 class People:
     def __init__(self, session: Any) -> None:
         client = reading_client(session, service="identitystore")
         self.stub = Stubber(client)
         self.stub.activate()
         self.seconds = 0.0
-        self.directory = Directory(client, STORE, seconds=lambda: self.seconds)
+        self.directory = Directory(client, lambda: STORE, seconds=lambda: self.seconds)
 
     def finds(self, attribute: str, value: str, user_id: str | None) -> None:
         expected = {
@@ -556,6 +681,47 @@ def test_groups_are_told_by_name_and_their_ids_remembered(people: People):
     assert people.directory.groups_of(USER, []) == frozenset()
 
 
+GROUP = "11111111-0000-0000-0000-000000000001"
+NO_STORE = {"ResourceType": "IDENTITY_STORE"}
+
+
+@pytest.mark.parametrize("ask", ["person", "user", "groups_of"])
+@pytest.mark.parametrize(
+    ("code", "facts"), [("ResourceNotFoundException", NO_STORE), ("AccessDeniedException", {})]
+)
+def test_people_are_looked_for_in_the_store_that_has_replaced_the_remembered_one(
+    people: People, ask: str, code: str, facts: dict[str, str]
+):
+    """Else everybody is refused, as unknown, until what is remembered is a day old."""
+    store = Replaced("d-0000000000", STORE)
+    directory = Directory(people.stub.client, store, renew=store.renew)
+    first = {"person": "get_user_id", "user": "describe_user", "groups_of": "get_group_id"}[ask]
+    people.stub.add_client_error(first, code, modeled_fields=facts)
+    if ask == "groups_of":
+        people.finds("displayName", "sre", GROUP)
+        people.members({GROUP: True})
+        assert directory.groups_of(USER, ["sre"]) == {"sre"}
+        return
+    if ask == "person":
+        people.finds("emails.value", "alice@example.com", USER)
+    people.describes()
+    found = directory.person("alice@example.com") if ask == "person" else directory.user(USER)
+    assert found is not None
+    assert found.principal_id == USER
+
+
+def test_a_group_of_a_store_that_was_replaced_is_not_remembered(people: People):
+    store = Replaced(STORE, "d-0000000000")
+    directory = Directory(people.stub.client, store, renew=store.renew)
+    people.finds("displayName", "sre", GROUP)
+    people.members({GROUP: False})
+    assert directory.groups_of(USER, ["sre"]) == set()
+    store.renew()
+    people.stub.add_client_error("get_group_id", "ResourceNotFoundException")
+    assert directory.groups_of(USER, ["sre"]) == set()
+    people.stub.assert_no_pending_responses()
+
+
 def test_a_group_made_anew_under_its_name_is_found(people: People):
     first, second = ("11111111-0000-0000-0000-00000000000" + n for n in "12")
     people.finds("displayName", "sre", first)
@@ -565,6 +731,14 @@ def test_a_group_made_anew_under_its_name_is_found(people: People):
     people.finds("displayName", "sre", second)
     people.members({second: False})
     assert people.directory.groups_of(USER, ["sre"]) == frozenset()
+
+
+def test_who_may_not_ask_who_is_in_a_group_asks_a_few_times_and_no_more(people: People):
+    for _ in range(2):
+        people.finds("displayName", "sre", GROUP)
+        people.stub.add_client_error("is_member_in_groups", "AccessDeniedException")
+    with pytest.raises(Unavailable, match="AccessDenied"):
+        people.directory.groups_of(USER, ["sre"])
 
 
 def test_whoever_is_assigned_is_named_and_groups_are_not(stage: Stage):
@@ -598,7 +772,7 @@ def test_an_assignment_that_botocore_would_not_send_is_refused_for_good():
 
             return refuse
 
-    center = IdentityCenter(Strict(), Strict(), INSTANCE)
+    center = IdentityCenter(Strict(), Strict(), lambda: INSTANCE)
     with pytest.raises(Refused) as refused:
         center.create(ACCESS)
     assert refused.value.lasting
@@ -610,7 +784,7 @@ def test_an_answer_without_a_request_id_is_unknown(session: Any):
             kind = "Creation" if name.startswith("create") else "Deletion"
             return lambda **_: {f"AccountAssignment{kind}Status": {"RequestId": ""}}
 
-    center = IdentityCenter(Odd(), Odd(), INSTANCE)
+    center = IdentityCenter(Odd(), Odd(), lambda: INSTANCE)
     for act in (center.create, center.delete):
         with pytest.raises(Unknown):
             act(ACCESS)
@@ -663,3 +837,17 @@ def test_only_a_refusal_for_too_many_calls_slows_the_pace():
         pace._heard(parsed_response={"Error": {"Code": code}})
     pace._heard(parsed_response=None)
     assert slowed == ["slower"]
+
+
+@pytest.mark.parametrize(
+    ("store_id", "portal"),
+    [
+        (STORE, "https://d-1234567890.awsapps.com/start"),
+        ("11111111-2222-3333-4444-555555555555", ""),  # an older instance's: it does not say
+    ],
+)
+def test_the_portal_is_where_the_identity_store_says(
+    session: Any, store_id: str, portal: str
+) -> None:
+    client = reading_client(session, service="identitystore")
+    assert Directory(client, lambda: store_id).portal() == portal

@@ -94,7 +94,7 @@ def test_a_client_keeps_the_pace_and_hears_that_it_was_too_fast(session: Any):
         client = noted.hold(reading_client(_At(session, server.url)))
         with contextlib.suppress(client.exceptions.ThrottlingException):
             client.list_instances()
-    assert noted.waits == noted.slowed == len(server.seen) == 3
+    assert noted.waits == noted.slowed == len(server.seen) == 2
 
 
 class _At:

@@ -1,16 +1,19 @@
-"""response_url: posts go to Slack only, once, within a second."""
+"""response_url: posts go to Slack only, once, within the time there is."""
 
 import json
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from chalicelib.adapters.response_url import SLACK_API, allowed, respond
+from chalicelib import wiring
+from chalicelib.adapters import response_url
+from chalicelib.adapters.response_url import SLACK_API, TIMEOUT, allowed, respond
 from chalicelib.ports import Refused, Unavailable
 
-from .server import answering, saying
+from .server import answering, saying, silence
 
 MESSAGE = {"response_type": "ephemeral", "text": "Glass broken – access incoming…"}
 
@@ -123,12 +126,44 @@ def test_a_post_that_may_pass_later_is_unavailable(status):
         respond(server.url, MESSAGE, server.url)
 
 
-def test_nobody_waits_longer_than_a_second():
-    with answering(lambda request: time.sleep(1.5)) as server:
-        started = time.monotonic()
+def test_a_slack_that_is_silent_is_given_up_after_a_second():
+    assert TIMEOUT == 1.0
+    with silence() as server, pytest.raises(Unavailable):
+        respond(server.url, MESSAGE, server.url)
+
+
+def test_whoever_has_the_time_waits_longer():
+    """Given up too soon, what Slack was about to show would be said again."""
+
+    def slow(request):
+        time.sleep(TIMEOUT + 0.3)
+        saying(200, b"ok")(request)
+
+    with answering(slow) as server:
         with pytest.raises(Unavailable):
             respond(server.url, MESSAGE, server.url)
-        assert time.monotonic() - started < 1.3
+        respond(server.url, MESSAGE, server.url, timeout=60)
+        assert len(server.seen) == 2
+    with silence() as server, pytest.raises(Unavailable):
+        respond(server.url, MESSAGE, server.url, timeout=0.2)
+
+
+@pytest.mark.parametrize(("worker", "seconds"), [(True, 8), (False, TIMEOUT)])
+def test_the_worker_waits_for_a_slow_slack_and_the_route_does_not(monkeypatch, worker, seconds):
+    asked = {}
+
+    def respond(url, message, slack_api_url, tls, timeout=TIMEOUT):
+        asked.update(url=url, api=slack_api_url, tls=tls, timeout=timeout)
+
+    monkeypatch.setattr(response_url, "respond", respond)
+    known = SimpleNamespace(slack_api_url=SLACK_API, glasses={})
+    monkeypatch.setattr(wiring, "settings", lambda: known)
+    monkeypatch.setattr(wiring, "secrets", lambda: SimpleNamespace(bot_token=None))
+    side = wiring._slack.__wrapped__() if worker else wiring.front.__wrapped__()
+    side.respond("https://hooks.slack.com/actions/T1/2/x", MESSAGE)
+    assert asked["timeout"] == seconds
+    assert asked["api"] == SLACK_API
+    assert asked["tls"] is wiring._tls, "the authorities are read once"
 
 
 def test_a_slack_that_is_not_there_is_unavailable():

@@ -1,18 +1,20 @@
 """Slack's Web API: who it is, what is said, and which errors are for good."""
 
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
 
+from chalicelib import runner, telling
+from chalicelib.adapters import slack
 from chalicelib.adapters.slack import Slack
 from chalicelib.ports import Refused, Unavailable
 
-from .server import Answering, answering, saying
+from .server import Answering, answering, saying, silence
 
 ALICE = {"id": "U1", "team_id": "T1", "profile": {"email": "alice@example.com"}}
 
@@ -28,6 +30,7 @@ class Workspace:
             "chat.update": {"ok": True, "ts": "1.5"},
         }
         self.tokens = ["xoxb-1"]
+        self.scopes = ""  # as the answers' header has them; empty: they do not say
         self.server: Answering
         self.slack: Slack
         self.responded: list[tuple[str, dict[str, Any], str]] = []
@@ -50,7 +53,9 @@ def working(answer: Any = None) -> Iterator[Workspace]:
         said = workspace.says[method]
         if request.headers["Authorization"] != "Bearer " + workspace.says.get("token", "xoxb-1"):
             said = {"ok": False, "error": "token_revoked"}
-        saying(200, json.dumps(said).encode(), Content_Type="application/json")(request)
+        scopes = {"X_OAuth_Scopes": workspace.scopes} if workspace.scopes else {}
+        body = json.dumps(said).encode()
+        saying(200, body, Content_Type="application/json", **scopes)(request)
 
     with answering(answer or say) as workspace.server:
         workspace.slack = Slack(
@@ -131,10 +136,49 @@ def test_an_e_mail_that_slack_keeps_to_itself_is_a_scope_to_add():
             workspace.slack.email("U1")
 
 
+@pytest.mark.parametrize(
+    "profile", [{}, {"email": ""}, {"email": None}, {"email": "x" * 255}, None]
+)
+def test_who_has_no_e_mail_is_refused_at_once_where_slack_would_tell_it(profile):
+    with working() as workspace:
+        workspace.scopes = "chat:write,users:read,users:read.email"
+        workspace.says["users.info"] = {"ok": True, "user": {**ALICE, "profile": profile}}
+        with pytest.raises(Refused, match="no e-mail address of yours") as refused:
+            workspace.slack.email("U1")
+        assert refused.value.lasting
+
+
+def test_whether_slack_would_tell_is_asked_by_another_call_where_the_answer_does_not_say():
+    with working() as workspace:
+        workspace.scopes = ""
+        workspace.says["users.info"] = {"ok": True, "user": {**ALICE, "profile": {}}}
+        with pytest.raises(Unavailable, match=r"users:read\.email"):
+            workspace.slack.email("U1")
+        assert workspace.asked() == ["users.info", "auth.test", "auth.test"]
+
+
+def test_without_the_scope_nobody_is_refused_for_what_can_be_mended():
+    with working() as workspace:
+        workspace.scopes = "chat:write,users:read"
+        workspace.says["users.info"] = {"ok": True, "user": {**ALICE, "profile": {}}}
+        with pytest.raises(Unavailable, match=r"users:read\.email"):
+            workspace.slack.email("U1")
+
+
+def test_an_e_mail_that_nobody_has_confirmed_is_not_believed():
+    with working() as workspace:
+        workspace.says["users.info"] = {"ok": True, "user": {**ALICE, "is_email_confirmed": False}}
+        with pytest.raises(Refused, match="not confirmed") as refused:
+            workspace.slack.email("U1")
+        assert refused.value.lasting
+        workspace.says["users.info"] = {"ok": True, "user": {**ALICE, "is_email_confirmed": True}}
+        assert workspace.slack.email("U1") == "alice@example.com"
+
+
 def test_a_message_is_posted_and_its_ts_kept():
     with working() as workspace:
         message = {"text": "hello", "blocks": [{"type": "divider"}]}
-        assert workspace.slack.post("C1", message, thread="1.0") == "1.5"
+        assert workspace.slack.post("C1", message, thread="1.0") == ("C1", "1.5")
         said = fields(workspace)
         assert (said["channel"], said["text"], said["thread_ts"]) == ("C1", "hello", "1.0")
         workspace.slack.post("C1", {"text": "hello"})
@@ -182,7 +226,7 @@ def test_a_renewed_token_is_taken_up_at_once():
     with working() as workspace:
         workspace.tokens = ["xoxb-1", "xoxb-2"]
         workspace.says["token"] = "xoxb-2"
-        assert workspace.slack.post("C1", {"text": "x"}) == "1.5"
+        assert workspace.slack.post("C1", {"text": "x"}).ts == "1.5"
         assert workspace.asked() == ["chat.postMessage"] * 2
 
 
@@ -219,10 +263,18 @@ def test_a_slack_that_is_unwell_is_unavailable_and_asked_once(answer):
         assert len(workspace.server.seen) == 1
 
 
+def test_what_is_said_last_is_written_before_anybody_says_it_again():
+    twice = timedelta(seconds=2 * slack.TIMEOUT)  # to the response_url in vain, then as the bot
+    assert telling.SAYS_FOR + twice < runner.SAYING
+
+
 def test_a_slack_that_is_silent_is_given_three_seconds(monkeypatch):
-    monkeypatch.setattr("chalicelib.adapters.slack.TIMEOUT", 0.2)
-    with working(lambda request: time.sleep(0.5)) as workspace, pytest.raises(Unavailable):
-        workspace.slack.post("C1", {"text": "x"})
+    assert slack.TIMEOUT == 8
+    monkeypatch.setattr(slack, "TIMEOUT", 0.2)
+    with silence() as server:
+        client = Slack(lambda refresh=False: "xoxb-1", f"{server.url}/api/", lambda *args: None)
+        with pytest.raises(Unavailable):
+            client.post("C1", {"text": "x"})
 
 
 def test_no_token_is_in_what_we_say_of_errors():

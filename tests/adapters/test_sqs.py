@@ -31,8 +31,14 @@ class Stage:
     def finds(self, url: str = URL, fails: Exception | None = None) -> None:
         self.expected.append(("GetQueueUrl", {"QueueName": "bg"}, fails or {"QueueUrl": url}))
 
-    def takes(self, delay: int, url: str = URL, fails: Exception | None = None) -> None:
-        sent = {"QueueUrl": url, "MessageBody": '{"session": "s1"}', "DelaySeconds": delay}
+    def takes(
+        self,
+        delay: int,
+        url: str = URL,
+        fails: Exception | None = None,
+        body: str = '{"session": "s1"}',
+    ) -> None:
+        sent = {"QueueUrl": url, "MessageBody": body, "DelaySeconds": delay}
         self.expected.append(("SendMessage", sent, fails or {"MessageId": "1"}))
 
 
@@ -64,6 +70,24 @@ def test_a_wake_up_is_delayed_by_whole_seconds_rounded_down(stage: Stage, after,
 def test_a_wake_up_further_off_than_the_queue_carries_it_says_when(seconds, body, delay):
     at = datetime(2026, 11, 22, 15, tzinfo=UTC)
     assert message("s1", timedelta(seconds=seconds), at) == (body, delay)
+
+
+def test_a_wake_up_after_a_failed_look_says_how_often_looks_have_failed(stage: Stage):
+    stage.finds()
+    stage.takes(4, body='{"session": "s1", "tried": 2}')
+    stage.queue.send("s1", timedelta(seconds=4), tried=2)
+
+
+def test_an_ask_is_woken_as_a_session_is(stage: Stage):
+    stage.finds()
+    stage.takes(0, body='{"session": "ask/end-1"}')
+    stage.queue.send("ask/end-1", timedelta(0))
+
+
+def test_what_is_buried_goes_to_the_dead_letters_as_it_is(stage: Stage):
+    stage.expected.append(("GetQueueUrl", {"QueueName": "bg-dlq"}, {"QueueUrl": URL + "-dlq"}))
+    stage.takes(0, URL + "-dlq", body="what nobody can read")
+    stage.queue.bury("what nobody can read")
 
 
 def test_the_queue_is_looked_up_once(stage: Stage):

@@ -27,6 +27,7 @@ FLAGS = [
     "--disable-sync",
     "--disable-dev-shm-usage",
 ]
+PATIENCE = 240.0  # seconds, for a machine that is busy
 MISSING = (
     "Skipped, for there is no Chromium here: `apt-get install chromium chromium-driver`, or set "
     "CHROMIUM and CHROMEDRIVER to where they are."
@@ -50,11 +51,16 @@ class Browser:
     def __init__(self, driver: Any, width: int, height: int, dark: bool, scale: float) -> None:
         self.driver = driver
         self.width, self.height = width, height
-        self._tell("Emulation.setDeviceMetricsOverride", width=width, height=height,
-                   deviceScaleFactor=scale, mobile=width < 600)  # fmt: skip
+        self.scale = scale
+        self.resize(height)
         theme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self._tell("Emulation.setEmulatedMedia", features=[theme])
         self._tell("Emulation.setTimezoneOverride", timezoneId="Europe/Berlin")
+
+    def resize(self, height: int) -> None:
+        self.height = height
+        self._tell("Emulation.setDeviceMetricsOverride", width=self.width, height=height,
+                   deviceScaleFactor=self.scale, mobile=self.width < 600)  # fmt: skip
 
     def run(self, script: str, *arguments: Any) -> Any:
         return self.driver.execute_script(script, *arguments)
@@ -69,12 +75,12 @@ class Browser:
             css,
         )
 
-    def sees(self, css: str, said: str = "", seconds: float = 10) -> str:
+    def sees(self, css: str, said: str = "", seconds: float = PATIENCE) -> str:
         """Waits until `said` can be read in `css`; answers all that stands there."""
         return until(lambda: said in (text := self.read(css)) and (text or "?"), seconds,
                      lambda: f"“{said}” in {css}; there is: {self.read(css)}")  # fmt: skip
 
-    def shows(self, css: str, seconds: float = 10) -> Any:
+    def shows(self, css: str, seconds: float = PATIENCE) -> Any:
         return until(lambda: next((e for e in self.all(css) if e.is_displayed()), None), seconds,
                      lambda: f"{css} on the page")  # fmt: skip
 
@@ -94,7 +100,7 @@ class Browser:
     def type(self, key: str, label: str, within: str) -> None:
         """Press a key while the button that reads `label` has the keyboard."""
         what = f"a button “{label}” in {within}"
-        until(lambda: self._button(label, within), 10, lambda: what).send_keys(key)
+        until(lambda: self._button(label, within), PATIENCE, lambda: what).send_keys(key)
 
     def has_keyboard(self) -> Any:
         """The element to which keys go."""
@@ -113,7 +119,7 @@ class Browser:
             found.click()
             return True
 
-        until(tap, 10, lambda: what)
+        until(tap, PATIENCE, lambda: what)
 
     def become(self, name: str) -> None:
         from selenium.webdriver.support.select import Select
@@ -125,9 +131,9 @@ class Browser:
     def complaints(self) -> list[str]:
         return [each["message"] for each in self.driver.get_log("browser")]
 
-    def picture(self, name: str, focus: str = "body") -> None:
+    def picture(self, name: str, focus: str = "body", keep: bool = True) -> None:
         """A screenshot with `focus` at its top; kept for the README by UPDATE_SCREENSHOTS=1."""
-        keep = os.environ.get("UPDATE_SCREENSHOTS")
+        keep = keep and "UPDATE_SCREENSHOTS" in os.environ
         folder = ROOT / "docs" / "images" if keep else ROOT / ".local" / "screenshots"
         folder.mkdir(parents=True, exist_ok=True)
         self.run(

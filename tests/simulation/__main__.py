@@ -12,7 +12,7 @@ from multiprocessing import Pool, cpu_count
 from tests.simulation.explorer import Bounds, Explorer, Found
 from tests.simulation.faults import NAMES
 from tests.simulation.mutants import MUTANTS, Verdict, judge
-from tests.simulation.world import Meddled, World
+from tests.simulation.world import Forged, Hung, Meddled, World
 
 
 def main() -> int:
@@ -33,6 +33,14 @@ def main() -> int:
         command.add_argument(
             "--meddled", action="store_const", dest="lives", const=Meddled, default=World,
             help="lives in which hands delete sessions' rows just when it hurts",
+        )  # fmt: skip
+        command.add_argument(
+            "--forged", action="store_const", dest="lives", const=Forged,
+            help="lives in which somebody writes what a role that may only ask can write",
+        )  # fmt: skip
+        command.add_argument(
+            "--hung", action="store_const", dest="lives", const=Hung,
+            help="lives in which nothing fails, but things hang for minutes",
         )  # fmt: skip
     for command in (run, explore, mutants):
         command.add_argument("--cores", type=int, default=cpu_count())
@@ -75,8 +83,8 @@ def run_seeds(seeds: range, cores: int, verbose: bool, lives_of: type[World]) ->
     if verbose:
         print(table(times, lives))
     if failed:
-        meddled = " --meddled" if lives_of is Meddled else ""
-        print(f"read one: python -m tests.simulation replay --seed {min(failed)}{meddled}")
+        which = "" if lives_of is World else f" --{lives_of.__name__.lower()}"
+        print(f"read one: python -m tests.simulation replay --seed {min(failed)}{which}")
     return 1 if failed else 0
 
 
@@ -118,15 +126,16 @@ def tell(seed: int, lives: type[World]) -> int:
 # once is more than can be gone through. A fault is a death before any call, a refusal or failure
 # in Identity Center, a lease deleted by hand, or what the case is named for.
 CASES: dict[str, tuple[Bounds, int]] = {  # the longest first
-    "longer": (Bounds(), 2),
-    "End now": (Bounds(duration=1, waits=1, extend=False), 0),
-    "lagging lists": (Bounds(duration=1, waits=1, end=False, extend=False, lags=True), 1),
-    "waiting": (Bounds(duration=1, waits=1, end=False, extend=False, patience=True), 0),
-    "Extend": (Bounds(duration=1, waits=1, end=False), 0),
-    "deadline": (Bounds(duration=1, waits=1, end=False, extend=False), 0),
-    "door deleted": (Bounds(duration=1, waits=1, end=False, extend=False, hand_door=True), 0),
-    "skewed clocks": (Bounds(duration=1, waits=1, end=False, extend=False, skew=1), 1),
-    "time-outs": (Bounds(duration=1, waits=1, end=False, extend=False, unknown=True), 0),
+    "two at once": (Bounds(duration=1, waits=1, end=False, extend=False, at_once=2), 2),
+    "skewed clocks": (Bounds(duration=1, waits=1, end=False, extend=False, skew=1), 2),
+    "time-outs": (Bounds(duration=1, waits=1, end=False, extend=False, unknown=True), 2),
+    "lagging lists": (Bounds(duration=1, waits=1, end=False, extend=False, lags=True), 2),
+    "waiting": (Bounds(duration=1, waits=1, end=False, extend=False, patience=True), 2),
+    "door deleted": (Bounds(duration=1, waits=1, end=False, extend=False, hand_door=True), 2),
+    "deadline": (Bounds(duration=1, waits=1, end=False, extend=False), 2),
+    "longer": (Bounds(press=False), 2),
+    "End now": (Bounds(duration=1, waits=1, extend=False, press=False), 2),
+    "Extend": (Bounds(duration=1, waits=1, end=False, press=False), 2),
     "standing": (Bounds(duration=1, waits=1, end=False, extend=False, standing=True), 0),
 }
 

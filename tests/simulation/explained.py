@@ -91,7 +91,8 @@ class Explained:
         world = self.world
         if old is None and new.found:
             assert world.current is not None
-            self.began[new.id], self.made[new.id] = world.current.began, world.now
+            self.began.setdefault(new.id, world.current.began)
+            self.made[new.id] = world.now
             world.faults.saw("reconciliation takes back")
         if new.standing == "no" and old is not None and old.standing == "" and not new.found:
             self._unseen(new)

@@ -87,6 +87,11 @@ HANDS = (
     "redeploy that cuts workers off",
     "glass changed with a session in flight",
     "glass removed with a session in flight",
+    "forged: press",
+    "forged: ask",
+    "forged: found",
+    "forged: door",
+    "forged: session",
     "assignment given by hand",
     "assignment taken by hand",
     "session's assignment taken by hand",
@@ -102,7 +107,11 @@ HANDS = (
     "reconciliation lets go",
     "row mended by reconciliation",
 )
-NAMES = (*RATES, *(f"{thing} out" for thing in OUTAGES), *HANDS)
+NAMES = (
+    *RATES,
+    *(f"{thing} {how}" for thing in OUTAGES for how in ("out", "hangs")),
+    *HANDS,
+)
 
 
 @dataclass
@@ -112,6 +121,7 @@ class Faults:
     random: Random
     rates: dict[str, float] = field(default_factory=dict)
     outages: list[tuple[str, int, int]] = field(default_factory=list)
+    hangs: list[tuple[str, int, int]] = field(default_factory=list)
     seen: Counter[str] = field(default_factory=Counter)
     healed: bool = False
 
@@ -133,7 +143,7 @@ class Faults:
 
     @property
     def any(self) -> bool:
-        return bool(self.rates or self.outages)
+        return bool(self.rates or self.outages or self.hangs)
 
     def strikes(self, name: str) -> bool:
         rate = self.rates.get(name)
@@ -153,6 +163,13 @@ class Faults:
                 self.seen[f"{thing} out"] += 1
                 return True
         return False
+
+    def hang(self, thing: str, now: int) -> bool:
+        """Whether nobody answers there at `now`, though somebody listens."""
+        hangs = any(name == thing and start <= now < end for name, start, end in self.hangs)
+        if hangs and not self.healed:
+            self.seen[f"{thing} hangs"] += 1
+        return hangs and not self.healed
 
     def heal(self) -> None:
         self.healed = True

@@ -5,9 +5,12 @@ counted from the last of it.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import fields, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from chalicelib import ask
+from chalicelib.ask import Ask
 from chalicelib.machine import State
 from chalicelib.session import Access, Noted, Session
 from tests.simulation.rows import short
@@ -27,6 +30,9 @@ class Hands:
         self.world = world
         self.accesses = accesses
         self.last = 0  # when a hand was last at work
+        self.pressed_again = 0
+        self.forging = False
+        self.forged = 0
         self.lurking: list[tuple[State, Callable[..., None]]] = []
 
     def plan(self, presses: list[tuple[str, int]]) -> None:
@@ -83,7 +89,7 @@ class Hands:
         for key, holder in list(world.rows.doors.items()):
             row = world.index.get(holder)
             if row is not None and row.live:  # the index knows of it: see World.index
-                del world.rows.doors[key]
+                world.rows.unlock(key)
                 world.doorless.add(holder)
                 what = f"deletes the door that {holder} holds"
                 self._said("operator", what, "door deleted by hand")
@@ -110,14 +116,16 @@ class Hands:
             self.world.faults.saw("found session's row deleted by hand")
         self.world.forget(row)
         if self.world.rows.doors.get(row.access.key) == row.id and self.world.random.random() < 0.3:
-            del self.world.rows.doors[row.access.key]
+            self.world.rows.unlock(row.access.key)
             self.world.doorless.add(row.id)
             self._said("operator", "and its door with it", "door deleted with its session's row")
         users = [user for user, person in self.world.slack.items() if person.email == row.email]
         if users and self.world.random.random() < 0.5:  # who lost it by that breaks it again
             soon = self.world.random.choice((SECOND, 5 * SECOND, MINUTE, 20 * MINUTE))
             when = self.world.now + self.world.random.randrange(soon)
-            self._at(when, self.world.press, f"{row.id}-again", users[0], row.glass)
+            self.pressed_again += 1
+            again = f"bg-{self.pressed_again:012x}{row.id[-12:]}"
+            self._at(when, self.world.press, again, users[0], row.glass)
 
     def spoil_row(self, session_id: str = "") -> None:
         """An attribute of a wrong type: no look at the session can read its row any more."""
@@ -157,6 +165,99 @@ class Hands:
         what = f"puts a message in the queue that is no wake-up: {body!r}"
         self._said("operator", what, "message that is no wake-up")
         self.world.receive_soon(body)
+
+    # ---- whoever has the credentials of a role that may only ask
+
+    def forge(self) -> None:
+        """One row, of those that the route's role or reconciliation's may write."""
+        world, random = self.world, self.world.random
+        self.last = max(self.last, world.now)
+        self.forged += 1
+        forgeries: tuple[Callable[[Session | None], None], ...] = (
+            self._forge_press,
+            self._forge_ask,
+            self._forge_ask,
+            self._forge_found,
+            self._forge_door,
+            self._forge_session,
+        )
+        what = random.choice(forgeries)
+        what(random.choice(list(world.rows.sessions.values()) or [None]))
+        world.faults.saw(f"forged: {what.__name__.removeprefix('_forge_')}")
+
+    def _forge_press(self, row: Session | None) -> None:
+        world, random = self.world, self.world.random
+        known = random.random() < 0.3 and row is not None
+        forged = Session(
+            id=row.id if known and row else f"bg-f{self.forged:023x}",
+            glass=random.choice(("prod", "data", "nonesuch", "")),
+            asked_at=world.moment + timedelta(hours=random.choice((0, 0, -1, 1_000))),
+            wait_until=world.moment + timedelta(minutes=5),
+            slack_user=random.choice(("UNOBODY", "UANN", "UCLEO")),
+            account_id=random.choice(("111122223333", "999999999999")),
+            permission_set_arn=random.choice(self.accesses).permission_set_arn,
+            response_url="https://slack.example/forged",
+        )
+        world.rows.asks[f"ask/{forged.id}"] = forged
+        world.rows.asked_for(f"ask/{forged.id}")
+
+    def _forge_ask(self, row: Session | None) -> None:
+        world, random = self.world, self.world.random
+        before = [*world.rows.decided.values()]
+        kind = random.choice(("end", "extend"))
+        forged = Ask(
+            id=f"{kind}-f{self.forged:023x}",
+            session_id=row.id if row else "bg-" + "0" * 24,
+            asked_at=world.moment,
+            slack_user=random.choice(("UNOBODY", "UNOBODY", "UDAVE")),
+        )
+        if before and random.random() < 0.5:  # what was decided, once more
+            forged = replace(random.choice(before), outcome="", owed=(), version=0)
+        world.rows.asks[f"ask/{forged.id}"] = forged
+        world.rows.asked_for(f"ask/{forged.id}")
+
+    def _forge_found(self, row: Session | None) -> None:
+        world = self.world
+        access = world.random.choice(self.accesses)
+        found = ask.found(access, world.random.choice(("prod", "data")), world.moment)
+        row_id = f"ask/found{found.id.removeprefix('bg')}"
+        said = {field.name: getattr(found, field.name) for field in fields(found)}
+        world.rows.asks[row_id] = ask.read(row_id, said)
+        world.rows.asked_for(row_id)
+
+    def _forge_door(self, row: Session | None) -> None:
+        """In a free place, or away; a live session's stays, as for any other hand."""
+        world = self.world
+        access = world.random.choice(self.accesses)
+        holder = world.rows.doors.get(access.key)
+        held = world.rows.sessions.get(holder or "")
+        if held is not None and held.live:
+            return
+        world.rows.unlock(access.key)
+        if holder is None:
+            world.rows.doors[access.key] = row.id if row else "bg-" + "f" * 24
+
+    def _forge_session(self, row: Session | None) -> None:
+        """No role that only asks may: it is here for what comes of it all the same."""
+        world, random = self.world, self.world.random
+        access = random.choice(self.accesses)
+        forged = Session(
+            id=f"bg-e{self.forged:023x}",
+            glass="prod",
+            asked_at=world.moment,
+            state=State.GRANTING,
+            version=1,
+            slack_user="UNOBODY",
+            principal_id=access.principal_id,
+            account_id=access.account_id,
+            permission_set_arn=access.permission_set_arn,
+            allowed_at=world.moment,
+            deadline=world.moment + timedelta(hours=1),
+            look_at=world.moment,
+        )
+        world.rows.sessions[forged.id] = forged
+        world.rows.leases[forged.id] = int((world.moment + timedelta(hours=1)).timestamp())
+        world.index[forged.id] = forged
 
     # ---- assignments
 

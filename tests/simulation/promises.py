@@ -2,15 +2,29 @@
 
 from collections.abc import Iterator
 
-from chalicelib.machine import State
+from chalicelib.machine import LIVE, State
 from chalicelib.session import Session
 from tests.simulation.rows import short
-from tests.simulation.world import ACCESSES, HOUR, MINUTE, SECOND, SKEW_MS, World, ms_of
+from tests.simulation.world import (
+    ACCESSES,
+    HOUR,
+    MINUTE,
+    SECOND,
+    SKEW_MS,
+    START,
+    Hung,
+    World,
+    ms_of,
+)  # fmt: skip
 
 CLOSES_WITHIN = 5 * MINUTE  # of the deadline, or of the moment from which all was well
 NOTICED = CLOSES_WITHIN + 2 * MINUTE  # of a lease deleted by hand, where its record is lost
 PROMPT = 15 * SECOND  # where nothing ever went wrong
 SAID_WITHIN = HOUR + 10 * MINUTE  # of the last that happened; then nothing is new
+HEARD_OF = 8 * MINUTE  # where up to six sessions hang at once, and one way to people too
+REPORTS = ("is late", "report delayed")
+ALARMS = ("MAY STILL HAVE", "ACTION NEEDED", "is not closed", *REPORTS)
+ANSWERS = ("You have", "Nothing was changed", "The access to")  # to who asks, as often as they do
 WAKE_UPS = 40  # for one session, in any one minute
 
 
@@ -30,12 +44,16 @@ def broken(world: World) -> Iterator[str]:
         if any(late - soon < MINUTE for soon, late in zip(sent, sent[WAKE_UPS:], strict=False)):
             yield f"{session.id} was woken more than {WAKE_UPS} times in a minute"
     for key, holder in world.rows.doors.items():
+        if key in world.rows.free_at or (world.hands.forging and not world.mode):
+            continue  # it is free for whoever comes, once nothing can land any more
         if holder not in world.rows.unreadable and (world.mode or holder not in world.ghosts):
             yield f"the door {short(key)} is still held by {holder}"
     for session_id in world.rows.leases.keys() - world.rows.unreadable:
         if world.mode or session_id not in world.ghosts:
             yield f"the lease of {session_id} is still there"
     yield from _reconciled(world)
+    yield from _once(world)
+    yield from _alarmed(world)
 
 
 def _access(world: World) -> Iterator[str]:
@@ -78,7 +96,9 @@ def _access(world: World) -> Iterator[str]:
 def _reconciled(world: World) -> Iterator[str]:
     """Nobody keeps access unexplained: it is said, or it is taken back."""
     explained, settled, calm = world.explained, world.settled_at, not world.faults.any
-    spoiled = {world.rows.sessions[session_id].access for session_id in world.rows.unreadable}
+    unreadable = world.rows.unreadable
+    spoiled = {world.rows.sessions[session_id].access for session_id in unreadable}
+    spoiled |= {a for a in ACCESSES if world.rows.doors.get(a.key) in unreadable}
     for access in ACCESSES:
         key, owner = access.key, world.truth.get(access.key)
         covered = any(
@@ -120,11 +140,44 @@ def _told(world: World, session: Session) -> Iterator[str]:
         yield f"{session.id} had access, and no report was mailed"
     if had and told and not _heard(heard, "closed", "stays", "never came"):
         yield f"{session.id} was not told that it is over"
-    if not world.faults.any:
-        if len(mails) > 2:
-            yield f"{session.id} was reported {len(mails)} times although nothing went wrong"
-        if sum("You are in" in text for text in heard) > 1:
-            yield f"{session.id} was told twice that access has come"
+    if not world.faults.any and len(mails) > 2:
+        yield f"{session.id} was reported {len(mails)} times although nothing went wrong"
+
+
+def _once(world: World) -> Iterator[str]:
+    """Each piece of news is said once, unless whoever said it could not write that it was."""
+    meddled = any(name.startswith(("session row", "forged")) for name in world.faults.seen)
+    for (session_id, to, text), said in world.said.items():
+        may = 1
+        if text.startswith(ANSWERS):
+            may = len(world.rows.decided)
+        if any(words in text for words in ALARMS):  # which get louder
+            live = not any(words in text for words in REPORTS)
+            mine = (each for each in world.alarms.items() if each[0][0] == session_id)
+            may = sum(number for (_, state), number in mine if (state in LIVE) is live)
+        failed = meddled or any(each.worker.failed_at >= 0 for each in said)
+        failed |= session_id in world.unheard  # a card that Slack does not edit is posted anew
+        if len(said) > may and not failed and session_id.startswith("bg-"):
+            yield f"{session_id}: “{text[:40]}” was said to {to} {len(said)} times"
+
+
+def _alarmed(world: World) -> Iterator[str]:
+    """Whatever hangs, people hear of access that should be over, where a way to them is open."""
+    if not isinstance(world, Hung) or "table" in world.hung:
+        return
+    for held in world.held:
+        session = world.rows.sessions[held.session_id]
+        ways = {"mail", "slack"} if session.channel else {"mail"}
+        over = ms_of(session.over_since or START)
+        late = min(held.until or world.now, world.ends) - over
+        told = [said.at for (about, _, text), all_of_it in world.said.items() for said in all_of_it
+                if about == session.id and any(words in text for words in ALARMS)]  # fmt: skip
+        if (
+            late > HEARD_OF
+            and ways - {*world.hung}
+            and min(told, default=world.now) > over + HEARD_OF
+        ):
+            yield f"{session.id} was {late / 1000:.0f} s late while something hung, and nobody knew"
 
 
 def _undecided(world: World, session: Session) -> bool:

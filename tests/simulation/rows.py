@@ -6,44 +6,47 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
+from chalicelib import ask
+from chalicelib.ask import Ask
 from chalicelib.machine import OPEN, State
 from chalicelib.ports import DoorTaken, Stale, Unreadable
-from chalicelib.session import Access, Noted, Session
+from chalicelib.session import Access, Lock, Noted, Session
 
 Wrote = Callable[[Session | None, Session], None]
 EMPTY = {field.name: field.default for field in fields(Session)}
 
 
 class Rows:
-    """Sessions, doors, leases and noted assignments.
+    """Sessions, asks, doors, leases and noted assignments.
 
-    `wrote` hears of each session row that changes. `unreadable` has the ids of sessions that a hand
+    `wrote` hears of each session row that changes, `asked_for` of each new ask. `unreadable` has
+    the ids of sessions that a hand
     has spoiled, until somebody writes the whole row anew.
     """
 
-    def __init__(self, wrote: Wrote = lambda old, new: None) -> None:
+    def __init__(
+        self,
+        wrote: Wrote = lambda old, new: None,
+        asked_for: Callable[[str], None] = lambda row_id: None,
+    ) -> None:
         self.sessions: dict[str, Session] = {}
+        self.asks: dict[str, Session | Ask] = {}  # by the ids of their rows
+        self.decided: dict[str, Ask] = {}
         self.doors: dict[str, str] = {}
+        self.free_at: dict[str, datetime] = {}  # of doors whose sessions are over
         self.leases: dict[str, int] = {}  # session id → TTL in whole seconds
         self.notes_of: dict[Access, Noted] = {}
         self.unreadable: set[str] = set()
-        self.wrote = wrote
+        self.wrote, self.asked_for = wrote, asked_for
 
     # ---- what the route does
 
-    def record(self, session: Session) -> bool:
-        if session.id in self.sessions:
+    def record(self, asked: Session | Ask) -> bool:
+        row_id = f"ask/{asked.id}"
+        if row_id in self.asks:
             return False
-        self._put(session)
-        return True
-
-    def wish(self, session_id: str, kind: str, slack_user: str, now: datetime) -> bool:
-        row = self.sessions.get(session_id)
-        if row is None or row.state not in (State.GRANTING, State.ACTIVE):
-            return False
-        askers = (*getattr(row, f"{kind}_askers"), slack_user)
-        wish = {f"{kind}_askers": askers, f"{kind}_asked_at": now}
-        self._update(replace(row, look_at=now, **wish))
+        self.asks[row_id] = asked
+        self.asked_for(row_id)
         return True
 
     # ---- ports.Store
@@ -52,6 +55,47 @@ class Rows:
         if session_id in self.unreadable:
             raise Unreadable(f"{session_id} is no session")
         return self.sessions.get(session_id), session_id in self.leases
+
+    def remains(self, session_id: str) -> Session | None:
+        row = self.sessions.get(session_id)
+        if row is None or not row.live:
+            return None
+        return replace(row, state=State.ACTIVE, version=0, deadline=row.over_since, ended_at=None)
+
+    def asked(self, row_id: str) -> Session | Ask | None:
+        if row_id.startswith("asked/"):
+            return self.decided.get(row_id.removeprefix("asked/"))
+        found = self.asks.get(row_id)
+        if isinstance(found, Session) and found.id in self.sessions:
+            del self.asks[row_id]
+            return None
+        if isinstance(found, Ask) and found.id in self.decided:
+            del self.asks[row_id]
+            return None
+        return found
+
+    def decide(self, ask: Ask, session: Session | None = None) -> None:
+        if f"ask/{ask.id}" not in self.asks or ask.id in self.decided:
+            raise Stale(ask.id)
+        if session is not None:
+            self.expect(session)
+            if ask.outcome == "extended":
+                if session.id not in self.leases:
+                    raise Stale(session.id)
+                self._lease(session)
+        del self.asks[f"ask/{ask.id}"]
+        self.decided[ask.id] = replace(ask, version=1)
+        if session is not None:
+            self._put(session)
+
+    def answered(self, ask: Ask) -> None:
+        known = self.decided.get(ask.id)
+        if known is None or known.version != ask.version:
+            raise Stale(ask.id)
+        self.decided[ask.id] = replace(ask, version=ask.version + 1)
+
+    def drop_ask(self, row_id: str) -> None:
+        self.asks.pop(row_id, None)
 
     def write(self, session: Session) -> None:
         self.expect(session)
@@ -74,26 +118,29 @@ class Rows:
         self._lease(session)
         self._put(session)
 
-    def extend(self, session: Session) -> None:
-        self.expect(session)
-        if session.id not in self.leases:
-            raise Stale(session.id)
-        self._lease(session)
-        self._put(session)
-
     def release(self, session: Session) -> None:
         self.expect(session)
-        if self.doors.get(session.access.key) == session.id:
-            del self.doors[session.access.key]
+        late, key = session.revoke_late_until, session.access.key
+        if late is not None:
+            if self.doors.get(key, session.id) == session.id:
+                self.doors[key], self.free_at[key] = session.id, late
+        elif self.doors.get(key) == session.id:
+            self.unlock(key)
         self.leases.pop(session.id, None)
         self._put(session)
 
-    def holder(self, access: Access) -> str | None:
-        return self.doors.get(access.key)
+    def lock(self, access: Access) -> Lock | None:
+        holder = self.doors.get(access.key)
+        return Lock(holder, self.free_at.get(access.key)) if holder else None
 
-    def free(self, access: Access, holder: str) -> None:
-        if self.doors.get(access.key) == holder:
-            del self.doors[access.key]
+    def free(self, access: Access, lock: Lock) -> None:
+        if self.lock(access) == lock:
+            self.unlock(access.key)
+
+    def unlock(self, key: str) -> None:
+        """The door is gone, whoever held it."""
+        self.doors.pop(key, None)
+        self.free_at.pop(key, None)
 
     # ---- ports.Books
 
@@ -124,9 +171,19 @@ class Rows:
             raise Stale(noted.access.key)
         self.notes_of[noted.access] = replace(noted, version=noted.version + 1)
 
+    def ask_back(self, access: Access, glass: str, now: datetime) -> str:
+        found = ask.found(access, glass, now)
+        row_id = f"ask/found{found.id.removeprefix('bg')}"
+        self.asks[row_id] = ask.read(
+            row_id, {f.name: getattr(found, f.name) for f in fields(found)}
+        )
+        self.asked_for(row_id)
+        return row_id
+
     def take_over(self, session: Session) -> None:
+        self.expect(session)
         noted = self.notes_of.get(session.access)
-        if session.id in self.sessions or (noted and noted.standing):
+        if noted and noted.standing:
             raise Stale(session.id)
         if session.access.key in self.doors:
             raise DoorTaken(session.access.key)
@@ -138,10 +195,14 @@ class Rows:
 
     def expect(self, session: Session) -> None:
         row = self.sessions.get(session.id)
+        if session.version == 0 and row is None and _ask_of(session) in self.asks:
+            return
         if row is None or row.version != session.version:
             raise Stale(session.id)
 
     def _put(self, session: Session) -> None:
+        if session.version == 0:
+            self.asks.pop(_ask_of(session), None)
         old = self.sessions.get(session.id)
         new = self.sessions[session.id] = replace(session, version=session.version + 1)
         self.unreadable.discard(session.id)
@@ -157,6 +218,10 @@ class Rows:
     def _lease(self, session: Session) -> None:
         assert session.deadline is not None
         self.leases[session.id] = ceil(session.deadline.timestamp())
+
+
+def _ask_of(session: Session) -> str:
+    return f"ask/found{session.id.removeprefix('bg')}" if session.found else f"ask/{session.id}"
 
 
 def is_open(session: Session | None) -> bool:

@@ -11,40 +11,56 @@ Reconciler; a look that is over is kept as what came of it, and is not made afre
 """
 
 import heapq
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
 from typing import Any
 
+from chalicelib import mails
 from chalicelib.adapters.sqs import message
+from chalicelib.ask import Ask, Kind
+from chalicelib.deciding import Glasses
 from chalicelib.machine import OPEN, State
 from chalicelib.ports import (
     Call,
     Gone,
     Mail,
+    Posted,
+    Reading,
     Refused,
     Reported,
     Stale,
-    TrailAnswer,
     Trouble,
     Unavailable,
     Unknown,
 )
 from chalicelib.reconcile import Reconciler
-from chalicelib.runner import NETWORK, SKEW, Glasses, Look, Outside, Rest, Runner
-from chalicelib.session import Access, Glass, Noted, PermissionSet, Person, Session
+from chalicelib.runner import CALL_TAKES, NETWORK, SKEW, Look, Outside, Rest, Runner
+from chalicelib.session import (
+    ESCALATE,
+    Access,
+    Glass,
+    Lock,
+    Noted,
+    PermissionSet,
+    Person,
+    Session,
+)
 from tests.simulation.explained import Explained
-from tests.simulation.faults import Faults
+from tests.simulation.faults import OUTAGES, Faults
 from tests.simulation.hands import Hands
 from tests.simulation.planted import load
 from tests.simulation.rows import Rows, is_open
 
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
+THINGS = OUTAGES  # that may hang
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
+LATE = re.compile(r", [^,]* late$")  # at the end of a mail's subject
 SKEW_MS, NETWORK_MS = SKEW // MS, NETWORK // MS
 
 LIVES = {  # the functions' time-outs
@@ -104,8 +120,12 @@ class Worker:
     received: int = 0  # of the message at hand, how often it was tried
     log: list[tuple[bool, Any]] = field(default_factory=list)
     at: int = 0  # how much of the log has been given again
+    look_began: int = 0
     resumed: bool = False  # it stands before a call and has been stopped there already
+    hangs: bool = False  # in the call before which it stands
     dead: bool = False
+    alarms: bool = False  # what it says no row has
+    failed_at: int = -1  # when it last failed to write, or was stopped for long, or broke
 
 
 @dataclass(frozen=True)
@@ -113,6 +133,14 @@ class Came:
     """What came of a whole look."""
 
     of: Rest | None
+
+
+@dataclass(frozen=True)
+class Said:
+    """One piece of news, as somebody has heard or read it."""
+
+    at: int
+    worker: Worker
 
 
 @dataclass(eq=False)
@@ -193,7 +221,7 @@ class World:
         self.mode = random.choice(("", "", "", "report", "revoke", "revoke"))  # of reconciliation
 
         # The table, and its indexes as they lag behind it.
-        self.rows = rows(self._wrote)
+        self.rows = rows(self._wrote, self._asked)
         self.index: dict[str, Session] = {}
         # Identity Center.
         self.truth: dict[str, str] = {}  # access key → "standing" or the session that has it
@@ -203,6 +231,8 @@ class World:
         self.held: list[Held] = []
         # What people heard, and what they did.
         self.heard: defaultdict[str, list[str]] = defaultdict(list)
+        self.said: defaultdict[tuple[str, str, str], list[Said]] = defaultdict(list)
+        self.alarms: defaultdict[tuple[str, State], int] = defaultdict(int)  # written, of a duty
         self.unheard: set[str] = set()  # Slack refused a message for good
         self.mails: defaultdict[str, list[str]] = defaultdict(list)
         self.mail_refused: set[str] = set()
@@ -217,6 +247,8 @@ class World:
         self.healed_at: int | None = None
         self.tokens = 0
         self.messages = 0
+        self.asked = 0  # how many asks were written
+        self.table_failed = False  # since the look at hand began
         self.nonsense: list[dict[str, Any]] = []  # to come with the stream's next record
         self.brought: dict[str, int] = {}  # session → the number of its latest message brought
         # What was done by hand, and who accounts for which assignment.
@@ -228,6 +260,7 @@ class World:
         self.explained = Explained(self, ACCESSES)
 
         self.people_who_may: set[str] = set()
+        self.glasses_before: list[Glass] = []
         self.glasses = self._glasses(first=True)
         self.runner, self.reconciler = self._functions()
         self._standing()
@@ -292,6 +325,7 @@ class World:
 
     def deploy(self) -> None:
         """New settings: the functions that start from now on have them."""
+        self.glasses_before += self.glasses.values()
         self.glasses = self._glasses()
         if self.mode and self.random.random() < 0.5:
             self.mode = self.random.choice(("report", "revoke"))
@@ -304,16 +338,18 @@ class World:
             identity_center=Centre(self),
             directory=Directory(self),
             chat=Chat(self),
-            trail=Trail(self),
             post=Post(self),
+            topics=Post(self),
+            letters=mails,
             wakeups=WakeUps(self),
             clock=Clock(self),
             journal=ports.journal,
             token=ports.token,
-            reports=Reports(),
+            reports=Reports(self),
         )
         slack = {user: person.email for user, person in SLACK.items() if user != "UBOB"}
-        runner = self.runner_class(outside, Glasses(dict(self.glasses), slack))
+        glasses = Glasses(dict(self.glasses), slack, takes_back=self.mode == "revoke")
+        runner = self.runner_class(outside, glasses)
         reconciler = self.reconciler_class(
             glasses=dict(self.glasses),
             revokes=self.mode == "revoke",
@@ -322,6 +358,7 @@ class World:
             people=outside.directory,
             chat=outside.chat,
             post=outside.post,
+            letters=mails,
             clock=outside.clock,
             journal=outside.journal,
             wakeups=outside.wakeups,
@@ -355,7 +392,7 @@ class World:
             elif n:
                 when = random.randrange(window)
             user, name = random.choice(users), random.choice(names)
-            session_id = f"s{n + 1}"
+            session_id = session_id_of(n + 1)
             pressed.append((session_id, when))
             self.at(when, self.press, session_id, user, name)
             if random.random() < 0.2:
@@ -364,7 +401,8 @@ class World:
                 while random.random() < chance:
                     within = random.choice((20 * SECOND, max(self.span, self.duration + MINUTE)))
                     asked = when + random.randrange(within)
-                    self.at(asked, self.wish, session_id, kind, random.choice((*users, "UBOB")))
+                    who = random.choice((*users, "UBOB"))
+                    self.at(asked, self.ask, session_id, Kind(kind), who)
         self.hands.plan(pressed)
         self.at(random.randrange(MINUTE), self.sweep)
         if self.mode:
@@ -407,13 +445,14 @@ class World:
         if session_id in self.ghosts:
             return  # Slack repeats a press within seconds, before anybody deletes its row
         self._count_press(session)
-        new = self.rows.record(session)
-        again = "" if new else ", again"
+        again = ", again" if session_id in self.rows.sessions else ""
         self.say(user, f"presses “{glass}”: session {session_id}{again}")
+        self.rows.record(session)
 
     def _count_press(self, session: Session) -> None:
         saw, rows = self.faults.saw, self.rows.sessions
-        saw("press, sent twice" if session.id in rows else "press")
+        twice = session.id in rows or f"ask/{session.id}" in self.rows.asks
+        saw("press, sent twice" if twice else "press")
         others = [row for row in rows.values() if row.id != session.id]
         if any(row.slack_user not in ("", session.slack_user) for row in others):
             saw("press by another person")
@@ -424,28 +463,48 @@ class World:
                for holder in self.rows.doors.values() if holder in self.ghosts):  # fmt: skip
             saw("press on an access whose row is gone")
 
-    def wish(self, session_id: str, kind: str, user: str) -> None:
-        if self.faults.strikes("table down"):
+    def ask(self, session_id: str, kind: Kind, user: str) -> None:
+        """*End now* or *Extend*, as the route writes it."""
+        if self.faults.strikes("table down") or self.faults.out("table", self.now):
             return
+        self.asked += 1
         now = moment(self.now + self.random.choice(self.skews))
+        asked = Ask(
+            id=f"{kind}-{self.asked:024x}",
+            session_id=session_id,
+            asked_at=now,
+            slack_user=user,
+            response_url=self.random.choice(("", "https://slack.example/ask")),
+        )
+        self.say(user, f"asks to {kind} {session_id}")
         row = self.rows.sessions.get(session_id)
-        if self.rows.wish(session_id, kind, user, now):
-            assert row is not None
-            self.say(user, f"wishes to {kind} {session_id}")
-            self._count_wish(row, kind, user)
+        if row is not None:
+            self._count_ask(row, kind, user)
             person = SLACK.get(user)
             may = person is not None and person.email in self.people_who_may
-            if kind == "end" and (may or user == row.slack_user):
+            if kind is Kind.END and (may or user == row.slack_user):
                 self.may_end.setdefault(session_id, self.now)
-            if kind == "end" and user == row.slack_user:  # who may, whatever is deployed meanwhile
-                self.holder_ends.setdefault(session_id, self.now)
+            if kind is Kind.END and user == row.slack_user and row.state in OPEN:
+                self.holder_ends.setdefault(session_id, self.now)  # whatever is deployed meanwhile
+        self.rows.record(asked)
 
-    def _count_wish(self, row: Session, kind: str, user: str) -> None:
-        self.faults.saw("End now" if kind == "end" else "Extend")
-        if kind == "end" and set(row.end_askers) - {user}:
+    def _count_ask(self, row: Session, kind: Kind, user: str) -> None:
+        self.faults.saw("End now" if kind is Kind.END else "Extend")
+        ends = [a for a in self.rows.asks.values() if isinstance(a, Ask) and a.kind is Kind.END]
+        others = {ask.slack_user for ask in ends if ask.session_id == row.id} - {user}
+        if kind is Kind.END and others:
             self.faults.saw("End now by a second person")
-        if kind == "end" and user != row.slack_user:
+        if kind is Kind.END and user != row.slack_user:
             self.faults.saw("End now by another than who pressed")
+
+    def _asked(self, row_id: str) -> None:
+        """After each ask's row: the stream hears of it."""
+        asked = self.rows.asks[row_id]
+        if isinstance(asked, Session) and asked.found:
+            began = self.current.began if self.current else self.now  # reconciliation's, or forged
+            self.explained.began.setdefault(asked.id, began)
+        session_id = asked.id if isinstance(asked, Session) else asked.session_id
+        self._stream(session_id, _record("INSERT", row_id))
 
     def delete_lease(self, session_id: str, by: str = "hand") -> None:
         if session_id in self.rows.leases:
@@ -457,7 +516,8 @@ class World:
             self._stream(session_id, _record("REMOVE", f"lease/{session_id}"))
 
     def forget(self, row: Session) -> None:
-        """The session's row is gone; indexes follow."""
+        """The session's row is gone, and what is left of its press; indexes follow."""
+        self.rows.asks.pop(f"ask/{row.id}", None)
         del self.rows.sessions[row.id]
         self.rows.unreadable.discard(row.id)
         self.ghosts[row.id] = row
@@ -495,7 +555,7 @@ class World:
         skew = self.random.choice(self.skews)
         if faults.strikes("table down") or faults.out("table", self.now):
             return
-        if self.due(moment(self.now + skew)) or self.leaseless():
+        if self.due(moment(self.now + skew)) or self.leaseless() or self.asks_due():
             self._start("sweep", skew=skew)
 
     def reconcile(self, hourly: bool) -> None:
@@ -523,6 +583,10 @@ class World:
             if row.look_at is not None and row.look_at <= now
         ]
         return [session_id for _, session_id in sorted(found)]
+
+    def asks_due(self) -> list[str]:
+        owed = [ask for ask in self.rows.decided.values() if ask.owed]
+        return [*self.rows.asks, *(f"asked/{ask.id}" for ask in owed)]
 
     def leaseless(self) -> list[str]:
         """What is open, for all that the index tells, and has no lease."""
@@ -633,7 +697,7 @@ class World:
                     self._again(worker)
 
     def die(self, worker: Worker, how: str) -> None:
-        worker.dead = True
+        worker.dead, worker.failed_at = True, self.now
         self.workers.discard(worker)
         self.say(worker.name, f"{how}, looking at {worker.looks_at or 'what is due'}")
         if worker.side == "queue":
@@ -667,10 +731,12 @@ class World:
                 raise Stopped(self.now + self.random.randrange(1, 1_000))
             if faults.strikes("long pause"):
                 longest = max(40_000, worker.dies - self.now)
+                worker.failed_at = self.now
                 raise Stopped(self.now + self.random.randrange(1_000, longest))
             if faults.strikes("exception before"):
                 self._breaks(worker, name)
         try:
+            self._hang(worker, name)
             value = do(*args)
         except Trouble as trouble:
             self.say(worker.name, f"{name}: {type(trouble).__name__}: {trouble}")
@@ -683,9 +749,28 @@ class World:
         self._keep(worker, True, value)
         return value
 
+    def _hang(self, worker: Worker, name: str) -> None:
+        """No answer, until the caller has waited long enough."""
+        thing, takes = HANGS.get(name, ("table", 3 * SECOND))
+        if not worker.hangs and self.faults.hang(thing, self.now):
+            worker.hangs = True
+            raise Stopped(self.now + takes)
+        if worker.hangs:
+            worker.hangs = False
+            self.table_failed |= thing in ("table", "queue")
+            worker.failed_at = self.now if thing == "table" else worker.failed_at
+            raise (Unknown if name in ("create", "delete") else Unavailable)(f"{thing} hangs")
+
+    def tells(self, session_id: str, to: str, text: str) -> None:
+        """Somebody hears or reads it."""
+        worker = self.current
+        assert worker is not None
+        if not worker.alarms:
+            self.said[session_id, to, text].append(Said(self.now, worker))
+
     def _breaks(self, worker: Worker, name: str) -> None:
         self.say(worker.name, f"{name}: an exception that nobody foresaw")
-        broken = Broken(name)
+        broken, worker.failed_at = Broken(name), self.now
         self._keep(worker, False, broken)
         raise broken
 
@@ -733,10 +818,23 @@ class World:
         self.after(takes, self._fall if fails else self._land, request)
         self.say("center", f"{request.id}: accepts to {kind} for {session_id} ({worker})")
         row = self.row(session_id)
-        if row is None or not row.live:
+        if row is not None and kind == "create":
+            self._allowed(row)
+        if (row is None or not row.live) and session_id not in self.doorless:
             state = row.state if row else "no session"
             self.fail(f"a {kind} is accepted for {session_id}, which is {state}")
         return request
+
+    def _allowed(self, row: Session) -> None:
+        """Nothing is granted but to who is named, by a glass, on its account and set."""
+        person = BY_ID.get(row.principal_id)
+        glasses = [*self.glasses.values(), *self.glasses_before]
+        places = {(glass.account_id, glass.permission_set) for glass in glasses}
+        may = person is not None and person.email in self.people_who_may
+        if not may or (row.account_id, row.permission_set_arn) not in places:
+            self.fail(f"{row.id} is granted, and no glass allows it")
+        if SLACK.get(row.slack_user) is not person:
+            self.fail(f"{row.id} is granted to another than who asked")
 
     def row(self, session_id: str) -> Session | None:
         """The session's row, or what it was before a hand deleted it."""
@@ -814,15 +912,15 @@ class World:
     def _wrote(self, old: Session | None, new: Session) -> None:
         """After each write of a session's row: indexes, stream, TTL; and what must hold."""
         self.explained.wrote(old, new)
+        if new.alarms:
+            duty = new.id, new.state
+            self.alarms[duty] = max(self.alarms[duty], new.alarms)
         if old is not None and old.live:
             self._frozen(old, new)
         if self.faults.strikes("index late"):
             self.after(self.random.randrange(self.index_lag), self._indexed, new)
         else:
             self._indexed(new)
-        if old is None or _wished(old, new):
-            name = "INSERT" if old is None else "MODIFY"
-            self._stream(new.id, _record(name, new.id, old, new))
         if old is not None and old.state is not new.state:
             who = self.current.name if self.current else "route"
             why = new.steps[-1].split(" ", 2)[2] if new.steps else "?"
@@ -890,12 +988,16 @@ class World:
         assert old.deadline is not None
         if self.now + SKEW_MS >= ms_of(old.deadline) or new.found:
             return
-        askers = {SLACK[user].email for user in old.end_askers if user in SLACK}
-        if new.ended_how == "ended" and (new.id in self.may_end or askers & self.people_who_may):
-            return
+        if new.ended_how == "ended":
+            ended = (a for a in self.rows.decided.values() if a.outcome == "ended")
+            by = {ask.slack_user for ask in ended if ask.session_id == new.id}
+            may = {SLACK[user].email for user in by if user in SLACK} & self.people_who_may
+            if may or new.slack_user in by:
+                return
         if new.ended_how == "lease gone" and new.id in self.lease_gone:
             return
-        if new.ended_how == "grant failed" and old.standing == "" and not self.doorless:
+        turned_away = new.ended_how == "grant failed" and "Another session" in new.reason
+        if turned_away and not self.doorless and not self.hands.forging:
             self.fail(f"{new.id} was let in and turned away, though it should have waited")
         if new.ended_how == "grant failed" and new.id not in self.was_active:
             return
@@ -957,21 +1059,66 @@ class Meddled(World):
         self.faults.rates |= {"late": 0.3, "slow": 0.5}
 
 
+class Hung(World):
+    """A life in which nothing fails but that one thing or two hang, for minutes, while the access
+    of up to six people is due to end, with a queue or without."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.faults.rates.clear()
+        self.faults.outages.clear()
+        random, begins = self.random, self.pressed_at + self.duration
+        self.hung = random.sample(THINGS, random.choice((1, 2)))
+        self.hung += random.choice(([], ["queue"]))
+        self.ends = begins + random.choice((4, 12, 20)) * MINUTE
+        start = random.choice((begins - 30 * SECOND, begins, begins + 3 * SECOND))
+        self.faults.hangs += [(thing, start, self.ends) for thing in self.hung]
+
+    def _glasses(self, first: bool = False) -> dict[str, Glass]:
+        made = super()._glasses(first)
+        self.people_who_may |= {person.email for person in (ANN, BOB, CLEO)}
+        return {name: replace(glass, may=("everyone",)) for name, glass in made.items()}
+
+    def _people(self) -> None:
+        random, self.mode = self.random, ""
+        self.pressed_at = random.randrange(MINUTE)
+        places = [(user, name) for user in SLACK for name in ("prod", "data")]
+        for n, (user, name) in enumerate(random.sample(places, random.choice((1, 3, 6)))):
+            self.at(self.pressed_at + n * SECOND, self.press, session_id_of(n + 1), user, name)
+        self.at(random.randrange(MINUTE), self.sweep)
+        self.at(self.pressed_at + self.duration, self.heal)
+
+    def heal(self) -> None:
+        if self.now < self.ends:
+            self.at(self.ends, self.heal)
+        else:
+            super().heal()
+
+
+class Forged(World):
+    """A life in which somebody writes whatever a role that may only ask can write, and once even
+    a session's row: nothing is granted by it that no glass allows, and no access stays."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.hands.forging = True
+        for _ in range(self.random.choice((5, 20, 60))):
+            self.at(self.random.randrange(self.span), self.hands.forge)
+
+
 def _given(session: Session) -> tuple[Any, ...]:
     return (session.access, session.duration, session.tail, session.extend, session.report_to)
 
 
-def _record(
-    name: str, row_id: str, old: Session | None = None, new: Session | None = None
-) -> dict[str, Any]:
+def session_id_of(number: int) -> str:
+    return f"bg-{number:024x}"
+
+
+def _record(name: str, row_id: str) -> dict[str, Any]:
     """As much of a stream record as decides what is looked at."""
     image: dict[str, Any] = {"Keys": {"id": {"S": row_id}}, "SequenceNumber": "1"}
-    for side, row in (("OldImage", old), ("NewImage", new)):
-        if row is not None:
-            times = (row.look_at, row.end_asked_at, row.extend_asked_at)
-            names = ("look_at", "end_asked_at", "extend_asked_at")
-            image[side] = {k: {"S": str(v)} for k, v in zip(names, times, strict=True) if v}
-            image[side]["kind"] = {"S": "session"}
+    if name == "INSERT":
+        image["NewImage"] = {"kind": {"S": "ask"}}
     return {"eventName": name, "dynamodb": image}
 
 
@@ -979,12 +1126,6 @@ def _record(
 def shipped_looks() -> dict[str, Any]:
     """chalicelib.looks anew, for its wiring and its journal are the world's."""
     return load(into="looks")
-
-
-def _wished(old: Session, new: Session) -> bool:
-    return (new.end_asked_at is not None and new.end_asked_at != old.end_asked_at) or (
-        new.extend_asked_at is not None and new.extend_asked_at != old.extend_asked_at
-    )
 
 
 # ---- the ports -----------------------------------------------------------------------------------
@@ -1018,8 +1159,16 @@ class Ports:
         self.world.explained.journal(what, facts)
         if what == "a session moves in a circle":
             world.fail(f"{facts['session']} moves in a circle")
-        if what == "a look failed" and facts["error"] not in FORESEEN:
+        if what in ("a look failed", "a duty failed") and facts["error"] not in FORESEEN:
             world.fail(f"a look at {facts['session']} raised {facts['error']}")
+        if what == "a look failed" and facts["error"] == "Unavailable" and not world.table_failed:
+            world.fail(f"a look at {facts['session']} came to nothing, though its row was there")
+
+    def _table_failed(self, thing: str, look_too: bool = True) -> None:
+        worker = self.world.current
+        if thing == "table" and worker is not None:
+            self.world.table_failed |= look_too
+            worker.failed_at = self.world.now
 
     def token(self) -> str:
         world = self.world
@@ -1030,9 +1179,20 @@ class Ports:
 
     def down(self, thing: str, fault: str | None = None) -> None:
         if self.faults.strikes(fault or f"{thing} down") or self.faults.out(thing, self.world.now):
+            self._table_failed(thing)
             raise Unavailable(f"{thing} is down")
 
 
+HANGS = {  # call → what it is asked of, and how long it takes to be given up
+    **dict.fromkeys(("create", "delete"), ("identity center", 7 * SECOND)),
+    **dict.fromkeys(("creation", "deletion", "creating", "deleting", "assigned", "assignees",
+                     "permission_set"), ("identity center", 10 * SECOND)),
+    **dict.fromkeys(("person", "user"), ("directory", 10 * SECOND)),
+    **dict.fromkeys(("email", "respond", "post", "update"), ("slack", 8 * SECOND)),
+    **dict.fromkeys(("wake", "bury"), ("queue", 3 * SECOND)),
+    **dict.fromkeys(("ask", "answer"), ("trail", 20 * SECOND)),
+    "mail": ("mail", 12 * SECOND),
+}  # fmt: skip
 FORESEEN = {"Broken", *(each.__name__ for each in Trouble.__subclasses__())}
 
 
@@ -1053,18 +1213,55 @@ class Wired(Ports):
     def queue(self) -> "WakeUps":
         return WakeUps(self.world)
 
-    def advance(self, session_id: str, look: Look) -> Rest | None:
+    def advance(self, session_id: str, look: Look, known: Session | None = None) -> Rest | None:
         """Once it is over it need not be gone through again: what came of it takes its place."""
         worker = self.worker
         log, start = worker.log, worker.at
         if start < len(log) and isinstance(log[start][1], Came):
             worker.at += 1
             return log[start][1].of
-        worker.looks_at = session_id
-        rest = worker.runner.advance(session_id, look)
+        world = self.world
+        worker.looks_at = self._session_of(session_id)
+        if not log[start:]:  # else it was stopped in the middle, and goes on
+            world.table_failed, worker.look_began = False, world.now
+        worker.runner.forget()  # what it remembers is in no log, and time goes back here
+        rest = worker.runner.advance(session_id, look, known)
         log[start:] = [(True, Came(rest))]
         worker.at = start + 1
+        if "/" not in session_id:
+            self._is_known(session_id, worker, worker.look_began)
         return rest
+
+    def alarm(self, session_id: str, error: str) -> None:
+        self.worker.runner.forget()
+        self.worker.alarms = True
+        try:
+            self.worker.runner.alarm(session_id, error)
+        finally:
+            self.worker.alarms = False
+
+    def note_alarms(self) -> list[str]:
+        return []  # it has just begun, and remembers none
+
+    def _session_of(self, row_id: str) -> str:
+        rows = self.world.rows
+        if "/" not in row_id:
+            return row_id
+        found = rows.asks.get(row_id) or rows.decided.get(row_id.rpartition("/")[2])
+        if isinstance(found, Ask):
+            return found.session_id
+        return found.id if found else "bg-" + row_id.rpartition("-")[2]
+
+    def _is_known(self, session_id: str, worker: Worker, began: int) -> None:
+        """Whoever has looked at access that should be over for minutes has made it known."""
+        world, row = self.world, self.world.rows.sessions.get(session_id)
+        if row is None or not row.live or row.over_since is None:
+            return
+        late = began + worker.skew - ms_of(row.over_since)
+        if late < ESCALATE[0] // MS or worker.dies - world.now < CALL_TAKES // MS:
+            return
+        if row.alarms == 0 and session_id not in world.rows.unreadable:
+            world.fail(f"{session_id} is {late / 1000:.0f} s late, was looked at, and nobody knows")
 
 
 class Remaining:
@@ -1083,6 +1280,7 @@ class Remaining:
         if worker.resumed:
             worker.resumed = False
         elif world.faults.strikes("long pause"):
+            worker.failed_at = world.now
             raise Stopped(world.now + world.random.randrange(40_000))
         return world.brings(timedelta(milliseconds=worker.dies - world.now))
 
@@ -1129,8 +1327,10 @@ class Store(Ports):
             self.down("table")
             do(*args)
             if self.faults.strikes("table: answer lost"):
+                self._table_failed("table")
                 raise Unavailable("no answer")
             if self.faults.strikes("table: repeated"):
+                self._table_failed("table", look_too=False)
                 raise Stale("its own repeat")
 
         self.world.call(name, write)
@@ -1138,6 +1338,10 @@ class Store(Ports):
     def read(self, session_id: str) -> tuple[Session | None, bool]:
         self.world.turns[session_id] += not self.world.replaying
         found: tuple[Session | None, bool] = self._reads("read", self.world.rows.read, session_id)
+        return found
+
+    def remains(self, session_id: str) -> Session | None:
+        found: Session | None = self._reads("remains", self.world.rows.remains, session_id)
         return found
 
     def write(self, session: Session) -> None:
@@ -1149,18 +1353,35 @@ class Store(Ports):
     def allow(self, session: Session) -> None:
         self._writes("allow", self.world.rows.allow, session)
 
-    def extend(self, session: Session) -> None:
-        self._writes("extend", self.world.rows.extend, session)
-
     def release(self, session: Session) -> None:
         self._writes("release", self.world.rows.release, session)
 
-    def holder(self, access: Access) -> str | None:
-        found: str | None = self._reads("holder", self.world.rows.holder, access)
+    def take_over(self, session: Session) -> None:
+        self._writes("take_over", self.world.rows.take_over, session)
+
+    def asked(self, row_id: str) -> Session | Ask | None:
+        found: Session | Ask | None = self._reads("asked", self.world.rows.asked, row_id)
         return found
 
-    def free(self, access: Access, holder: str) -> None:
-        self._writes("free", self.world.rows.free, access, holder)
+    def decide(self, ask: Ask, session: Session | None = None) -> None:
+        self._writes("decide", self.world.rows.decide, ask, session)
+
+    def answered(self, ask: Ask) -> None:
+        self._writes("answered", self.world.rows.answered, ask)
+
+    def drop_ask(self, row_id: str) -> None:
+        self._writes("drop_ask", self.world.rows.drop_ask, row_id)
+
+    def asks_due(self, now: datetime, limit: int) -> list[str]:
+        found: list[str] = self._reads("asks_due", self.world.asks_due)
+        return found[:limit]
+
+    def lock(self, access: Access) -> Lock | None:
+        found: Lock | None = self._reads("lock", self.world.rows.lock, access)
+        return found
+
+    def free(self, access: Access, lock: Lock) -> None:
+        self._writes("free", self.world.rows.free, access, lock)
 
     def living(self, access: Access) -> list[str]:
         def find() -> list[str]:
@@ -1176,9 +1397,13 @@ class Store(Ports):
 
     def unfinished(self) -> list[tuple[Session, bool]]:
         def find() -> list[tuple[Session, bool]]:
-            world = self.world
-            readable = (row for row in world.index.values() if row.id not in world.rows.unreadable)
-            return [(row, row.id in world.rows.leases) for row in readable]
+            world, found = self.world, list[tuple[Session, bool]]()
+            for row in world.index.values():
+                if row.id not in world.rows.unreadable:
+                    found.append((row, row.id in world.rows.leases))
+                elif left := world.rows.remains(row.id):
+                    found.append((left, False))
+            return found
 
         found: list[tuple[Session, bool]] = self._reads("unfinished", find)
         return found
@@ -1238,8 +1463,13 @@ class Store(Ports):
         found: str | None = self._reads("stood", find)
         return found
 
-    def take_over(self, session: Session) -> None:
-        self._writes("take_over", self.world.rows.take_over, session)
+    def ask_back(self, access: Access, glass: str, now: datetime) -> str:
+        def write() -> str:
+            self.down("table")
+            return self.world.rows.ask_back(access, glass, now)
+
+        row_id: str = self.world.call("ask_back", write)
+        return row_id
 
 
 class Centre(Ports):
@@ -1281,11 +1511,11 @@ class Centre(Ports):
             raise Unknown("the answer was lost")
         return request.id
 
-    def creation(self, request_id: str) -> Call:
+    def creation(self, access: Access, request_id: str) -> Call:
         call: Call = self.world.call("creation", self._status, request_id)
         return call
 
-    def deletion(self, request_id: str) -> Call:
+    def deletion(self, access: Access, request_id: str) -> Call:
         call: Call = self.world.call("deletion", self._status, request_id)
         return call
 
@@ -1370,18 +1600,22 @@ class Directory(Ports):
     def groups_of(self, principal_id: str, groups: Iterator[str]) -> frozenset[str]:
         raise NotImplementedError  # no glass here names a group
 
+    def portal(self) -> str:
+        return "https://d-1234567890.awsapps.com/start"
+
 
 class Chat(Ports):
     """ports.Chat."""
 
-    def _says(self, to: str, message: dict[str, Any]) -> str:
+    def _says(self, to: str, message: dict[str, Any]) -> None:
         self.down("slack")
         if self.faults.strikes("slack refuses"):
             self.world.unheard.add(self.session_id)
             raise Refused("no_longer_there")
         self.world.heard[self.session_id].append(f"{to}: {message['text']}")
+        if "edited" not in to:  # else it is what was said before, brought up to date
+            self.world.tells(self.session_id, to, message["text"])
         self.world.say("slack", f"to {to}: {message['text'][:70]}".replace("\n", " "))
-        return f"ts{self.world.now}"
 
     def email(self, user: str) -> str | None:
         def find() -> str | None:
@@ -1393,47 +1627,33 @@ class Chat(Ports):
         return found
 
     def respond(self, url: str, message: dict[str, Any]) -> None:
-        self.world.call("respond", self._says, "person", message)
+        edits = message.get("replace_original")
+        self.world.call("respond", self._says, "person, edited" if edits else "person", message)
 
-    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> str:
-        to = "channel" if channel.startswith("C") else "person"
-        ts: str = self.world.call("post", self._says, to, message)
-        return ts
+    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> Posted:
+        def take() -> tuple[str, str]:
+            self._says("channel" if channel.startswith("C") else "person", message)
+            return channel.replace("U", "D", 1), f"ts{self.world.now}"
+
+        return Posted(*self.world.call("post", take))
 
     def update(self, channel: str, ts: str, message: dict[str, Any]) -> None:
-        self.world.call("update", self._says, "channel", message)
-
-
-class Trail(Ports):
-    """ports.Trail: a query takes some seconds, and now and then for ever."""
-
-    def ask(self, session: Session, until: datetime) -> str:
-        def start() -> str:
-            self.down("trail")
-            token = f"q{len(self.world.queries) + 1}"
-            ready = self.world.now + self.world.random.randrange(100, 8_000)
-            self.world.queries[token] = 1 << 60 if self.faults.strikes("trail silent") else ready
-            return token
-
-        token: str = self.world.call("ask", start)
-        return token
-
-    def answer(self, token: str) -> TrailAnswer | None:
-        def look() -> TrailAnswer | None:
-            self.down("trail")
-            return TrailAnswer(()) if self.world.now >= self.world.queries[token] else None
-
-        found: TrailAnswer | None = self.world.call("answer", look)
-        return found
+        whose = "channel" if channel.startswith("C") else "person"
+        self.world.call("update", self._says, f"{whose}, edited", message)
 
 
 class Post(Ports):
-    """ports.Post."""
+    """ports.Post, and ports.Topics."""
+
+    def publish(self, topic: str, subject: str, text: str) -> None:
+        self.send(Mail((), subject, text, text))
 
     def send(self, mail: Mail) -> None:
         def take() -> None:
             self.down("mail")
             self.world.mails[self.session_id].append(mail.subject)
+            subject = LATE.sub("", mail.subject)  # each alarm says how late it is by then
+            self.world.tells(self.session_id, "mail", subject)
             self.world.say("mail", mail.subject[:80])
             if self.side == "reconcile":
                 self.world.explained.hears(mail.text)
@@ -1444,11 +1664,14 @@ class Post(Ports):
 class WakeUps(Ports):
     """ports.WakeUps."""
 
-    def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
+    def send(
+        self, session_id: str, after: timedelta, at: datetime | None = None, *, tried: int = 0
+    ) -> None:
         def take() -> None:
             if self.faults.strikes("queue down") or self.faults.out("queue", self.world.now):
+                self.world.table_failed = True  # a hop cannot be passed on
                 raise Unavailable("queue is down")
-            body, delay = message(session_id, after, at)
+            body, delay = message(session_id, after, at, tried)
             if "at" in body:
                 self.faults.saw("wake-up that travels in hops")
             self.world.enqueue(session_id, body, delay * SECOND)
@@ -1464,11 +1687,35 @@ class WakeUps(Ports):
         self.world.call("bury", take)
 
 
-class Reports:
-    """ports.Reports: one mail each, and a second one only for every other session."""
+class Reports(Ports):
+    """ports.Reports: one mail each, and a second one only for every other session.
 
-    def make(self, session: Session, answer: TrailAnswer, now: datetime) -> Reported:
+    A query of the trail takes some seconds, and now and then for ever: then it is asked anew.
+    """
+
+    def go_on(self, session: Session, now: datetime, remaining: Any) -> Reading | Reported:
+        token, _, begun = session.trail_query.partition(" ")
+        if not token or now.timestamp() - float(begun) > 300:
+            token = f"{self.world.call('ask', self._start)} {now.timestamp()}"
+            return Reading(token, timedelta(seconds=3))
+        if not self.world.call("answer", self._ready, token):
+            age = int(now.timestamp() - float(begun))
+            return Reading(session.trail_query, timedelta(seconds=max(1, age // 3)))
         first = session.state is State.REPORTING
-        mail = Mail(session.report_to, f"report of {session.id}", "", "")
+        mail = Mail(session.report_to, f"report of {session.id}, {session.state}", "", "")
         wanted = first or session.id[-1] in "13579"
         return Reported(mail if wanted else None, ("nothing was done",), 0, "")
+
+    def forget(self, session: Session) -> None:
+        """What it has kept is no row of ours."""
+
+    def _start(self) -> str:
+        self.down("trail")
+        token = f"q{len(self.world.queries) + 1}"
+        ready = self.world.now + self.world.random.randrange(100, 8_000)
+        self.world.queries[token] = 1 << 60 if self.faults.strikes("trail silent") else ready
+        return token
+
+    def _ready(self, token: str) -> bool:
+        self.down("trail")
+        return self.world.now >= self.world.queries[token]

@@ -1,5 +1,8 @@
 """What the documents say is what the code does."""
 
+import re
+
+from simulator.world import ROOT
 from tools.__main__ import main, summaries
 from tools.docs import PARTS, documents, renewed
 
@@ -30,3 +33,17 @@ def test_each_command_is_listed_with_what_it_does(capsys) -> None:
     for name, summary in summaries().items():
         assert name in shown
         assert " ".join(summary.split()) in shown
+
+
+def test_every_test_that_a_document_names_is_there() -> None:
+    files = [(path.name, path.read_text()) for path in (ROOT / "tests").rglob("test_*.py")]
+    named = [
+        (page.name, name)
+        for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+        for name in re.findall(r"`(?:tests/[\w/]*)?(test_\w+(?:\.py)?)`", page.read_text())
+    ]
+    assert any(page == "security.md" for page, _ in named)
+    names, text = {name for name, _ in files}, "\n".join(text for _, text in files)
+    gone = [(page, name) for page, name in named
+            if name not in names and f"def {name}(" not in text]  # fmt: skip
+    assert gone == []

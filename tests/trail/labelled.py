@@ -17,6 +17,7 @@ from tests.trail.records import (
     SET,
     Record,
     assume_role,
+    at,
     event,
     key_of,
     old_portal,
@@ -55,8 +56,110 @@ def cases() -> list[Case]:
         Case("chained roles", session_of(), tuple(_chains())),
         Case("names that only look alike", session_of("b.b"), tuple(_alike())),
         Case("a name that is an e-mail", session_of("bob@example.com"), tuple(_email())),
+        Case("two sessions of one person", session_of(), tuple(_two_sessions())),
+        Case("access that stood before", session_of(standing="yes"), tuple(_standing())),
+        Case("roles taken on, again and again", session_of(), tuple(_renewed())),
         *_lacking(),
     ]
+
+
+def issued(minutes: float, key: str, **identity: str) -> Record:
+    """The session's own role session, with credentials of that age."""
+    ana = sso_role(behalf="ana")
+    context = ana["sessionContext"] | {"attributes": {"creationDate": at(minutes)}}
+    return ana | {"accessKeyId": key_of(key), "sessionContext": context} | identity
+
+
+def _two_sessions() -> Iterator[Labelled]:
+    """Access is gone after an hour, its credentials live for another; a second session follows."""
+
+    def own(why: str, record: Record) -> Labelled:
+        return Labelled("account", why, record)
+
+    def other(why: str, record: Record) -> Labelled:
+        return Labelled("other", why, record)
+
+    yield own("issued within", event("DescribeInstances", "ec2", issued(10, "first"), 20))
+    yield own(
+        "issued within, used after it was gone",
+        event("DeleteTable", "dynamodb", issued(10, "first"), 90, readOnly=False),
+    )
+    yield own("issued in the last minute", event("ListKeys", "kms", issued(59.9, "late"), 61))
+    yield own(
+        "a key that the session has used, whatever the record says of its age",
+        event("ListRoles", "iam", issued(64, "first"), 66),
+    )
+    yield other(
+        "issued to the later session",
+        event("DeleteDBCluster", "rds", issued(64, "second"), 65, readOnly=False),
+    )
+    yield other("the later session's sign-in", saml_at(64))
+    yield other(
+        "what its credentials were handed",
+        event("ListTables", "dynamodb", issued(64, "saml at 64"), 70),
+    )
+    yield other("issued to an earlier session", event("ListUsers", "iam", issued(-40, "before"), 5))
+    unaged = {n: v for n, v in issued(64, "second").items() if n != "sessionContext"}
+    console = {n: unaged[n] for n in ("type", "principalId", "arn", "accountId")}
+    yield other(
+        "the later session's sign-in to the console",
+        event(
+            "ConsoleLogin",
+            "signin",
+            console,
+            66,
+            readOnly=False,
+            responseElements={"ConsoleLogin": "Success"},
+        ),
+    )
+
+
+def saml_at(minutes: float) -> Record:
+    said = saml()
+    credentials = {"accessKeyId": key_of(f"saml at {minutes}")}
+    answer = said["responseElements"] | {"credentials": credentials}
+    when = {"eventTime": at(minutes), "eventID": f"saml-{minutes}", "responseElements": answer}
+    return said | when
+
+
+def _standing() -> Iterator[Labelled]:
+    """Whoever had the access before and keeps it has credentials of any age."""
+    for minutes, age in ((5, -40), (20, 10), (80, 70)):
+        record = event("ListUsers", "iam", issued(age, f"key {age}"), minutes)
+        yield Labelled("account", f"issued at {age}", record)
+
+
+def _renewed() -> Iterator[Labelled]:
+    ana = sso_role(behalf="ana")
+    first = key_of("deploy")
+
+    def used(minutes: float, key: str, created: float) -> Record:
+        identity = taken_role("Deploy", "ana", key_of(key), OTHER_ACCOUNT, created=created)
+        return event("ListStacks", "cloudformation", identity, minutes,
+                     recipientAccountId=OTHER_ACCOUNT)  # fmt: skip
+
+    via = f"role Deploy in {OTHER_ACCOUNT}"
+    before = used(9, "before", 8)
+    yield Labelled("other", "the same role session name, before she took it", before)
+    yield Labelled(
+        "account",
+        "taking a role",
+        assume_role(ana, "Deploy", "ana", first, OTHER_ACCOUNT, 12, sharedEventID="sh"),
+    )
+    there = {"type": "AWSAccount", "principalId": ana["principalId"], "accountId": ACCOUNT}
+    yield Labelled(
+        "other",
+        "the same call, as the role's account recorded it",
+        event("AssumeRole", "sts", there, 12, sharedEventID="sh", recipientAccountId=OTHER_ACCOUNT),
+    )
+    yield Labelled("account", "its credentials", used(15, "deploy", 12), via)
+    yield Labelled("account", "renewed without a call", used(40, "renewed", 38), via)
+    theirs = assume_role(sso_role("carol"), "Deploy", "ana", key_of("carol's"), OTHER_ACCOUNT, 45)
+    yield Labelled("other", "somebody takes the role under the same name", theirs)
+    yield Labelled("other", "and uses it", used(46, "carol's", 45))
+    yield Labelled(
+        "other", "renewed after that: whose it is cannot be told", used(55, "whose?", 54)
+    )
 
 
 def _people() -> Iterator[Labelled]:
@@ -340,9 +443,8 @@ def _chains() -> Iterator[Labelled]:
 
     there = {"recipientAccountId": OTHER_ACCOUNT}
     yield via("", "taking a role", assume_role(ana, "Deploy", "s-1", first, sharedEventID="sh-1"))
-    yield via(
-        "",
-        "the same, as the role's account records it",
+    yield other(
+        "the same, as the role's account records it: one call",
         event(
             "AssumeRole",
             "sts",

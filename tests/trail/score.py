@@ -3,7 +3,8 @@
 import random
 from dataclasses import dataclass
 
-from chalicelib.trail_events import Whose, sift
+from chalicelib.attribution import sift
+from chalicelib.trail_events import Whose
 from tests.trail.labelled import Case, Labelled, cases
 
 OWN = ("portal", "account")

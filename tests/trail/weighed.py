@@ -12,16 +12,12 @@ from tests.trail.records import Record, event, sso_role
 OPENED, PERMISSIONS, SHARED = (
     "opened to the world",
     "permissions changed",
-    "image or snapshot shared",
+    "shared with another account",
 )
-LOGGING, DETECTION, NETWORK = "logging changed", "detection changed", "network rules changed"
-NEW, ENTRY, GONE = "new credentials made", "who may come in changed", "deleted"
-BLOCK, ALARMS, HOP = (
-    "public access block changed",
-    "alarms switched off",
-    "took on another identity",
-)
-REFUSED, FAILED = "attempt refused – ", "attempt failed – "
+WATCHING, NETWORK, GUARD = "watching switched off", "network rules changed", "safeguard removed"
+NEW, ENTRY, GONE = "credentials made or changed", "trust or sign-in changed", "destroyed"
+HOP, LOOKED = "took on another identity", "looked around"
+REFUSED, FAILED = "tried, refused: ", "tried, failed: "
 
 Weighed = tuple[str, Record]
 
@@ -55,11 +51,12 @@ CHANGES: tuple[tuple[str, str, Any, str], ...] = (
     ("lambda", "AddPermission20150331v2", {"principal": "*", "principalOrgID": "o"}, PERMISSIONS),
     ("lambda", "AddPermission20150331v2", {"principal": "sns.amazonaws.com"}, PERMISSIONS),
     ("lambda", "CreateFunctionUrlConfig", {"functionName": "f", "authType": "NONE"}, OPENED),
-    ("lambda", "CreateFunctionUrlConfig", {"functionName": "f", "authType": "AWS_IAM"}, "changed"),
+    ("lambda", "CreateFunctionUrlConfig", {"functionName": "f", "authType": "AWS_IAM"},
+     PERMISSIONS),
     ("ec2", "ModifySnapshotAttribute", {"createVolumePermission": {"add": {"items": [
         {"group": "all"}]}}}, OPENED),
     ("ec2", "ModifySnapshotAttribute", {"createVolumePermission": {"remove": {"items": [
-        {"group": "all"}]}}}, SHARED),
+        {"group": "all"}]}}}, PERMISSIONS),
     ("ec2", "ModifyImageAttribute", {"launchPermission": {"add": {"items": [
         {"userId": "444455556666"}]}}}, SHARED),
     ("rds", "ModifyDBSnapshotAttribute", {"valuesToAdd": ["all"]}, OPENED),
@@ -81,7 +78,7 @@ CHANGES: tuple[tuple[str, str, Any, str], ...] = (
     ("s3", "PutBucketPolicy", {"bucketPolicy": policy(**ANY_ORG)}, OPENED),
     ("s3", "PutBucketPolicy", {"bucketPolicy": policy("Allow", {"AWS": ["*"]})}, OPENED),
     ("s3", "PutBucketPolicy", {"bucketPolicy": policy("Allow", {"AWS": "444455556666"})},
-     PERMISSIONS),
+     SHARED),
     ("s3", "PutBucketPolicy", {"bucketPolicy": {}, "policy": ""}, PERMISSIONS),
     ("s3", "PutBucketPolicy", {"bucketPolicy": '{"Effect": "Allow", ['}, PERMISSIONS),
     ("s3", "PutBucketAcl", {"x-amz-acl": ["public-read"]}, OPENED),
@@ -92,29 +89,29 @@ CHANGES: tuple[tuple[str, str, Any, str], ...] = (
     ("ecr", "SetRepositoryPolicy", {"policyText": text_of()}, OPENED),
     ("kms", "PutKeyPolicy", {"policy": text_of("Allow", {"AWS": "*"})}, OPENED),
     ("sns", "SetTopicAttributes", {"attributeName": "Policy", "attributeValue": text_of()}, OPENED),
-    ("sqs", "SetQueueAttributes", {"attributes": {"Policy": text_of(**ORG)}}, "changed"),
+    ("sqs", "SetQueueAttributes", {"attributes": {"Policy": text_of(**ORG)}}, PERMISSIONS),
     ("sqs", "AddPermission", {"aWSAccountIds": ["*"], "actions": ["*"]}, OPENED),
     ("iam", "CreateRole", {"assumeRolePolicyDocument": text_of("Allow", {"AWS": "*"})}, OPENED),
     ("eks", "UpdateClusterConfig", {"resourcesVpcConfig": {"publicAccessCidrs": ["0.0.0.0/0"]}},
      OPENED),
     ("ssm", "ModifyDocumentPermission", {"accountIdsToAdd": ["all"]}, OPENED),
     ("codebuild", "UpdateProjectVisibility", {"projectVisibility": "PUBLIC_READ"}, OPENED),
-    ("s3", "DeleteBucketPublicAccessBlock", {}, BLOCK),
-    ("ec2", "DisableImageBlockPublicAccess", {}, BLOCK),
+    ("s3", "DeleteBucketPublicAccessBlock", {}, OPENED),
+    ("ec2", "DisableImageBlockPublicAccess", {}, OPENED),
     # Who watches.
-    ("cloudtrail", "StopEventDataStoreIngestion", {}, LOGGING),
-    ("cloudtrail", "PutEventSelectors", {}, LOGGING),
-    ("bedrock", "DeleteModelInvocationLoggingConfiguration", {}, LOGGING),
-    ("route53resolver", "DisassociateResolverQueryLogConfig", {}, LOGGING),
-    ("wafv2", "DeleteLoggingConfiguration", {}, LOGGING),
-    ("s3", "PutBucketLogging", {}, LOGGING),
-    ("logs", "PutRetentionPolicy", {}, LOGGING),
-    ("logs", "DeleteLogGroup", {}, "logs deleted"),
-    ("securityhub", "BatchDisableStandards", {}, DETECTION),
-    ("guardduty", "CreateIPSet", {}, DETECTION),
-    ("config", "PutConfigurationRecorder", {}, DETECTION),
-    ("monitoring", "DisableAlarmActions", {}, ALARMS),
-    ("wafv2", "DeleteWebACL", {}, "protection removed"),
+    ("cloudtrail", "StopEventDataStoreIngestion", {}, WATCHING),
+    ("cloudtrail", "PutEventSelectors", {}, WATCHING),
+    ("bedrock", "DeleteModelInvocationLoggingConfiguration", {}, WATCHING),
+    ("route53resolver", "DisassociateResolverQueryLogConfig", {}, WATCHING),
+    ("wafv2", "DeleteLoggingConfiguration", {}, WATCHING),
+    ("s3", "PutBucketLogging", {}, WATCHING),
+    ("logs", "PutRetentionPolicy", {}, WATCHING),
+    ("logs", "DeleteLogGroup", {}, WATCHING),
+    ("securityhub", "BatchDisableStandards", {}, WATCHING),
+    ("guardduty", "CreateIPSet", {}, WATCHING),
+    ("config", "PutConfigurationRecorder", {}, WATCHING),
+    ("monitoring", "DisableAlarmActions", {}, WATCHING),
+    ("wafv2", "DeleteWebACL", {}, GUARD),
     # Permissions, and ways back in.
     ("iam", "CreateServiceSpecificCredential", {}, NEW),
     ("iam", "ChangePassword", {}, NEW),
@@ -132,20 +129,20 @@ CHANGES: tuple[tuple[str, str, Any, str], ...] = (
     ("ec2-instance-connect", "SendSerialConsoleSSHPublicKey", {}, "commands run on machines"),
     ("lambda", "UpdateFunctionCode20150331v2", {}, "code replaced"),
     ("rds", "DeleteGlobalCluster", {}, GONE),
-    ("kms", "ScheduleKeyDeletion", {}, "key destroyed"),
-    ("s3", "PutBucketLifecycle", {}, "a bucket's safeguards changed"),
+    ("kms", "ScheduleKeyDeletion", {}, GONE),
+    ("s3", "PutBucketLifecycle", {}, "changed"),
     ("ec2", "DeleteTags", {}, "changed"),
     ("cloudshell", "CreateSession", {}, "worked in the console's own shell"),
     ("cloudshell", "SendHeartBeat", {}, ""),
     ("sts", "GetFederationToken", {"name": "n"}, HOP),
-    ("ec2", "RunInstances", {}, "changed"),
+    ("ec2", "RunInstances", {}, "started or stopped"),
 )  # fmt: skip
 
 READS = (
     ("secretsmanager", "BatchGetSecretValue", {"secretIdList": ["a", "b"]}, "secret read"),
-    ("ssm", "GetParameters", {"names": ["/a"], "withDecryption": True}, "secret parameter read"),
-    ("ssm", "GetParameters", {"names": ["/a"]}, "parameter read"),
-    ("kms", "Decrypt", {}, "decrypted by hand, not by a service"),
+    ("ssm", "GetParameters", {"names": ["/a"], "withDecryption": True}, "secret read"),
+    ("ssm", "GetParameters", {"names": ["/a"]}, LOOKED),
+    ("kms", "Decrypt", {}, "secret read"),
     ("sts", "AssumeRole", {"roleArn": "arn:x"}, HOP),
     ("redshift", "GetClusterCredentials", {}, "secret read"),
     *((service, name, {"name": "x"}, "") for service, names in {
@@ -200,8 +197,8 @@ def _failed(ana: Record) -> Iterator[Weighed]:
     ):
         yield "refused", event("StartJobRun", "glue", ana, readOnly=False, responseElements=answer)
     for words, answer in (
-        (f"{FAILED}{LOGGING}", {"item": {"error": {"code": "NotFound", "message": "gone"}}}),
-        (LOGGING, ""),
+        (f"{FAILED}{WATCHING}", {"item": {"error": {"code": "NotFound", "message": "gone"}}}),
+        (WATCHING, ""),
     ):
         said = {"DeleteFlowLogsResponse": {"unsuccessful": answer, "requestId": "r-1"}}
         yield words, event("DeleteFlowLogs", "ec2", ana, readOnly=False, responseElements=said)
@@ -216,7 +213,7 @@ def _by_services(ana: Record) -> Iterator[Weighed]:
     internal = {"sourceIPAddress": "AWS Internal", "userAgent": "AWS Internal"}
     yield "", event("Decrypt", "kms", ana | {"invokedBy": "AWS Internal"}, **internal)
     yield "", event("Decrypt", "kms", ana, sourceIPAddress="ssm.amazonaws.com")
-    by_hand = "decrypted by hand, not by a service"
+    by_hand = "secret read"
     yield by_hand, event("Decrypt", "kms", ana, sessionCredentialFromConsole="true", **internal)
     console = ana | {"invokedBy": "signin.amazonaws.com"}
     yield by_hand, event("Decrypt", "kms", console, sourceIPAddress="signin.amazonaws.com")

@@ -12,12 +12,13 @@ from typing import Any, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from chalicelib.press import session_id
+from chalicelib.ask import Kind
+from chalicelib.press import ask_id
 from simulator import company
 from simulator.press import press
 from simulator.world import Reply, World
 
-PATIENCE = 75.0  # seconds; on a loaded machine everything takes longer, and nothing less is proven
+PATIENCE = 240.0  # seconds; on a loaded machine everything takes longer, and nothing less is proven
 POLL = 0.25
 T = TypeVar("T")
 
@@ -53,7 +54,13 @@ class Press:
 
     @property
     def row(self) -> dict[str, Any]:
+        """The session's; empty while nobody has decided the press."""
         return self.scene.row(self.id) or {}
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """The press as the route has written it, or the session that it became."""
+        return self.scene.row(f"ask/{self.id}") or self.row
 
     def until(self, *states: str, seconds: float = PATIENCE) -> dict[str, Any]:
         """The row, once it is in one of the states."""
@@ -84,21 +91,16 @@ class Press:
 
     @property
     def heard(self) -> list[str]:
-        """What only they read of this press: by its response_url, or in the answer's body."""
-        path = self.reply.response_url.removeprefix(self.scene.world.facts["slack_api"])
-        said = [each["text"] for each in self.scene.messages() if each["path"] == path]
-        if self.reply.text.startswith("{"):
-            said.insert(0, self.reply.json.get("text", ""))
-        return said
+        """What only they read of this press, and on the session's own card."""
+        return self.scene.heard(self.reply, str(self.row.get("mine_ts", "")))
 
     def hears(self, *words: str, seconds: float = PATIENCE) -> str:
-        found: str = self.scene.until(
+        return self.scene.until(
             f"{self.who.user.user_name} reads {words}",
             lambda: next((t for t in self.heard if all(word in t for word in words)), None),
             seconds,
             lambda: self.heard,
         )
-        return found
 
     @property
     def truth(self) -> list[dict[str, Any]]:
@@ -145,6 +147,28 @@ class Scene:
         """*End now* or *Extend*, on the session of that id."""
         made = press(who, press_id, "block_actions", *self._slack, action=action)
         return self.world.post(made.body, made.headers, made.response_url)
+
+    def heard(self, reply: Reply, card: str = "") -> list[str]:
+        """What only whoever pressed reads: by the response_url, in the answer's body, and on the
+        card of that ts, each time that it was edited."""
+        path = reply.response_url.removeprefix(self.world.facts["slack_api"])
+        said = [
+            each["text"]
+            for each in self.messages()
+            if each["path"] == path or (card and each["ts"] == card)
+        ]
+        if reply.text.startswith("{"):
+            said.insert(0, reply.json.get("text", ""))
+        return said
+
+    def hears(self, reply: Reply, *words: str, seconds: float = PATIENCE) -> str:
+        found: str = self.until(
+            f"whoever pressed reads {words}",
+            lambda: next((t for t in self.heard(reply) if all(word in t for word in words)), None),
+            seconds,
+            lambda: self.heard(reply),
+        )
+        return found
 
     @property
     def _slack(self) -> tuple[str, str]:
@@ -248,6 +272,7 @@ class Scene:
         self.world.control("ttl", period=1.0 if on else 0)
 
     def switch_sweep(self, on: bool) -> None:
+        """The schedule; and a run that is under way stands still, for it sees sessions through."""
         events = self.aws("events")
         (name,) = (
             rule["Name"]
@@ -255,6 +280,7 @@ class Scene:
             if rule["Name"].startswith(self.world.function_name("sweep"))
         )
         (events.enable_rule if on else events.disable_rule)(Name=name)
+        self.world.control("continue-worker" if on else "stop-worker", function="sweep")
 
     def _switch_mapping(self, function: str, on: bool) -> None:
         functions = self.aws("lambda")
@@ -271,6 +297,11 @@ class Scene:
         url = sqs.get_queue_url(QueueName="break-glass-dlq")["QueueUrl"]
         found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
         return [each["Body"] for each in found.get("Messages", [])]
+
+
+def session_id(body: bytes) -> str:
+    """The session that a press of that body becomes."""
+    return ask_id(Kind.BREAK, body)
 
 
 def at(text: str) -> datetime:

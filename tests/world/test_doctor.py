@@ -248,7 +248,7 @@ def _alarms_that_were_not_asked_to_tell(world: World) -> Iterator[None]:
 
 @breaks("deadlines", "may have EmergencyAdmin")
 def _a_session_past_its_deadline(world: World) -> Iterator[None]:
-    table, key = world.aws("dynamodb"), {"id": {"S": "bg-late"}}
+    table, key = world.aws("dynamodb"), {"id": {"S": f"bg-{1:024}"}}
     late = (datetime.now(UTC) - timedelta(minutes=5)).isoformat(timespec="milliseconds")
     row = {
         **key,
@@ -466,3 +466,12 @@ def stage(world: World, path: str, value: str, before: str) -> Iterator[None]:
         gateway.update_stage(**where, patchOperations=patch)
         if each == value:
             yield
+
+
+def test_with_identity_center_down_standing_says_so_in_a_sentence(world: World) -> None:
+    world.control("identity_center", down="503")
+    said = tool(world, "standing")
+    world.control("heal", change=True)
+    assert (said.code, said.out) == (1, "")
+    assert len(said.err.splitlines()) == 1
+    assert "Try again in a minute" in said.err

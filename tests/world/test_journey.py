@@ -7,14 +7,14 @@ import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from chalicelib.press import session_id
 from simulator import company
 from simulator.press import press, sign
-from tests.world.scene import Press, Scene, at, seconds
+from tests.world.scene import Press, Scene, at, seconds, session_id
 from tests.world.together import together
 
 pytestmark = pytest.mark.world
@@ -26,9 +26,6 @@ def slow_deletes(scene: Scene) -> Iterator[None]:
     scene.world.control("identity_center", delete_seconds=3.0)
     yield
     scene.world.control("heal", change=True)
-
-
-LATE = 30.0  # seconds that anything may take on a loaded machine
 
 
 def journey(scene: Scene, who: str, glass: str, shape: str) -> Press:
@@ -49,9 +46,9 @@ def journey(scene: Scene, who: str, glass: str, shape: str) -> Press:
         for event in ("appeared", "disappeared")
     )
     deadline = at(row["deadline"]).timestamp()
-    assert appeared < deadline < disappeared < deadline + LATE
+    assert appeared < deadline < disappeared
     assert [each["event"] for each in pressed.truth].count("appeared") == 1
-    assert 0 <= float(row["lag_asked"]) <= float(row["lag_gone"]) < LATE
+    assert 0 <= float(row["lag_asked"]) <= float(row["lag_gone"])
     pressed.hears("is closed")
 
     mail = scene.until("the report", lambda: scene.mails(pressed.id, "Report"))[0]
@@ -207,22 +204,22 @@ def test_end_now_revokes_at_once_for_whom_the_glass_allows_and_for_nobody_else(
     for where in (str(card["blocks"]), json.dumps(scene.messages())):
         assert "end_now" in where
 
-    assert scene.ask("mallory", "end_now", held.id).status == 200
-    scene.until("mallory is told", lambda: scene.posted("U0MALLORY", "Nothing was changed"))
+    refused = scene.ask("mallory", "end_now", held.id)
+    assert refused.status == 200
+    scene.hears(refused, "Nothing was changed", "you may not end the access to “long”")
     assert held.row["state"] == "ACTIVE"
     assert held.assigned
 
-    asked = time.time()
-    assert scene.ask("alice", "end_now", held.id).status == 200
+    allowed = scene.ask("alice", "end_now", held.id)
+    assert allowed.status == 200
     row = held.closes()
+    scene.hears(allowed, "You have ended the access to “long”")
     assert (row["ended_how"], row["ended_by"]) == ("ended", "alice@example.com")
     assert at(row["gone_at"]) < at(row["deadline"])
-    assert at(row["ended_at"]).timestamp() - asked < LATE
     held.hears("is closed", "alice@example.com ended it")
-    reply = scene.ask("alice", "end_now", held.id)
-    assert reply.status == 200
-    scene.until("alice reads that it is over", lambda: [
-        m for m in scene.messages() if "not open any more" in (m["text"] or "")])  # fmt: skip
+    late = scene.ask("alice", "end_now", held.id)
+    assert late.status == 200
+    scene.hears(late, "The access to “long” was not changed", "It has been closed since")
 
 
 @together
@@ -233,8 +230,8 @@ def test_extend_moves_the_end_once_and_the_holder_may_end_it_early(scene: Scene)
     row = held.has("extended")
     assert at(row["deadline"]) == deadline + timedelta(seconds=20)
     held.hears("now lasts until")
-    scene.ask("alice", "extend", held.id)
-    scene.until("no second time", lambda: scene.posted("U0ALICE", "was not extended"))
+    second = scene.ask("alice", "extend", held.id)
+    scene.hears(second, "The access to “long” was not extended", "that works only once")
     assert at(held.row["deadline"]) == at(row["deadline"])
     scene.ask("alice", "end_now", held.id)
     row = held.closes()
@@ -262,17 +259,23 @@ def test_an_unknown_glass_and_a_stranger_are_told_so_and_logged(scene: Scene) ->
     made = press("alice", "nonesuch", "legacy", *scene._slack)
     reply = scene.world.post(made.body, made.headers)
     assert "There is no glass called “nonesuch”" in reply.json["text"]
-    assert scene.row(session_id(made.body))["state"] == "DENIED"
+    row = denied(scene, made.body)
+    assert (row["glass"], row["reason"]) == ("nonesuch", "There is no glass called “nonesuch”.")
 
     made = press("U0STRANGER", "admin", "block_actions", *scene._slack)
     scene.world.post(made.body, made.headers)
+    row = denied(scene, made.body)
+    assert (row["person"], "email" in row) == ("U0STRANGER", False)
 
-    def denied() -> dict[str, object] | None:
-        row = scene.row(session_id(made.body)) or {}
+
+def denied(scene: Scene, body: bytes) -> dict[str, Any]:
+    """The row of the session that a press of that body became, once it is denied."""
+
+    def look() -> dict[str, Any] | None:
+        row = scene.row(session_id(body)) or {}
         return row if row.get("state") == "DENIED" else None
 
-    row = scene.until("the stranger is denied", denied)
-    assert (row["person"], "email" in row) == ("U0STRANGER", False)
+    return scene.until("it is denied", look)
 
 
 def form(payload: object) -> bytes:
@@ -335,6 +338,7 @@ def test_hostile_requests_are_refused_and_leave_nothing(scene: Scene) -> None:
     assert status(body, sign(body, secret)) == 200
 
     assert scene.row(session_id(good.body)) is None
+    assert scene.row(f"ask/{session_id(good.body)}") is None
     assert scene.history(glass, carol) == before
 
 

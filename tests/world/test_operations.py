@@ -18,7 +18,7 @@ from tests.world.ops import tool, world_of_sessions_of
 
 pytestmark = pytest.mark.world
 CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
-PATIENCE = 90
+PATIENCE = 240  # seconds, for a machine that is busy
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_a_newer_version_takes_over_sessions_in_flight(world: World) -> None:
         "closed", lambda: (r := row(world, "alice@example.com")).get("state") == "CLOSED" and r
     )
     assert not has_access(world, "alice")
-    assert float(closed["lag_gone"]) < 30
+    assert closed["gone_at"] >= closed["deadline"] == open_row["deadline"]
     assert closed["report_to"] == open_row["report_to"]
     world.redeploy()
 

@@ -94,7 +94,7 @@ def test_what_comes_to_light_later_is_marked_in_a_final_report(scene: Scene) -> 
     }
     assert "NEW secret read: secretsmanager:GetSecretValue" in final["text"]
     assert "not certain" not in final["text"]
-    assert len(scene.mails(pressed.id)) == 2
+    assert len(scene.mails(pressed.id, "eport of session")) == 2
     scene.until("both reports in the thread", lambda: scene.posted("C0INCIDENT", "Final report",
                                                                    pressed.id))  # fmt: skip
 
@@ -116,7 +116,7 @@ def test_where_nothing_more_comes_to_light_there_is_one_report(scene: Scene) -> 
          json.dumps({"eventID": f"x:{name}", "userIdentity": ["odd"], "eventTime": 7}))  # fmt: skip
     row = pressed.until("CLOSED")
     assert (row["report_final"], row["report_events"]) == ("first", 1)
-    (mail,) = scene.mails(pressed.id)
+    (mail,) = scene.mails(pressed.id, "eport of session")
     assert "1 call, 1 change, 0 refused" in mail["text"]
     assert "could not be judged" in mail["text"]
     assert "<script" not in mail["html"]

@@ -63,7 +63,7 @@ def stack(world: World, template: Path) -> dict[str, str]:
         Parameters=[{"ParameterKey": "ApiGatewayMayLog", "ParameterValue": "set-it"}],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
-    end = time.monotonic() + 120
+    end = time.monotonic() + 240
     while True:
         (found,) = formation.describe_stacks(StackName="break-glass")["Stacks"]
         if found["StackStatus"] == "CREATE_COMPLETE":
@@ -103,7 +103,7 @@ def test_the_stack_takes_a_press_to_access_and_back(world: World, stack: dict[st
     manifest = json.loads(tool(world, "slack-manifest", "--stack", "break-glass").out)
     world.facts["slack_url"] = manifest["settings"]["interactivity"]["request_url"]
     assert world.press("carol", "audit").status == 200
-    end = time.monotonic() + 90
+    end = time.monotonic() + 240
     while "CLOSED" not in tool(world, "log", "--person", "carol@example.com").out:
         assert time.monotonic() < end, tool(world, "log", "--scan").out
         time.sleep(1)

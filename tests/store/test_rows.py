@@ -1,0 +1,212 @@
+"""Sessions with their doors and leases: what is written in one, what is freed, what is listed."""
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.machine import State
+from chalicelib.ports import DoorTaken, Stale, Unreadable
+from chalicelib.session import Lock, Session
+from tests.store.contract import ACCESS, MINUTE, PAST, Store, bg, released
+from tests.stories import HOUR, NOON, active, granting, requested, revoking, settling
+
+# ---- rows ---------------------------------------------------------------------------------------
+
+
+def test_what_is_not_there_is_nothing(store: Store) -> None:
+    assert store.books.read(bg(404)) == (None, False)
+    assert store.books.lock(ACCESS) is None
+    assert store.books.living(ACCESS) == []
+    assert store.books.due(NOON, 10) == []
+
+
+@pytest.mark.parametrize("make", [requested, granting, active, revoking, settling])
+def test_a_session_is_read_as_it_was_written(store: Store, make: Callable[..., Session]) -> None:
+    session = store.put(make(look_at=NOON))
+    assert store.books.read(session.id) == (session, False)
+
+
+def test_a_lag_of_nothing_is_one_and_stays(store: Store) -> None:
+    """DynamoDB gives 0.0 back as 0; who writes the row again must not lose it."""
+    session = store.put(revoking(lag_asked=0.0))
+    for _ in range(2):
+        session, _ = store.books.read(session.id)
+        assert session.lag_asked == 0
+        store.write(session)
+
+
+def test_every_field_is_kept(store: Store) -> None:
+    values: dict[type, Any] = {str: "text", int: 3, float: 1.5}
+    full = settling()
+    for field in fields(Session):
+        if getattr(full, field.name) not in (None, "", 0, (), timedelta(0)):
+            continue
+        kind = str(field.type)
+        value = (
+            HOUR if "timedelta" in kind
+            else NOON if "datetime" in kind
+            else ("one", "two") if "tuple" in kind
+            else values[float] if "float" in kind
+            else values[int] if "int" in kind
+            else values[str]
+        )  # fmt: skip
+        full = replace(full, **{field.name: value})
+    full = replace(full, version=0)
+    session = store.put(full)
+    assert store.books.read(session.id)[0] == session
+
+
+def test_a_write_needs_the_version_and_raises_it(store: Store) -> None:
+    session = store.put(requested())
+    newer = store.write(session.with_(reason="first"))
+    with pytest.raises(Stale):
+        store.books.write(session.with_(reason="second"))
+    assert store.books.read(session.id)[0] == newer
+    with pytest.raises(Stale):
+        store.books.write(requested(id=bg(404)))
+
+
+def test_an_outcome_needs_the_claim_and_nothing_else(store: Store) -> None:
+    session = store.put(active(busy_token="mine", busy_until=NOON, grant_call="?"))
+    store.write(session.with_(reason="meanwhile"))
+    cleared = {"busy_until": None, "busy_token": "", "grant_call": "r-1", "tries": 2}
+    store.books.outcome(session.id, "mine", cleared)
+    row, _ = store.books.read(session.id)
+    assert (row.grant_call, row.busy_until, row.busy_token) == ("r-1", None, "")
+    assert (row.reason, row.tries, row.version) == ("meanwhile", 2, session.version + 2)
+    for token in ("mine", "another"):
+        with pytest.raises(Stale):
+            store.books.outcome(session.id, token, cleared)
+
+
+# ---- session, door and lease in one write -------------------------------------------------------
+
+
+def test_allowed_is_row_door_and_lease_in_one(store: Store) -> None:
+    session = store.open()
+    assert store.books.read(session.id) == (session, True)
+    assert store.books.lock(ACCESS) == Lock(session.id)
+    assert store.books.living(ACCESS) == [session.id]
+
+
+def test_released_is_row_door_and_lease_in_one(store: Store) -> None:
+    session = store.open()
+    with pytest.raises(Stale):
+        store.books.release(released(replace(session, version=session.version - 1)))
+    assert store.books.lock(ACCESS) == Lock(session.id)
+    store.books.release(released(session))
+    row, leased = store.books.read(session.id)
+    assert (row.state, leased) == (State.SETTLING, False)
+    assert store.books.lock(ACCESS) is None
+    assert store.books.living(ACCESS) == []
+
+
+@pytest.mark.parametrize("late", [None, NOON + 2 * HOUR])
+def test_another_sessions_door_is_left_to_it(store: Store, late: datetime | None) -> None:
+    """Ours was deleted by hand, and another has taken the place."""
+    session = store.open()
+    store.books.free(ACCESS, Lock(session.id))
+    other = store.open(id=bg(2))
+    store.books.release(released(session, revoke_late_until=late))
+    row, leased = store.books.read(session.id)
+    assert (row.state, leased) == (State.SETTLING, False)
+    assert store.books.lock(ACCESS) == Lock(other.id)
+
+
+LATE = NOON + HOUR + MINUTE
+
+
+def test_while_a_delete_may_land_the_door_stays_shut(store: Store) -> None:
+    session = store.open()
+    with pytest.raises(Stale):
+        store.books.release(
+            released(replace(session, version=session.version - 1), revoke_late_until=LATE)
+        )
+    assert store.books.lock(ACCESS) == Lock(session.id)
+    assert store.books.read(session.id) == (session, True)
+    store.books.release(released(session, revoke_late_until=LATE))
+    row, leased = store.books.read(session.id)
+    assert (row.state, row.revoke_late_until, leased) == (State.SETTLING, LATE, False)
+    assert store.books.lock(ACCESS) == Lock(session.id, LATE)
+    assert store.books.living(ACCESS) == store.books.alive() == []
+    store.ask(requested(id=bg(2)))
+    with pytest.raises(DoorTaken):
+        store.books.allow(granting(id=bg(2)))
+
+
+def test_it_stays_shut_too_where_the_door_was_deleted_meanwhile(store: Store) -> None:
+    session = store.open()
+    store.books.free(ACCESS, Lock(session.id))
+    store.books.release(released(session, revoke_late_until=LATE))
+    assert store.books.lock(ACCESS) == Lock(session.id, LATE)
+
+
+def test_a_door_is_freed_as_it_was_read_and_no_other(store: Store) -> None:
+    session = store.open()
+    for another in (Lock(bg(9)), Lock(session.id, LATE), Lock(bg(9), LATE)):
+        store.books.free(ACCESS, another)
+        assert store.books.lock(ACCESS) == Lock(session.id)
+    store.books.release(released(session, revoke_late_until=LATE))
+    for another in (Lock(session.id), Lock(session.id, LATE + MINUTE), Lock(bg(9), LATE)):
+        store.books.free(ACCESS, another)
+        assert store.books.lock(ACCESS) == Lock(session.id, LATE)
+    for _ in range(2):
+        store.books.free(ACCESS, Lock(session.id, LATE))
+        assert store.books.lock(ACCESS) is None
+    assert store.open(id=bg(2)).id == store.books.lock(ACCESS).holder
+
+
+# ---- indexes ------------------------------------------------------------------------------------
+
+
+def test_what_is_due_comes_the_longest_due_first(store: Store) -> None:
+    for name, minutes in ((bg(2), 2), (bg(1), 1), (bg(9), 9)):
+        store.put(requested(id=name, look_at=NOON + timedelta(minutes=minutes)))
+    store.put(settling(id=bg(3), state=State.CLOSED, look_at=None))
+    now = NOON + timedelta(minutes=5)
+    assert list(store.books.due(now, 10)) == [bg(1), bg(2)]
+    assert list(store.books.due(now, 1)) == [bg(1)]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"state": "NO SUCH STATE"},
+        {"state": "ACTIVE", "asked_at": "yesterday"},
+        {"state": "ACTIVE", "asked_at": "2026-11-22T12:00:00.000Z", "deadline": "soon"},
+        {"state": "ACTIVE", "asked_at": "2026-11-22T12:00:00.000Z", "tries": "many"},
+    ],
+)
+def test_a_row_that_a_hand_has_spoiled_is_unreadable_and_hides_no_other(
+    store: Store, values: dict[str, Any]
+) -> None:
+    session = store.open(look_at=NOON)
+    listed = {"kind": "session", "open": "yes", "look_at": "2020", "live_access": ACCESS.key}
+    store.spoil(bg(66), listed | values)
+    assert session.id in store.books.due(NOON, 10)
+    assert session.id in store.books.living(ACCESS)
+    assert session.id in store.books.alive()
+    assert (session.id, True) in [(each.id, leased) for each, leased in store.books.unfinished()]
+    with pytest.raises(Unreadable):
+        store.books.read(bg(66))
+
+
+@pytest.mark.parametrize(
+    "row_id",
+    [f"ask/{bg(7)}", f"ask/found-{7:024x}", f"ask/end-{7:024x}", f"asked/end-{7:024x}", "ask/",
+     "ask/anything", f"ask/x/{bg(7)}"],
+)  # fmt: skip
+def test_no_row_but_a_sessions_own_is_a_session_whatever_it_says(store: Store, row_id: str) -> None:
+    """Who may only ask writes what it likes into the rows that it may write."""
+    real = store.open(look_at=NOON)
+    store.forge(row_id, active(standing="yes", look_at=PAST, asked_at=PAST, version=6))
+    assert store.books.read(row_id) == (None, False)
+    for most in (1, 10):
+        assert list(store.books.due(NOON, most)) == [real.id]
+    assert list(store.books.living(ACCESS)) == [real.id]
+    assert list(store.books.alive()) == [real.id]
+    assert [each.id for each, _ in store.books.unfinished()] == [real.id]
+    assert store.books.stood(ACCESS) is None

@@ -1,0 +1,128 @@
+"""The log as it is printed: nothing is lost on a narrow screen, and nothing runs over its edge."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tools import log
+from tools._project import Misused, Problem
+
+ROW = {
+    "asked_at": "2026-11-22T15:04:05.000Z",
+    "what": "break",
+    "email": "mallory@example.com",
+    "glass": "prod",
+    "account_id": "111122223333",
+    "permission_set": "EmergencyAdmin",
+    "state": "DENIED",
+    "reason": "mallory@example.com is not among those who may break “prod”",
+    "id": "bg-0123456789abcdef01234567",
+}
+
+
+def printed(
+    row: dict[str, Any], columns: int, monkeypatch: Any, capsys: Any, plain: str = "1"
+) -> list[str]:
+    size = os.terminal_size((columns, 24))
+    monkeypatch.setenv("NO_COLOR", plain)
+    monkeypatch.setattr(log.sys.stdout, "isatty", lambda: columns > 0, raising=False)
+    monkeypatch.setattr(log.shutil, "get_terminal_size", lambda: size)
+    log._table([row])
+    return capsys.readouterr().out.splitlines()
+
+
+def test_a_row_that_is_wider_than_the_screen_goes_on_below_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heads, first, *rest = printed(ROW, 80, monkeypatch, capsys)
+    assert heads.split() == ["asked", "at", "what", "email", "glass", "state"]
+    assert first == "2026-11-22 15:04:05  break  mallory@example.com  prod   DENIED"
+    assert max(map(len, rest)) <= 80
+    said = " ".join(line.strip() for line in rest)
+    for fact in ("111122223333", "EmergencyAdmin", ROW["reason"], f"id {ROW['id']}"):
+        assert fact in said
+
+
+@pytest.mark.parametrize("columns", [0, 250])
+def test_a_row_is_one_line_on_a_wide_screen_and_for_a_program(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heads, row = printed(ROW, columns, monkeypatch, capsys)
+    assert heads.endswith("id")
+    assert row.endswith(str(ROW["id"]))
+
+
+@pytest.mark.parametrize(("columns", "plain", "colours"), [(80, "", 1), (80, "1", 0), (0, "", 0)])
+def test_a_state_has_a_colour_on_a_screen_that_wants_one(
+    columns: int, plain: str, colours: int,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    said = "\n".join(printed(ROW, columns, monkeypatch, capsys, plain))
+    assert said.count("\x1b[35mDENIED\x1b[0m") == colours
+    assert said.count("\x1b[") == 2 * colours
+
+
+NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("row", "left"),
+    [
+        ({"state": "ACTIVE", "deadline": 90}, "1:30"),
+        ({"state": "ACTIVE", "deadline": 3_700}, "1:01:40"),
+        ({"state": "ACTIVE", "deadline": -61}, "OVERDUE 1:01"),
+        ({"state": "REVOKING", "deadline": 90, "ended_at": -5}, "OVERDUE 0:05"),
+        ({"state": "REQUESTED"}, ""),
+    ],
+)
+def test_an_open_session_says_what_is_left_of_it(row: dict[str, Any], left: str) -> None:
+    times = {name: (NOW + timedelta(seconds=at)).isoformat().replace("+00:00", "Z")
+             for name, at in row.items() if name != "state"}  # fmt: skip
+    assert log._left(row | times, NOW) == left
+
+
+class Known:
+    """The table's rows, as `log` asks for them."""
+
+    def __init__(self, *ids: str) -> None:
+        self.ids = ids
+
+    def beginning(self, prefix: str, accounts: Any) -> list[str]:
+        return [each for each in self.ids if each.startswith(prefix)]
+
+
+def test_an_id_may_be_typed_as_far_as_it_is_the_only_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "_accounts", lambda stage, wanted: ["111122223333"])
+    one, other = f"bg-0a1b{'0' * 20}", f"bg-0a2b{'0' * 20}"
+    rows: Any = Known(one, other)
+    assert log._whole_id(rows, "bg-0a1", "dev") == one
+    assert log._whole_id(rows, other, "dev") == other
+    with pytest.raises(Misused, match=f"begins 2 ids: {one}, {other}"):
+        log._whole_id(rows, "bg-0a", "dev")
+    with pytest.raises(Problem, match="there is no session bg-0b"):
+        log._whole_id(rows, "bg-0b", "dev")
+    assert log._whole_id(rows, "bg-nope", "dev") == "bg-nope", "of which there is no session"
+
+
+def test_what_was_asked_of_a_session_is_told_in_lines_that_a_screen_holds() -> None:
+    told = log._told(
+        {
+            "asked_at": "2026-11-22T15:04:05.000Z",
+            "what": "extend",
+            "person": "bob@example.com",
+            "slack_user": "U0BOB",
+            "slack_channel": "C0DEPLOY",
+            "outcome": "extended",
+            "decided_at": "2026-11-22T15:04:06.000Z",
+            "decided_look": "queue",
+            "deadline_before": "2026-11-22T16:04:05.000Z",
+            "deadline_after": "2026-11-22T16:34:05.000Z",
+        }
+    )
+    assert told == [
+        "2026-11-22T15:04:05.000Z extend by bob@example.com (U0BOB) in C0DEPLOY",
+        "extended at 2026-11-22T15:04:06.000Z (queue)",
+        "deadline 2026-11-22T16:04:05.000Z → 2026-11-22T16:34:05.000Z",
+    ]
