@@ -12,6 +12,9 @@ from chalicelib.text import clean
 
 SIGN_IN: Final = "Sign in (`aws sso login`, AWS_PROFILE) until `aws sts get-caller-identity` works."
 AGAIN: Final = "Try again in a minute; `python -m tools doctor` looks at everything."
+DEPLOYED: Final = (
+    "Is Break Glass deployed there, in this account and Region? `chalice deploy` does."
+)
 
 _NO_CREDENTIALS: Final = (
     aws.NoCredentialsError,
@@ -64,7 +67,7 @@ def _said(error: BotoCoreError | ClientError) -> tuple[str, str]:
     if isinstance(error, _NO_CREDENTIALS):
         return f"AWS cannot be asked: {text}", SIGN_IN
     if isinstance(error, aws.NoRegionError):
-        return f"AWS cannot be asked: {text}", "Set AWS_REGION to Identity Center's own."
+        return f"AWS cannot be asked: {text}", "Set AWS_DEFAULT_REGION to Identity Center's own."
     if isinstance(error, _SILENT):
         return f"AWS does not answer: {text}", "See to this machine's network. " + AGAIN
     if isinstance(error, BotoCoreError):
@@ -75,7 +78,8 @@ def _said(error: BotoCoreError | ClientError) -> tuple[str, str]:
     if code in _DENIED:
         cure = "Use credentials that may, or have it allowed to these."
         return f"These credentials may not {call}: {text}", cure
-    return f"{call} was answered {code}: {_message(error)}", AGAIN
+    absent = code == "ResourceNotFoundException"
+    return f"{call} was answered {code}: {_message(error)}", DEPLOYED if absent else AGAIN
 
 
 def _code(error: ClientError) -> str:

@@ -23,8 +23,13 @@ TRACEBACK = "BREAK_GLASS_TRACEBACK"  # set to see where something went wrong
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command: 0 is well, 1 is not, 2 is a mistake in what was typed."""
     out, err = Printable(sys.stdout), Printable(sys.stderr)
+    if region := os.environ.get("AWS_REGION"):  # as Lambda and the AWS CLI have it; boto3 has not
+        os.environ.setdefault("AWS_DEFAULT_REGION", region)
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):  # type: ignore[type-var]
-        return _main(arguments)
+        try:
+            return _main(arguments)
+        except KeyboardInterrupt:
+            return 130
 
 
 def _main(arguments: list[str] | None) -> int:
@@ -62,8 +67,6 @@ def _main(arguments: list[str] | None) -> int:
     except Problem as problem:
         print(problem, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        return 130
     except BrokenPipeError:  # `| head` has seen enough
         sys.stderr.close()
         return 0

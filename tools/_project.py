@@ -51,6 +51,7 @@ def use_local_world() -> None:
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_REGION": "us-east-1",
         "SLACK_API_URL": f"{facts['slack_api']}/api/",
         "BREAK_GLASS_PROJECT": facts.get("project", str(ROOT)),
     }

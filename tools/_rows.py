@@ -226,12 +226,8 @@ class Rows:
         try:
             answer: dict[str, Any] = getattr(self.client, operation)(**asked)
         except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code != "ResourceNotFoundException":
-                said = sentence(error)
-                raise Problem(f"the table {self.table} cannot be read. {said}") from error
-            hint = "`chalice deploy` makes it"
-            raise Problem(f"the table {self.table} cannot be read: {code}: {hint}") from None
+            said = sentence(error)
+            raise Problem(f"the table {self.table} cannot be read. {said}") from error
         except BotoCoreError as error:
             raise Problem(sentence(error)) from error
         return answer

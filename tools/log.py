@@ -52,17 +52,10 @@ EXPORTED = (
 )  # fmt: skip
 LATE = "OVERDUE"
 HEADINGS = {"why": "reason given", "session_id": "on session", "lag_gone": "lag (s)"}
-WIDEST = 40
+LONGEST = 300  # signs of a cell: an e-mail has 254 at most
+PHRASE = 40  # signs that are kept together on a line
 SHOWN = 100
-FIRST = {
-    "asked_at",
-    "what",
-    "email",
-    "glass",
-    "state",
-    "until",
-    "left",
-}  # where a row is too wide for the screen
+FIRST = ("state", "left", "asked_at", "what", "until", "email", "glass")  # as far as there is room
 NO_BREAK = "\N{NO-BREAK SPACE}"
 CANDIDATES = 5
 PREFIX = re.compile(r"(bg|found|end|extend|reason)-[0-9a-f]{1,23}")
@@ -89,6 +82,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     stage = _project.stage_name(args.stage)
+    if args.account and not ACCOUNT.fullmatch(args.account):
+        there = ", ".join(_accounts(stage, Wanted()))
+        raise Misused(f"--account {args.account} has not 12 digits; glasses.toml names {there}")
     rows = Rows(_project.environment(stage).get("BREAK_GLASS_TABLE") or "break-glass")
     if args.session:
         return _story(rows, _whole_id(rows, args.session, stage), args.json)
@@ -101,9 +97,6 @@ def run(args: argparse.Namespace) -> int:
         until=args.until or _rows.LAST,
     )
     _rows.in_order(wanted.since, wanted.until)
-    if args.account and not ACCOUNT.fullmatch(args.account):
-        there = ", ".join(_accounts(stage, Wanted()))
-        raise Misused(f"--account {args.account} has not 12 digits; glasses.toml names {there}")
     found: Iterable[Row]
     if args.open:
         found = [row for row in rows.open_now() if wanted.fits(row)]
@@ -196,8 +189,7 @@ def _table(rows: list[Row], columns: tuple[str, ...] = COLUMNS) -> None:
     used = [n for n in range(len(columns)) if any(line[n] for line in lines[1:])]
     widths = {n: max(len(line[n]) for line in lines) for n in used}
     room = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
-    narrow = 0 < room < sum(widths.values()) + 2 * (len(used) - 1)
-    first = [n for n in used if columns[n] in FIRST] if narrow else used
+    first = _fitting(columns, widths, room) if room else used
     heads, *shown = lines
     print("  ".join(heads[n].ljust(widths[n]) for n in first).rstrip())
     others = [columns[n] for n in used if n not in first]
@@ -210,14 +202,24 @@ def _table(rows: list[Row], columns: tuple[str, ...] = COLUMNS) -> None:
             print(f"  {each}")
 
 
+def _fitting(columns: tuple[str, ...], widths: dict[int, int], room: int) -> list[int]:
+    """The columns that a line has room for: all of them, or the most telling."""
+    if sum(widths.values()) + 2 * (len(widths) - 1) <= room:
+        return list(widths)
+    taken, left = [], room
+    for n in (columns.index(name) for name in FIRST if name in columns):
+        if widths.get(n, room + 1) <= left:
+            taken.append(n)
+            left -= widths[n] + 2
+    return sorted(taken)
+
+
 def _rest(row: Row, names: list[str], room: int) -> list[str]:
     """What of a row has no room in its first line, each with its name, in lines of their own."""
-    told = [(HEADINGS.get(name, name.replace("_", " ")), _short(row, name, 300)) for name in names]
+    told = [(HEADINGS.get(name, name.replace("_", " ")), _short(row, name)) for name in names]
     said = [f"{head} {text}" for head, text in told if text]
-    said = [each if len(each) > WIDEST else each.replace(" ", NO_BREAK) for each in said]
-    kept = textwrap.wrap(
-        " · ".join(said), max(room - 2, WIDEST), break_long_words=False, break_on_hyphens=False
-    )
+    said = [each if len(each) > PHRASE else each.replace(" ", NO_BREAK) for each in said]
+    kept = textwrap.wrap(" · ".join(said), max(room - 2, PHRASE), break_on_hyphens=False)
     return [each.replace(NO_BREAK, " ") for each in kept]
 
 
@@ -246,7 +248,7 @@ def _span(time: timedelta) -> str:
     return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
 
 
-def _short(row: Row, name: str, longest: int = WIDEST) -> str:
+def _short(row: Row, name: str) -> str:
     match name:
         case "until":
             return str(row.get("deadline", ""))[11:19]
@@ -254,15 +256,15 @@ def _short(row: Row, name: str, longest: int = WIDEST) -> str:
             return _left(row, datetime.now(UTC))
         case "email":
             who = row.get("email") or row.get("person") or row.get("slack_user", "")
-            return clean(str(who), WIDEST)
+            return clean(str(who), LONGEST)
         case "state":
-            return clean(str(row.get("state") or row.get("outcome", "")), WIDEST)
+            return clean(str(row.get("state") or row.get("outcome", "")), LONGEST)
         case "id":
             return str(row["id"]).rpartition("/")[2]
     text = str(row.get(name, ""))
     if name in ("asked_at", "granted_at", "gone_at"):
         text = text[:19].replace("T", " ") if name == "asked_at" else text[11:19]
-    return clean(text, longest)
+    return clean(text, LONGEST)
 
 
 # One session -------------------------------------------------------------------------------------

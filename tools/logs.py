@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     for name, function in functions.items():
         lines += [(at, name, text) for at, text in _events(logs, function, since, args.session)]
     shown = 0
-    for at, name, text in sorted(lines):
+    for at, name, text in sorted(lines, key=lambda line: line[0]):
         said = _line(text, args)
         if said:
             print(said if args.json else f"{_clock(at)} {name:12} {said}")

@@ -54,6 +54,17 @@ def test_a_row_is_one_line_on_a_wide_screen_and_for_a_program(
     assert row.endswith(str(ROW["id"]))
 
 
+@pytest.mark.parametrize("columns", [0, 60, 80, 120])
+def test_an_e_mail_of_any_length_is_whole_and_runs_over_no_edge(
+    columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    email = f"{'m' * 64}@{'example.' * 22}com"
+    lines = printed(ROW | {"email": email}, columns, monkeypatch, capsys)
+    assert email in "".join(line.strip() for line in lines).replace("email ", "")
+    assert not columns or max(map(len, lines)) <= columns
+    assert "DENIED" in lines[1]
+
+
 @pytest.mark.parametrize(("columns", "plain", "colours"), [(80, "", 1), (80, "1", 0), (0, "", 0)])
 def test_a_state_has_a_colour_on_a_screen_that_wants_one(
     columns: int, plain: str, colours: int,

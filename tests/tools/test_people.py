@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from chalicelib import aws_errors
 from chalicelib.machine import State
 from chalicelib.ports import Unavailable
 from simulator import company
-from tools import _checks, logs
+from tools import _checks, _project, logs
 from tools.__main__ import TRACEBACK, main
 from tools._project import ROOT
 from tools._words import Printable, as_json
@@ -119,7 +120,7 @@ def test_without_a_region_the_doctor_has_one_finding_too(
     out, _ = capsys.readouterr()
     assert out.count("BAD") == 1
     assert "You must specify a region" in out
-    assert "AWS_REGION" in out
+    assert "AWS_DEFAULT_REGION" in out
 
 
 def test_chalice_deploy_without_credentials_says_so_in_a_sentence(tmp_path: Path) -> None:
@@ -205,6 +206,51 @@ def test_every_check_is_named_to_who_mistypes_one(
     assert all(title in err for title, _ in _checks.CHECKS)
 
 
+def test_the_version_is_the_changelogs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert typed("--version") == 0
+    (newest, *_) = re.findall(r"^## \[(.+)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert capsys.readouterr().out.startswith(f"Break Glass {newest.lower()}")
+    monkeypatch.setenv("PATH", "")  # no git: a copy of the files says it too
+    assert typed("--version") == 0
+    assert capsys.readouterr().out == f"Break Glass {newest.lower()}\n"
+
+
+def test_who_gives_up_while_a_command_loads_sees_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tools.__main__.importlib.import_module", interrupted)
+    assert typed("log") == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_either_name_of_the_region_does(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "")
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert typed("--version") == 0
+    assert os.environ["AWS_DEFAULT_REGION"] == "eu-west-3"
+
+
+def test_lines_of_one_millisecond_stay_in_the_order_that_they_were_written_in(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    there = _project.Deployed("dev", "", "", {"sweep": "break-glass-dev-sweep"})
+    monkeypatch.setattr(_project, "deployed", lambda stage, stack: there)
+    monkeypatch.setattr(_project, "client", lambda service: None)
+    monkeypatch.setattr(logs, "_events", lambda *asked: [(5, "zwei"), (5, "eins"), (1, "null")])
+    assert typed("logs", "--stage", "dev") == 0
+    assert [line.split()[-1] for line in capsys.readouterr().out.splitlines()] == [
+        "null", "zwei", "eins",
+    ]  # fmt: skip
+
+
 # What went wrong ----------------------------------------------------------------------------------
 
 
@@ -217,10 +263,11 @@ def refused(code: str, message: str = "") -> ClientError:
     ("error", "says", "cure"),
     [
         (NoCredentialsError(), "Unable to locate credentials", "aws sso login"),
-        (NoRegionError(), "must specify a region", "AWS_REGION"),
+        (NoRegionError(), "must specify a region", "AWS_DEFAULT_REGION"),
         (EndpointConnectionError(endpoint_url="https://x"), "does not answer", "network"),
         (refused("ExpiredToken"), "does not take these credentials", "aws sso login"),
         (refused("AccessDeniedException"), "may not ListInstances", "have it allowed"),
+        (refused("ResourceNotFoundException"), "ResourceNotFound", "chalice deploy"),
         (refused("InternalServerException", "oops"), "InternalServerException: oops", "Try again"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -76,8 +77,17 @@ def test_what_no_session_explains_is_said_once_and_may_be_accepted_by_name(scene
     )
     standing(scene, "accept", "s-operator", "steve", "--by", "ann")
     listed = standing(scene, "list", "s-admin")
-    assert "accepted by ann" in listed
+    assert "accepted by ann (arn:aws:sts::" in listed or "accepted by ann (arn:aws:iam::" in listed
     assert "not accepted" in listed
+    told = {}
+    for line in standing(scene, "list", "s-admin", "--json").splitlines():
+        told[json.loads(line)["email"]] = json.loads(line)
+    accepted, found = told["bob@example.com"], told["carol@example.com"]
+    assert accepted["principal_id"] == bob.user.user_id
+    assert accepted["account_id"] == company.STAGING
+    assert (accepted["standing"], accepted["assigned"], accepted["session"]) == (True, True, "")
+    assert accepted["accepted_by"].startswith("ann (arn:aws:")
+    assert (found["standing"], found["accepted_by"]) == (False, "")
 
 
 def test_what_is_to_be_revoked_is_and_live_or_accepted_access_is_not(
