@@ -763,8 +763,9 @@ class Runner:
             try:
                 request_id = self.identity_center.delete(claimed.access)
                 return self._outcome(claimed, look=look, **known, revoke_call=request_id)
-            except Gone:
-                return self._outcome(claimed, look=look, wait=NOTHING, **known, revoke_call=DONE)
+            except Gone:  # asked early, it is asked again and again: not without a pause
+                wait = POLL if _asked_early(claimed) else NOTHING
+                return self._outcome(claimed, look=look, wait=wait, **known, revoke_call=DONE)
             except Refused as refused:
                 return self._outcome(claimed, refused, **known, revoke_call="")
             except Unknown as unknown:

@@ -18,7 +18,7 @@ from chalicelib.ports import (
     Unknown,
     Unreadable,
 )
-from chalicelib.runner import CALL_TAKES, LISTING_LAG, LONGEST_CLAIM, NETWORK, SKEW
+from chalicelib.runner import CALL_TAKES, LISTING_LAG, LONGEST_CLAIM, NETWORK, SKEW, UNKNOWN
 from chalicelib.session import Access, Lock, Session
 from tests.outside import World
 from tests.stories import HOUR, NOON, SET, active, glass, granting, requested, revoking, settling
@@ -528,7 +528,7 @@ def test_until_an_unknown_delete_can_land_no_more_the_lock_stays(world: World) -
     session = held(world, tail=timedelta(0))
     world.says["delete"] = [Unknown("503")]
     row = world.look(session, patience=1)
-    late = NOON + HOUR + world.left + NETWORK + SKEW
+    late = NOON + HOUR + world.left + NETWORK + SKEW, UNKNOWN
     assert (row.state, row.revoke_late_until) == (State.SETTLING, late)
     assert world.books.lock(session.access) == Lock(session.id, late)
     again = pressed(world, id="bg-again", asked_at=world.time, wait_until=world.time + HOUR)
@@ -571,6 +571,19 @@ def test_a_revoke_of_what_is_gone_is_done(world: World) -> None:
     world.says["delete"] = [Gone("nothing there")]
     world.assignments.clear()
     assert world.until(session, "SETTLING").revoke_call == "done"
+
+
+def test_what_may_still_land_is_deleted_again_only_after_a_pause(world: World) -> None:
+    """The list still shows what a delete finds gone: a circle, as fast as AWS answers."""
+    late = {"grant_call": UNKNOWN, "grant_late_until": NOON + HOUR + MINUTE, "granted_at": None}
+    session = held(world, **late)
+    world.says |= {"assigned": [True] * 100, "delete": [Gone("nothing there")] * 100}
+    world.look(session, patience=5)
+    assert world.asked.count("delete") == 1 + 5
+    world.time += 2 * MINUTE
+    world.says = {}
+    world.assignments.clear()
+    assert world.until(session, "SETTLING")
 
 
 def test_a_worker_without_time_leaves_the_delete_to_the_next(world: World) -> None:

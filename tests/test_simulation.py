@@ -11,7 +11,7 @@ import pytest
 from tests.simulation.__main__ import CASES
 from tests.simulation.explorer import Explorer
 from tests.simulation.faults import NAMES
-from tests.simulation.world import Forged, Hung, Meddled, World
+from tests.simulation.world import Behind, Forged, Hung, Meddled, World
 
 SEEDS = 1_200  # `make simulate` has more
 AT_ONCE = 200
@@ -41,6 +41,19 @@ def test_whatever_hangs_people_hear_of_it_and_of_nothing_twice() -> None:
         world = Hung(seed)
         wrong = world.run()
         seen.update(each for each in world.faults.seen if each.endswith("hangs"))
+        if wrong:
+            failed[seed] = wrong[0]
+    assert not failed
+
+
+def test_short_sessions_one_after_another_are_told_apart_though_lists_are_behind() -> None:
+    failed = {}
+    for seed in range(2 * AT_ONCE):
+        world = Behind(seed)
+        wrong = world.run()
+        seen["assignment given while a delete might land"] += world.faults.seen[
+            "assignment given while a delete might land"
+        ]
         if wrong:
             failed[seed] = wrong[0]
     assert not failed

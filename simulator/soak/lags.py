@@ -16,6 +16,7 @@ from simulator.soak.judge import unheld
 
 RECORD = Path(__file__).resolve().parents[2] / "docs" / "soak.json"
 NOTHING = "nothing"
+BY_HAND = "a row spoiled by hand"  # which only a hand can mend: no outage, and no words either
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,12 @@ def table(found: Sequence[Lag]) -> list[Line]:
 
 
 def total(found: Sequence[Lag]) -> list[Line]:
-    """All that met any fault at their end, warm and cold, and all that met none."""
+    """All that met any fault at their end, warm and cold, all that met none, and what hands did."""
     groups: dict[tuple[str, bool], list[Lag]] = {}
     for each in found:
         kind = "any" if each.fault != NOTHING and not each.fault.startswith("before") else NOTHING
+        if each.fault.startswith(BY_HAND):
+            kind = BY_HAND
         groups.setdefault((kind, each.cold), []).append(
             Lag(each.session, kind, each.cold, each.after_end, each.healed, each.word)
         )
@@ -141,6 +144,8 @@ def _line(group: Sequence[Lag]) -> Line:
 def _fault(evidence: Evidence, session: Session, end: float) -> str:
     """What was broken while access was to end; else what was before that, in its time."""
     due = session.due or end
+    if any(each.name == "row spoiled" for each in evidence.around(due - 1, end, session.id)):
+        return BY_HAND
     at_the_end = _names(evidence.around(due - 1, end, session.id))
     if at_the_end:
         return at_the_end

@@ -12,7 +12,7 @@ from multiprocessing import Pool, cpu_count
 from tests.simulation.explorer import Bounds, Explorer, Found
 from tests.simulation.faults import NAMES
 from tests.simulation.mutants import MUTANTS, Verdict, judge
-from tests.simulation.world import Forged, Hung, Meddled, World
+from tests.simulation.world import Behind, Forged, Hung, Meddled, World
 
 
 def main() -> int:
@@ -41,6 +41,10 @@ def main() -> int:
         command.add_argument(
             "--hung", action="store_const", dest="lives", const=Hung,
             help="lives in which nothing fails, but things hang for minutes",
+        )  # fmt: skip
+        command.add_argument(
+            "--behind", action="store_const", dest="lives", const=Behind,
+            help="lives in which lists are behind, and short sessions follow one another",
         )  # fmt: skip
     for command in (run, explore, mutants):
         command.add_argument("--cores", type=int, default=cpu_count())

@@ -93,6 +93,7 @@ HANDS = (
     "forged: door",
     "forged: session",
     "assignment given by hand",
+    "assignment given while a delete might land",
     "assignment taken by hand",
     "session's assignment taken by hand",
     "standing accepted by name",

@@ -367,6 +367,15 @@ def test_what_was_done_besides_an_outage_is_no_fault_of_its_own() -> None:
     assert [each.fault for each in lags.lags(seen)] == ["worker killed"]
 
 
+def test_a_row_that_a_hand_has_spoiled_is_no_outage() -> None:
+    seen = late(250)
+    session = seen.sessions[0].id
+    seen.windows.append(Window("row spoiled", DUE - 5, DUE + 6, holds=True, session="another"))
+    assert [line.fault for line in lags.total(lags.lags(seen))] == ["any"]
+    seen.windows.append(Window("row spoiled", DUE - 5, DUE + 6, holds=True, session=session))
+    assert [line.fault for line in lags.total(lags.lags(seen))] == [lags.BY_HAND]
+
+
 def test_what_is_recorded_stands_beside_the_next_one(tmp_path: Any) -> None:
     record = tmp_path / "soak.json"
     lags.keep(lags.lags(late(250)), 7, 10, record)
