@@ -95,6 +95,7 @@ HANDS = (
     "assignment given by hand",
     "assignment given while a delete might land",
     "assignment taken by hand",
+    "assignment taken by hand, slowly",
     "session's assignment taken by hand",
     "standing accepted by name",
     "standing seen by a session",

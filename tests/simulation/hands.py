@@ -16,7 +16,7 @@ from chalicelib.session import Access, Noted, Session
 from tests.simulation.rows import short
 
 if TYPE_CHECKING:
-    from tests.simulation.world import World
+    from tests.simulation.world import Request, World
 
 SECOND, MINUTE = 1_000, 60_000
 STATES = (*State, State.GRANTING, State.ACTIVE, State.REVOKING, State.REVOKING)
@@ -285,6 +285,24 @@ class Hands:
         theirs = "session's " if owner in world.rows.sessions else ""
         what = f"takes away {short(access.key)}, which {owner} had"
         self._said("admin", what, f"{theirs}assignment taken by hand")
+
+    def take_slowly(self) -> None:
+        """As AWS does it for an administrator too: the request is taken, and lands in its time."""
+        world = self.world
+        there = [access for access in self.accesses if access.key in world.truth]
+        if there:
+            request = world.by_hand("delete", world.random.choice(there))
+            wait = world.random.randrange(5 * SECOND, 30 * SECOND)
+            self._at(world.now + wait, self._taken, request)
+
+    def _taken(self, request: "Request") -> None:
+        world = self.world
+        world.finish(request)
+        if request.access.key in world.truth:
+            world.remove(request.access)
+            world.explained.taken(request.access)
+        what = f"has taken away {short(request.access.key)}"
+        self._said("admin", what, "assignment taken by hand, slowly")
 
     def accept(self) -> None:
         """`python -m tools standing accept`: not what a session has just given."""

@@ -54,7 +54,7 @@ from tests.simulation.explained import Explained
 from tests.simulation.faults import OUTAGES, Faults
 from tests.simulation.hands import Hands
 from tests.simulation.planted import load
-from tests.simulation.rows import Rows, is_open
+from tests.simulation.rows import Rows, is_open, short
 
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 MS = timedelta(milliseconds=1)
@@ -825,6 +825,20 @@ class World:
             self.fail(f"a {kind} is accepted for {session_id}, which is {state}")
         return request
 
+    def by_hand(self, kind: str, access: Access) -> Request:
+        """A request of somebody else's, which is in progress until they finish it."""
+        request = Request(
+            f"{kind[0]}{len(self.requests) + 1}", kind, access, "", self.now, self.now
+        )
+        self.requests[request.id] = request
+        self.pending.append(request)
+        self.say("admin", f"{request.id}: has AWS {kind} {short(access.key)}")
+        return request
+
+    def finish(self, request: Request) -> None:
+        request.status = "SUCCEEDED"
+        self.pending.remove(request)
+
     def _allowed(self, row: Session) -> None:
         """Nothing is granted but to who is named, by a glass, on its account and set."""
         person = BY_ID.get(row.principal_id)
@@ -1102,6 +1116,9 @@ class Hung(World):
             super().heal()
 
 
+A_LOOK = 3 * SECOND
+
+
 class Behind(World):
     """A life in which listings are behind, sessions are short and follow one another closely, calls
     are lost, and administrators do by hand just then what is under way."""
@@ -1128,10 +1145,20 @@ class Behind(World):
                 self.at(when + random.randrange(10 * SECOND), self.hands.give)
             if random.random() < 0.1:
                 self.at(when + random.randrange(20 * SECOND), self.hands.take)
+            if random.random() < 0.1:
+                self.at(when - random.randrange(6 * SECOND), self.hands.take_slowly)
             when += random.randrange(2 * SECOND, 40 * SECOND)
         self.hands.last = when
         self.at(random.randrange(MINUTE), self.sweep)
         self.at(when + 5 * MINUTE, self.heal)
+
+    def _entered(self, old: Session, new: Session) -> None:
+        super()._entered(old, new)
+        if new.state is State.ACTIVE and old.state is not State.ACTIVE and new.standing != "no":
+            seen = self.now - A_LOOK
+            going = (each for each in self.pending if each.access == new.access)
+            if any(each.kind == "delete" and each.accepted < seen for each in going):
+                self.fail(f"{new.id} reads that its access stands, and it is just being taken")
 
 
 class Forged(World):
