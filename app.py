@@ -10,7 +10,7 @@ from typing import Any
 from chalice import Chalice
 from chalice.app import CloudWatchEvent, DynamoDBEvent, Response, SQSEvent
 
-from chalicelib import deployment, wiring
+from chalicelib import wiring
 
 QUEUE = os.environ.get("BREAK_GLASS_QUEUE", "break-glass")
 BODIES = ["application/x-www-form-urlencoded", "application/json"]
@@ -19,7 +19,11 @@ SWEEP_LEAVES = timedelta(seconds=10)  # no new session so close to the end of th
 SWEEP_AT_MOST = 500  # sessions in one sweep; the next one comes in a minute
 
 app = Chalice(app_name="break-glass")
-STREAM_ARN = deployment.stream_arn()  # creates table and queues, under `chalice deploy` only
+STREAM_ARN = "not-deployed"  # only chalice asks for it
+if os.environ.get("AWS_CHALICE_CLI_MODE") == "true":  # in Lambda nothing of deploy/ is imported
+    from chalicelib.deploy import deployment
+
+    STREAM_ARN = deployment.stream_arn()  # creates table and queues, under `chalice deploy` only
 
 
 @app.route("/slack", methods=["POST"], content_types=BODIES)
@@ -31,21 +35,21 @@ def slack() -> Response:
 
 @app.on_dynamodb_record(stream_arn=STREAM_ARN)
 def stream(event: DynamoDBEvent) -> Any:
-    from chalicelib.looks import follow
+    from chalicelib.triggers.looks import follow
 
     return follow(event.to_dict()["Records"], _remaining(event), SEES_THROUGH)
 
 
 @app.on_sqs_message(queue=QUEUE, batch_size=1, maximum_concurrency=20)
 def worker(event: SQSEvent) -> Any:
-    from chalicelib.looks import work_through
+    from chalicelib.triggers.looks import work_through
 
     return work_through(event.to_dict()["Records"], _remaining(event))
 
 
 @app.schedule("rate(1 minute)")
 def sweep(event: CloudWatchEvent) -> None:
-    from chalicelib.looks import sweep_once
+    from chalicelib.triggers.looks import sweep_once
 
     sweep_once(_remaining(event), SWEEP_LEAVES, SWEEP_AT_MOST, SEES_THROUGH)
 

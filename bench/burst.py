@@ -22,13 +22,22 @@ from typing import Any
 from bench import figures
 from bench.figures import Figure, Report
 from chalicelib.adapters.identity_center import Pace
-from chalicelib.looks import SAYING_TAKES
-from chalicelib.machine import State
-from chalicelib.ports import Call, Gone, Mail, Posted, Reading, Refused, Reported, Unavailable
-from chalicelib.reading import PIECE
-from chalicelib.runner import POLL, Glasses, Look, Outside, Runner
-from chalicelib.session import Access, Session, scheduled
+from chalicelib.domain.machine import State
+from chalicelib.domain.ports import (
+    Call,
+    Gone,
+    Mail,
+    Posted,
+    Reading,
+    Refused,
+    Reported,
+    Unavailable,
+)
+from chalicelib.domain.session import Access, Session, scheduled
+from chalicelib.report.reading import PIECE
+from chalicelib.triggers.looks import SAYING_TAKES
 from chalicelib.wiring import SWEEP_PACE, WORKER_PACE
+from chalicelib.workflow.runner import POLL, Glasses, Look, Outside, Runner
 from tests.simulation.rows import Rows
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

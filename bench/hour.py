@@ -85,8 +85,9 @@ class _Clock:
 
 class _Driver:
     def __init__(self, world: World, counters: tuple[Counter, ...]) -> None:
-        from chalicelib import settings, wiring
+        from chalicelib import wiring
         from chalicelib.adapters.sqs import message
+        from chalicelib.config import settings
 
         self.world, self.counters = world, counters
         self.clock = _Clock()
@@ -115,8 +116,8 @@ class _Driver:
         queue.send = sent  # type: ignore[method-assign]
 
     def play(self, who: str, glass: str) -> Hour:
-        from chalicelib.ask import OPEN, Kind
-        from chalicelib.press import ask_id
+        from chalicelib.domain.ask import OPEN, Kind
+        from chalicelib.route.press import ask_id
 
         self._an_hours_credentials()
         self.wiring._identity()[1]._store_id()  # which a deployment has kept
@@ -176,12 +177,12 @@ class _Driver:
     # What the functions do
 
     def _work(self, body: str) -> None:
-        from chalicelib import looks
+        from chalicelib.triggers import looks
 
         looks.work(body, self._remaining("worker"))
 
     def _look(self, session_id: str, side: str, known: Any = None) -> None:
-        from chalicelib.runner import Look
+        from chalicelib.workflow.runner import Look
 
         self.wiring.runner().advance(session_id, Look(side, self._remaining(side)), known)
 
@@ -200,7 +201,7 @@ class _Driver:
 
     def _record(self, event: str, row_id: str) -> None:
         """A stream record that the function's filter lets through."""
-        from chalicelib import looks
+        from chalicelib.triggers import looks
 
         image = {"Keys": {"id": {"S": row_id}}}
         kind = {"kind": {"S": "ask"}, "look_at": {"S": ""}}

@@ -12,8 +12,8 @@ from typing import Any
 
 from bench import cold
 from bench.counting import counting
-from chalicelib.ask import OPEN, Kind
-from chalicelib.press import ask_id
+from chalicelib.domain.ask import OPEN, Kind
+from chalicelib.route.press import ask_id
 from simulator import company
 from simulator.outside import SIGNING_SECRET
 from simulator.press import press

@@ -1,8 +1,8 @@
 """What the sweep and the log read, with ten, ten thousand and a million closed sessions.
 
-The rows are those that the app writes, and the indexes those of chalicelib.schema, kept in memory
-as DynamoDB keeps them: a row is in an index where it has its keys. A query reads what it returns,
-plus nothing; so what is counted is how many rows of each index a query goes through.
+The rows are those that the app writes, and the indexes those of chalicelib.deploy.schema, kept in
+memory as DynamoDB keeps them: a row is in an index where it has its keys. A query reads what it
+returns, plus nothing; so what is counted is how many rows of each index a query goes through.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bench.figures import Figure, Report
-from chalicelib import rows, schema
-from chalicelib.machine import State
-from chalicelib.session import Session, iso
+from chalicelib.deploy import schema
+from chalicelib.domain import rows
+from chalicelib.domain.machine import State
+from chalicelib.domain.session import Session, iso
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 PAGE = 100  # rows that `tools log` shows

@@ -107,9 +107,9 @@ class Logs:
 def play(count: int) -> dict[str, Any]:
     """Reads it all, piece by piece, as the workers of the queue would."""
     from chalicelib.adapters.cloudtrail import CloudTrail
-    from chalicelib.machine import State
-    from chalicelib.ports import Reading
-    from chalicelib.reading import SessionReports
+    from chalicelib.domain.machine import State
+    from chalicelib.domain.ports import Reading
+    from chalicelib.report.reading import SessionReports
     from tests.trail.logs import Kept
     from tests.trail.records import GONE, session_of
 

@@ -10,10 +10,10 @@ from functools import cache
 from time import sleep
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from chalicelib.front import Front
-from chalicelib.journal import journal
-from chalicelib.session import whole
-from chalicelib.settings import Settings, load
+from chalicelib.config.settings import Settings, load
+from chalicelib.domain.session import whole
+from chalicelib.operations.journal import journal
+from chalicelib.route.front import Front
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from chalicelib.adapters.slack import Slack
     from chalicelib.adapters.sns import Sns
     from chalicelib.adapters.sqs import Queue
-    from chalicelib.ports import Letters
-    from chalicelib.reading import SessionReports
-    from chalicelib.reconcile import Reconciler
-    from chalicelib.runner import Runner
+    from chalicelib.domain.ports import Letters
+    from chalicelib.report.reading import SessionReports
+    from chalicelib.workflow.reconcile import Reconciler
+    from chalicelib.workflow.runner import Runner
 
 
 class SystemClock:
@@ -133,9 +133,9 @@ def front() -> Front:
 def runner() -> "Runner":
     from uuid import uuid4
 
-    from chalicelib.deciding import Glasses
-    from chalicelib.runner import Outside, Runner
-    from chalicelib.steps import Logged
+    from chalicelib.operations.steps import Logged
+    from chalicelib.workflow.deciding import Glasses
+    from chalicelib.workflow.runner import Outside, Runner
 
     known = settings()
     identity_center, directory = _identity()
@@ -164,7 +164,7 @@ def runner() -> "Runner":
 
 @cache
 def reconciler() -> "Reconciler":
-    from chalicelib.reconcile import Reconciler
+    from chalicelib.workflow.reconcile import Reconciler
 
     known = settings()
     identity_center, directory = _identity()
@@ -194,7 +194,7 @@ def _identity() -> "tuple[IdentityCenter, Directory]":
         discover,
         reading_client,
     )
-    from chalicelib.instance import Instance
+    from chalicelib.domain.instance import Instance
 
     function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
     pace = Pace(SWEEP_PACE if function.endswith(("-sweep", "-reconcile")) else WORKER_PACE)
@@ -234,7 +234,7 @@ def _trail() -> "CloudTrail":
 @cache
 def _reports() -> "SessionReports":
     from chalicelib.adapters.pieces import Pieces
-    from chalicelib.reading import SessionReports
+    from chalicelib.report.reading import SessionReports
 
     pieces = Pieces(_aws_json("dynamodb").call, settings().table, CLOCK.now)
     return SessionReports(later(_trail), pieces, settings().rules)
@@ -242,7 +242,7 @@ def _reports() -> "SessionReports":
 
 @cache
 def _letters() -> "Letters":
-    from chalicelib import mails
+    from chalicelib.words import mails
 
     return mails
 

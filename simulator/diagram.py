@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from html import escape
 
-from chalicelib.machine import FINAL, START, TRANSITIONS, Event, State
+from chalicelib.domain.machine import FINAL, START, TRANSITIONS, Event, State
 
 WIDTH, PITCH, TOP = 360, 60, 44
 LEFT, BOX, HEIGHT = 82, 116, 30  # of a state's box; left of it stand the times

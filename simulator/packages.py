@@ -56,7 +56,7 @@ def keep(project: Path, cache: Path) -> None:
 
 def _key(project: Path) -> str:
     digest = hashlib.sha256(f"{RUNTIME} {platform.machine()} ".encode())
-    for name in ("requirements.txt", "chalicelib/packaging.py"):  # what is in it, and what is kept
+    for name in ("requirements.txt", "chalicelib/deploy/packaging.py"):  # what is in it, and kept
         if (project / name).exists():
             digest.update((project / name).read_bytes())
     for path in sorted((project / "vendor").rglob("*")):

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from chalicelib.machine import DUTIES, FINAL
+from chalicelib.domain.machine import DUTIES, FINAL
 from simulator import company, diagram, page_log
 from simulator.breakage import SWITCHES, Breakage
 from simulator.conversation import fold, seeds

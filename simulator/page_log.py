@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from chalicelib import ask
-from chalicelib.ask import ANSWERED, Kind
-from chalicelib.machine import State
-from chalicelib.session import DECIDE_WITHIN, Session, iso
+from chalicelib.domain import ask
+from chalicelib.domain.ask import ANSWERED, Kind
+from chalicelib.domain.machine import State
+from chalicelib.domain.session import DECIDE_WITHIN, Session, iso
 from simulator import company
 
 Row = dict[str, Any]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from chalicelib.session import Access, Session
+from chalicelib.domain.session import Access, Session
 from tests.simulation.rows import Rows
 
 

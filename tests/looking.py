@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.ports import Unavailable
-from chalicelib.runner import Look, Rest
-from chalicelib.session import Session
+from chalicelib.domain.ports import Unavailable
+from chalicelib.domain.session import Session
+from chalicelib.workflow.runner import Look, Rest
 from tests.stories import NOON
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib import mails
-from chalicelib.ports import Mail
-from chalicelib.reconcile import Reconciler
-from chalicelib.runner import Look
-from chalicelib.session import Access, Glass, Noted, PermissionSet, Person, Session
+from chalicelib.domain.ports import Mail
+from chalicelib.domain.session import Access, Glass, Noted, PermissionSet, Person, Session
+from chalicelib.words import mails
+from chalicelib.workflow.reconcile import Reconciler
+from chalicelib.workflow.runner import Look
 from tests.books import MemoryBooks
 from tests.outside import World
 from tests.stories import NOON, SET, active, glass

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib import mails
-from chalicelib.ask import Ask
-from chalicelib.deciding import Glasses
-from chalicelib.ports import Call, Mail, Posted, Reading, Reported
-from chalicelib.runner import Look, Outside, Runner
-from chalicelib.session import Access, Glass, PermissionSet, Person, Session
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.ports import Call, Mail, Posted, Reading, Reported
+from chalicelib.domain.session import Access, Glass, PermissionSet, Person, Session
+from chalicelib.words import mails
+from chalicelib.workflow.deciding import Glasses
+from chalicelib.workflow.runner import Look, Outside, Runner
 from tests.books import MemoryBooks
 from tests.stories import HOUR, NOON, SET, glass
 

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import alarms, figures
-from chalicelib.journal import NAMESPACE
-from chalicelib.looks import FAILED
+from chalicelib.deploy import alarms
+from chalicelib.operations import figures
+from chalicelib.operations.journal import NAMESPACE
+from chalicelib.triggers.looks import FAILED
 from tests import stories
 
 MADE = alarms.alarms("break-glass", "prod", "wake-ups", ("arn:aws:sns:eu-west-1:1:oncall",))

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import ask, rows
-from chalicelib.ask import Ask, Kind, read
-from chalicelib.machine import State
-from chalicelib.session import FOUND, RESPONSE_URL_USES, TAKE_BACK_WITHIN, Session
+from chalicelib.domain import ask, rows
+from chalicelib.domain.ask import Ask, Kind, read
+from chalicelib.domain.machine import State
+from chalicelib.domain.session import FOUND, RESPONSE_URL_USES, TAKE_BACK_WITHIN, Session
 from tests.stories import NOON, SET, active, granting, requested
 
 DIGEST = "0123456789abcdef01234567"

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import rows
 from chalicelib.adapters import dynamodb
-from chalicelib.ask import Ask
-from chalicelib.session import Noted, Session
+from chalicelib.domain import rows
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.session import Noted, Session
 from simulator.aws.conditions import keys_of
 from tests.policies import TABLE, allowed, policy
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import cards
-from chalicelib.cards import Phase, phase
-from chalicelib.machine import State
-from chalicelib.session import Session
+from chalicelib.domain.machine import State
+from chalicelib.domain.session import Session
+from chalicelib.words import cards
+from chalicelib.words.cards import Phase, phase
 from tests.stories import HOUR, NOON, active, granting, revoking, settling
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from chalicelib import reading, report
 from chalicelib.adapters.cloudtrail import CloudTrail
-from chalicelib.ports import Lost, Unavailable
-from chalicelib.reading import SessionReports
-from chalicelib.reporting import search
-from chalicelib.session import Session
+from chalicelib.domain.ports import Lost, Unavailable
+from chalicelib.domain.session import Session
+from chalicelib.report import build as report
+from chalicelib.report import reading, search
+from chalicelib.report.reading import SessionReports
 from tests.trail.labelled import cases
 from tests.trail.logs import UNTIL, Kept, Logs, Reader, lines
 from tests.trail.records import (

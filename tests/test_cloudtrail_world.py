@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib import reading, report
-from chalicelib.ports import Reported
-from chalicelib.reporting.novelty import same
-from chalicelib.trail_events import moment
+from chalicelib.domain.ports import Reported
+from chalicelib.report import build as report
+from chalicelib.report import reading
+from chalicelib.report.novelty import same
+from chalicelib.trail.event import moment
 from simulator.world import World
 from tests.trail.labelled import Case, cases
 from tests.trail.logs import Reader

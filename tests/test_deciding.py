@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import deciding
-from chalicelib.deciding import REMEMBERED, Decider, Glasses, May
-from chalicelib.ports import Refused, Unavailable
-from chalicelib.session import TAKE_BACK_WITHIN, PermissionSet
+from chalicelib.domain.ports import Refused, Unavailable
+from chalicelib.domain.session import TAKE_BACK_WITHIN, PermissionSet
+from chalicelib.workflow import deciding
+from chalicelib.workflow.deciding import REMEMBERED, Decider, Glasses, May
 from tests.outside import World
 from tests.stories import HOUR, NOON, SET, active, glass, granting, requested
 

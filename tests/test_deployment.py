@@ -8,7 +8,8 @@ import click
 import pytest
 from botocore.exceptions import ClientError, NoRegionError
 
-from chalicelib import deployment, schema, settings
+from chalicelib.config import settings
+from chalicelib.deploy import deployment, schema
 
 
 def under(command: str) -> click.Context:
@@ -33,7 +34,7 @@ def test_every_mistake_is_named_before_anything_is_made(monkeypatch: pytest.Monk
         raise settings.Wrong(["[glass.prod] may: missing", "report_from: missing"])
 
     monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
-    monkeypatch.setattr("chalicelib.packaging.install", lambda: None)
+    monkeypatch.setattr("chalicelib.deploy.packaging.install", lambda: None)
     monkeypatch.setattr(settings, "load", wrong)
     with under("deploy"), pytest.raises(click.ClickException) as refused:
         deployment.stream_arn()
@@ -44,7 +45,7 @@ def test_every_mistake_is_named_before_anything_is_made(monkeypatch: pytest.Monk
 
 def test_rules_that_cannot_be_used_are_mistakes_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
-    monkeypatch.setattr("chalicelib.packaging.install", lambda: None)
+    monkeypatch.setattr("chalicelib.deploy.packaging.install", lambda: None)
     monkeypatch.setattr(settings, "load", lambda environ: None)
     monkeypatch.setattr(settings, "unusable_rules", lambda known: ["[[rule]] 1: no reason"])
     with under("deploy"), pytest.raises(click.ClickException) as refused:
@@ -61,10 +62,10 @@ def test_what_aws_refuses_is_one_sentence_and_no_function_is_deployed(
         raise denied
 
     monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
-    monkeypatch.setattr("chalicelib.packaging.install", lambda: None)
+    monkeypatch.setattr("chalicelib.deploy.packaging.install", lambda: None)
     monkeypatch.setattr(settings, "load", lambda environ: SimpleNamespace(queue="break-glass"))
     monkeypatch.setattr(settings, "unusable_rules", lambda known: [])
-    monkeypatch.setattr("chalicelib.infrastructure.ensure_queue", refuses)
+    monkeypatch.setattr("chalicelib.deploy.infrastructure.ensure_queue", refuses)
     monkeypatch.setattr(deployment, "_session", lambda context: boto3.Session())
     context = under("deploy")
     context.params["stage"] = "dev"

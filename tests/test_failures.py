@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import looks, wiring
-from chalicelib.ports import Unavailable
-from chalicelib.runner import Look
+from chalicelib import wiring
+from chalicelib.domain.ports import Unavailable
+from chalicelib.triggers import looks
+from chalicelib.workflow.runner import Look
 
 
 class Runner:

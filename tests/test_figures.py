@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from chalicelib import figures
 from chalicelib.adapters.presses import item
-from chalicelib.ask import Ask
-from chalicelib.machine import Event, State
-from chalicelib.records import wake
-from chalicelib.session import Session
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.machine import Event, State
+from chalicelib.domain.session import Session
+from chalicelib.operations import figures
+from chalicelib.triggers.records import wake
 from tests import stories
 
 MINUTE = timedelta(minutes=1)

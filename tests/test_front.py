@@ -9,13 +9,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from chalicelib import messages, press
 from chalicelib.adapters.presses import Presses
-from chalicelib.ask import Ask, Kind
-from chalicelib.front import Front
-from chalicelib.machine import State
-from chalicelib.ports import Rejected, Trouble, Unavailable
-from chalicelib.session import Session
+from chalicelib.domain.ask import Ask, Kind
+from chalicelib.domain.machine import State
+from chalicelib.domain.ports import Rejected, Trouble, Unavailable
+from chalicelib.domain.session import Session
+from chalicelib.route import press
+from chalicelib.route.front import Front
+from chalicelib.words import messages
 from tests.stories import NOON, SET, active, glass
 from tests.test_press import block_actions, body, legacy, said_why, typed
 

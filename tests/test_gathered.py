@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from chalicelib import evidence, report
-from chalicelib.attribution import UNREAD, Sieve
-from chalicelib.facts import Facts
-from chalicelib.reporting import gathered as gathering_module
-from chalicelib.reporting import shelf, tables, whence, worthiest
-from chalicelib.reporting.gathered import Gathered, gathering
-from chalicelib.reporting.made import Report
-from chalicelib.session import Session
+from chalicelib.domain.session import Session
+from chalicelib.report import build as report
+from chalicelib.report import evidence, shelf, tables, whence, worthiest
+from chalicelib.report import gathered as gathering_module
+from chalicelib.report.gathered import Gathered, gathering
+from chalicelib.report.made import Report
+from chalicelib.trail.attribution import UNREAD, Sieve
+from chalicelib.trail.facts import Facts
 from tests.test_report import odd_records
 from tests.trail.example import FIRST_REPORT, example_records, example_session, late_records
 from tests.trail.records import Record, assume_role, event, key_of, session_of, sso_role
@@ -176,7 +176,7 @@ def test_a_call_that_two_accounts_record_is_told_once_whichever_comes_first() ->
 def test_where_there_are_more_ids_than_can_be_known_nothing_is_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chalicelib.attribution.MOST_IDS", 1)
+    monkeypatch.setattr("chalicelib.trail.attribution.MOST_IDS", 1)
     ana = sso_role("ana", behalf="ana")
     calls = [event("ListUsers", "iam", ana, 5, n=n) for n in range(3)]
     assert len(sieved(calls)[1]) == 3

@@ -7,10 +7,10 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib import infrastructure
-from chalicelib.ask import Kind
-from chalicelib.infrastructure import ensure_queue
-from chalicelib.records import wake
+from chalicelib.deploy import infrastructure
+from chalicelib.deploy.infrastructure import ensure_queue
+from chalicelib.domain.ask import Kind
+from chalicelib.triggers.records import wake
 
 POLICIES = Path(__file__).parents[1] / ".chalice"
 FUNCTIONS = ("slack", "stream", "worker", "sweep", "reconcile")

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from chalicelib.journal import embedded, journal, metric
-from chalicelib.text import lines
+from chalicelib.domain.text import lines
+from chalicelib.operations.journal import embedded, journal, metric
 
 
 def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:

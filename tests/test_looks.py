@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import looks, wiring
-from chalicelib.ports import Unavailable, Unreadable
-from chalicelib.session import EARLY, iso
+from chalicelib import wiring
+from chalicelib.domain.ports import Unavailable, Unreadable
+from chalicelib.domain.session import EARLY, iso
+from chalicelib.triggers import looks
 from tests.looking import MINUTE, SECOND, Everything, ask_id, gone, pressed, record
 from tests.stories import HOUR, NOON
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.machine import (
+from chalicelib.domain.machine import (
     DUTIES,
     FINAL,
     LIVE,

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import links, mails, report, text
-from chalicelib.machine import State
+from chalicelib.domain import text
+from chalicelib.domain.machine import State
+from chalicelib.report import build as report
+from chalicelib.words import links, mails
 from tests.letters import Letter
 from tests.page.browser import browser, programs
 from tests.stories import HOUR, NOON, active, glass, revoking, settling

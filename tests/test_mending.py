@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.ports import Unavailable
-from chalicelib.reconcile import LATEST, Mend, wrong_with
-from chalicelib.session import Noted, Session
+from chalicelib.domain.ports import Unavailable
+from chalicelib.domain.session import Noted, Session
+from chalicelib.workflow.reconcile import LATEST, Mend, wrong_with
 from tests.office import ALICE, NOTED, STEVE, Office, keep
 from tests.stories import NOON, active, requested, revoking, settling
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib import cards, mails, messages, news
-from chalicelib.ask import Ask, Outcome
-from chalicelib.machine import State
-from chalicelib.session import Noted, Session
+from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.machine import State
+from chalicelib.domain.session import Noted, Session
+from chalicelib.words import cards, mails, messages
+from chalicelib.workflow import news
 from tests.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
 
 HOSTILE = "<!channel> *x* & </script>"

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import evidence, report
-from chalicelib.attribution import sift
-from chalicelib.trail_events import Event, Whose, moment
+from chalicelib.report import build as report
+from chalicelib.report import evidence
+from chalicelib.trail.attribution import sift
+from chalicelib.trail.event import Event, Whose, moment
 from tests.trail.records import Record, event, saml, session_of, sso_role
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

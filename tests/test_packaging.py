@@ -19,9 +19,9 @@ from chalice.deploy.packager import DependencyBuilder
 from chalice.deploy.packager import LambdaDeploymentPackager as Packager
 from chalice.utils import UI, OSUtils
 
-from chalicelib import packaging
+from chalicelib.deploy import packaging
 
-CHALICELIB = Path(packaging.__file__).parent
+CHALICELIB = Path(packaging.__file__).parents[1]
 DEPLOYING = ("deployment.py", "infrastructure.py", "packaging.py", "schema.py")  # never in Lambda
 PROSE = {"documentation": "<p>At length.</p>", "shapes": {"documentation": {"type": "string"}}}
 DESCRIBED = gzip.compress(json.dumps(PROSE).encode())
@@ -239,11 +239,16 @@ def test_once_installed_every_package_is_made_lean(package: Path, monkeypatch: p
 def test_chalice_itself_passes_its_packages_through(tmp_path: Path):
     (tmp_path / ".chalice").mkdir()
     (tmp_path / ".chalice" / "config.json").write_text('{"version": "2.0", "app_name": "x"}')
-    (tmp_path / "chalicelib").mkdir()
-    for name in ("__init__.py", "deployment.py", "packaging.py"):
+    (tmp_path / "chalicelib" / "deploy").mkdir(parents=True)
+    for name in (
+        "__init__.py",
+        "deploy/__init__.py",
+        "deploy/deployment.py",
+        "deploy/packaging.py",
+    ):
         (tmp_path / "chalicelib" / name).write_text((CHALICELIB / name).read_text())
     (tmp_path / "app.py").write_text(
-        "from chalice import Chalice\nfrom chalicelib import deployment\n"
+        "from chalice import Chalice\nfrom chalicelib.deploy import deployment\n"
         "deployment.stream_arn()\napp = Chalice(app_name='x')\n"
         "@app.lambda_function()\ndef one(event, context): pass\n"
     )

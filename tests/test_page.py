@@ -19,7 +19,7 @@ import pytest
 from slack_sdk import WebClient
 from slack_sdk.signature import SignatureVerifier
 
-from chalicelib.machine import TRANSITIONS
+from chalicelib.domain.machine import TRANSITIONS
 from simulator import diagram
 from simulator.breakage import SWITCHES, Breakage
 from simulator.conversation import Place, fold, seeds
@@ -560,7 +560,7 @@ def test_axe_finds_nothing_serious_in_a_letter(lived_in: World, dark: bool, tmp_
 
 
 def test_every_emoji_that_we_send_is_drawn() -> None:
-    sent = "".join(file.read_text() for file in ROOT.glob("chalicelib/*.py"))
+    sent = "".join(file.read_text() for file in ROOT.glob("chalicelib/**/*.py"))
     drawn = (ROOT / "simulator/page/mrkdwn.js").read_text()
     names = set(re.findall(r"[\"' ]:([a-z_]+):[\"' ]", sent))
     assert {"lock", "fire", "broom"} <= names

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from chalicelib import looks, messages, wiring
-from chalicelib.ask import Ask
-from chalicelib.front import Front
-from chalicelib.machine import State
-from chalicelib.ports import Refused, Unavailable
-from chalicelib.runner import Look
-from chalicelib.session import Session
+from chalicelib import wiring
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.machine import State
+from chalicelib.domain.ports import Refused, Unavailable
+from chalicelib.domain.session import Session
+from chalicelib.route.front import Front
+from chalicelib.triggers import looks
+from chalicelib.words import messages
+from chalicelib.workflow.runner import Look
 from tests.outside import World
 from tests.stories import HOUR, NOON, active, glass
 from tests.test_press import block_actions, legacy

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chalicelib.policy import identify, key, named, refusal
-from chalicelib.ports import Refused, Unavailable
+from chalicelib.domain.ports import Refused, Unavailable
+from chalicelib.workflow.policy import identify, key, named, refusal
 from tests.stories import glass
 
 PEOPLE = {"U0ALICE": "alice@example.com"}  # [people] of glasses.toml

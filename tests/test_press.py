@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import press
-from chalicelib.ask import ID, Kind
+from chalicelib.domain.ask import ID, Kind
+from chalicelib.route import press
 from tests.stories import SET, active
 
 

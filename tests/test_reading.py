@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from chalicelib import evidence, progress, reading, report
-from chalicelib.machine import State
-from chalicelib.ports import Attachment, Mail, Reading, Reported, Unavailable
-from chalicelib.session import Session
+from chalicelib.domain.machine import State
+from chalicelib.domain.ports import Attachment, Mail, Reading, Reported, Unavailable
+from chalicelib.domain.session import Session
+from chalicelib.report import build as report
+from chalicelib.report import evidence, progress, reading
 from tests.trail.example import FIRST_REPORT, example_records, example_session, late_records
 from tests.trail.labelled import Case, cases
 from tests.trail.logs import UNTIL, Logs, Reader, lines
@@ -339,7 +340,7 @@ def test_what_is_not_known_to_have_been_heard_of_is_never_called_unused() -> Non
 
 
 def test_more_roles_than_can_be_followed_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.facts.MOST_FACTS", 10)
+    monkeypatch.setattr("chalicelib.trail.facts.MOST_FACTS", 10)
     records = [assume_role(sso_role(), "R", f"s{n}", key_of(n), ACCOUNT, n) for n in range(30)]
     said = report.told(report.build(session_of(), records))
     assert "not all could be followed" in " ".join(said)

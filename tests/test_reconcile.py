@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from chalicelib.machine import State
-from chalicelib.ports import Mail, Partly, Refused, Unavailable, Unreadable
-from chalicelib.reconcile import LOOK_AGAIN
-from chalicelib.session import Access, Noted, Session
-from chalicelib.verdict import Facts, Verdict, judge
+from chalicelib.domain.machine import State
+from chalicelib.domain.ports import Mail, Partly, Refused, Unavailable, Unreadable
+from chalicelib.domain.session import Access, Noted, Session
+from chalicelib.domain.verdict import Facts, Verdict, judge
+from chalicelib.workflow.reconcile import LOOK_AGAIN
 from tests.office import ACCOUNT, ADMIN, ALICE, NOTED, STEVE, Office, keep
 from tests.stories import NOON, SET, active, glass, revoking, settling
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.records import Wake, wake
+from chalicelib.triggers.records import Wake, wake
 
 DIGITS = "0123456789abcdef01234567"
 SESSION = {"kind": {"S": "session"}}

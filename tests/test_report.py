@@ -12,11 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from chalicelib import evidence, messages, report
-from chalicelib.attribution import sift
+from chalicelib.domain.machine import Event
 from chalicelib.judge.rules import usable
-from chalicelib.machine import Event
-from chalicelib.trail_events import Whose
+from chalicelib.report import build as report
+from chalicelib.report import evidence
+from chalicelib.trail.attribution import sift
+from chalicelib.trail.event import Whose
+from chalicelib.words import messages
 from tests.stories import NOON, active
 from tests.trail import outcomes, score
 from tests.trail.example import FIRST_REPORT, example_records, example_session, late_records

@@ -4,11 +4,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from chalicelib import rows
 from chalicelib.adapters import dynamodb, presses
-from chalicelib.ask import Ask, Outcome
-from chalicelib.machine import FINAL, Event, State
-from chalicelib.session import Session
+from chalicelib.domain import rows
+from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.machine import FINAL, Event, State
+from chalicelib.domain.session import Session
 from tests import stories
 
 KEEP = timedelta(days=30)

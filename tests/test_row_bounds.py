@@ -13,11 +13,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import ask, rows
-from chalicelib.ask import Ask, Kind, Outcome
-from chalicelib.front import Front
-from chalicelib.machine import Event, State
-from chalicelib.ports import (
+from chalicelib.domain import ask, rows
+from chalicelib.domain.ask import Ask, Kind, Outcome
+from chalicelib.domain.machine import Event, State
+from chalicelib.domain.ports import (
     Call,
     Mail,
     PermissionSet,
@@ -28,8 +27,9 @@ from chalicelib.ports import (
     Unavailable,
     Unknown,
 )
-from chalicelib.runner import Look
-from chalicelib.session import Session
+from chalicelib.domain.session import Session
+from chalicelib.route.front import Front
+from chalicelib.workflow.runner import Look
 from tests.books import MemoryBooks
 from tests.outside import World
 from tests.stories import HOUR, NOON, SET, active, glass, requested

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.ask import Ask
-from chalicelib.machine import State
-from chalicelib.ports import (
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.machine import State
+from chalicelib.domain.ports import (
     Call,
     Gone,
     Reading,
@@ -18,8 +18,15 @@ from chalicelib.ports import (
     Unknown,
     Unreadable,
 )
-from chalicelib.runner import CALL_TAKES, LISTING_LAG, LONGEST_CLAIM, NETWORK, SKEW, UNKNOWN
-from chalicelib.session import Access, Lock, Session
+from chalicelib.domain.session import Access, Lock, Session
+from chalicelib.workflow.runner import (
+    CALL_TAKES,
+    LISTING_LAG,
+    LONGEST_CLAIM,
+    NETWORK,
+    SKEW,
+    UNKNOWN,
+)
 from tests.outside import World
 from tests.stories import HOUR, NOON, SET, active, glass, granting, requested, revoking, settling
 
@@ -77,7 +84,7 @@ def test_what_is_no_session_is_nobodys_business(world: World) -> None:
 
 
 def _look(world: World) -> Any:
-    from chalicelib.runner import Look
+    from chalicelib.workflow.runner import Look
 
     return Look("queue", lambda: world.left)
 
@@ -855,7 +862,7 @@ def test_who_has_forgotten_an_alarm_says_it_once_more_and_never_less(
     if forgets == "cold":
         runner.forget()
     else:
-        monkeypatch.setattr("chalicelib.runner.REMEMBERED", 1)
+        monkeypatch.setattr("chalicelib.workflow.runner.REMEMBERED", 1)
     runner.alarm(other.id, "an error")
     runner.alarm(first.id, "an error")
     assert len(world.mails) == 3
@@ -1393,7 +1400,7 @@ def test_who_has_access_is_warned_once_before_it_ends_and_again_where_it_was_ext
 
 
 def test_a_quiet_look_leaves_the_warning_to_the_next(world: World) -> None:
-    from chalicelib.runner import Look
+    from chalicelib.workflow.runner import Look
 
     session = world.keep(active(warn_before=5 * MINUTE))
     world.time = NOON + HOUR - MINUTE
@@ -1675,7 +1682,7 @@ def test_nothing_moves_in_a_circle(world: World) -> None:
 
 
 def _now(world: World) -> Any:
-    from chalicelib.runner import Rest
+    from chalicelib.workflow.runner import Rest
 
     return Rest(world.time)
 

@@ -16,10 +16,12 @@ from typing import Any, get_type_hints
 
 import pytest
 
-from chalicelib import cards, mails, messages, policy, text
-from chalicelib.ask import Ask, Outcome
-from chalicelib.machine import State
-from chalicelib.session import Access, Glass, Noted, Session
+from chalicelib.domain import text
+from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.machine import State
+from chalicelib.domain.session import Access, Glass, Noted, Session
+from chalicelib.words import cards, mails, messages
+from chalicelib.workflow import policy
 from simulator.slack_blocks import mistakes_in
 from tests.letters import Letter
 from tests.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling

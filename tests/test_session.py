@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.machine import FINAL, Duty, Event, State
-from chalicelib.session import (
+from chalicelib.domain.machine import FINAL, Duty, Event, State
+from chalicelib.domain.session import (
     ESCALATE,
     SLIP,
     Session,

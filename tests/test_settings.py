@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib import settings
-from chalicelib.settings import Wrong, load
+from chalicelib.config import settings
+from chalicelib.config.settings import Wrong, load
 
 EXAMPLE = Path(settings.__file__).with_name("glasses.example.toml")
 
@@ -331,7 +331,7 @@ def test_settings_cannot_be_changed():
 
 def test_settings_are_light_to_import():
     # The route reads them within Slack's three seconds, from a cold start.
-    script = "import sys, chalicelib.settings; print(*sorted(sys.modules))"
+    script = "import sys, chalicelib.config.settings; print(*sorted(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     ).stdout.split()

@@ -92,3 +92,36 @@ def test_every_function_has_a_policy_of_its_own() -> None:
     assert len(set(policies)) == len(policies)
     for policy in policies:
         assert (ROOT / ".chalice" / policy).exists()
+
+
+# What each function imports until it has begun its work. A heavy import is paid at each cold start,
+# and on the route within the three seconds that Slack waits.
+LIGHT = "chalicelib.deploy boto3 pynamodb slack_sdk jinja2 simulator tools"
+NOT_IMPORTED = {
+    "api_handler": (
+        "app.wiring.front()",
+        (
+            f"{LIGHT} botocore chalicelib.workflow.runner chalicelib.report chalicelib.judge chalicelib.trail "
+            "chalicelib.triggers chalicelib.adapters.dynamodb"
+        ),
+    ),
+    "stream": ("import chalicelib.triggers.looks", f"{LIGHT} chalicelib.report chalicelib.judge"),
+    "worker": ("import chalicelib.triggers.looks", f"{LIGHT} chalicelib.report chalicelib.judge"),
+    "sweep": ("import chalicelib.triggers.looks", f"{LIGHT} chalicelib.report chalicelib.judge"),
+    "reconcile": ("import chalicelib.workflow.reconcile", f"{LIGHT} chalicelib.workflow.runner"),
+}
+
+
+@pytest.mark.parametrize("function", NOT_IMPORTED)
+def test_no_function_imports_what_it_does_not_need(copy: Path, function: str) -> None:
+    begins, unneeded = NOT_IMPORTED[function]
+    done = run(copy, f"import sys, app\n{begins}\nprint(*sys.modules)")
+    assert done.returncode == 0, done.stderr
+    loaded = done.stdout.split()
+    for name in unneeded.split():
+        assert not [each for each in loaded if each == name or each.startswith(f"{name}.")]
+
+
+def test_all_functions_are_looked_at(copy: Path) -> None:
+    config = json.loads((ROOT / ".chalice/config.json").read_text())
+    assert config["lambda_functions"].keys() == NOT_IMPORTED.keys()

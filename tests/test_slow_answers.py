@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.machine import State
-from chalicelib.ports import Gone, Reading, Refused, Unavailable, Unknown, Unreadable
-from chalicelib.runner import Look
-from chalicelib.session import Session
+from chalicelib.domain.machine import State
+from chalicelib.domain.ports import Gone, Reading, Refused, Unavailable, Unknown, Unreadable
+from chalicelib.domain.session import Session
+from chalicelib.workflow.runner import Look
 from tests.outside import World, given
 from tests.stories import HOUR, NOON, active, glass, granting, revoking, settling
 from tests.test_runner import asked

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.ask import Ask
-from chalicelib.machine import Event
-from chalicelib.ports import Stale
-from chalicelib.session import Session
-from chalicelib.steps import REMEMBERED, Logged
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.machine import Event
+from chalicelib.domain.ports import Stale
+from chalicelib.domain.session import Session
+from chalicelib.operations.steps import REMEMBERED, Logged
 from tests.books import MemoryBooks
 from tests.stories import HOUR, NOON, active, granting, requested
 

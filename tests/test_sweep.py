@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import looks, wiring
-from chalicelib.ports import Unavailable, Unreadable
-from chalicelib.runner import Rest
+from chalicelib import wiring
+from chalicelib.domain.ports import Unavailable, Unreadable
+from chalicelib.triggers import looks
+from chalicelib.workflow.runner import Rest
 from tests.looking import MINUTE, SECOND, Everything, ask_id
 from tests.stories import NOON, active, revoking
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.ports import Partly, Unavailable
-from chalicelib.runner import Look
-from chalicelib.session import Session
+from chalicelib.domain.ports import Partly, Unavailable
+from chalicelib.domain.session import Session
+from chalicelib.workflow.runner import Look
 from tests.outside import World
 from tests.stories import HOUR, NOON, active, glass, revoking, settling
 from tests.test_runner import asked, pressed

@@ -5,8 +5,8 @@ import unicodedata
 
 import pytest
 
-from chalicelib import markup
-from chalicelib.text import cell, clean, lines
+from chalicelib.domain.text import cell, clean, lines
+from chalicelib.words import markup
 
 SEEN = {*range(0x600, 0x606), 0x6DD, 0x890, 0x891, 0x8E2}  # Arabic's marks before numbers
 STEERING = [

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from chalicelib.trace import DEEPEST, trace
+from chalicelib.operations.trace import DEEPEST, trace
 
 PLACE = r"[\w.<>-]+\.py:\d+ [\w<>]+"
 SECRET = "xoxb-1234-secret"

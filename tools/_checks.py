@@ -20,12 +20,12 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib import infrastructure, schema
-from chalicelib.alarms import FUNCTIONS, alarms, function_name
-from chalicelib.aws_errors import SIGN_IN, sentence
-from chalicelib.ports import Trouble
-from chalicelib.session import Glass, PermissionSet
-from chalicelib.settings import Settings
+from chalicelib.config.settings import Settings
+from chalicelib.deploy import infrastructure, schema
+from chalicelib.deploy.alarms import FUNCTIONS, alarms, function_name
+from chalicelib.deploy.aws_errors import SIGN_IN, sentence
+from chalicelib.domain.ports import Trouble
+from chalicelib.domain.session import Glass, PermissionSet
 from tools import _project, _slack
 from tools._project import Deployed, Problem
 from tools._rows import Rows

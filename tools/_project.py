@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from chalicelib.settings import Settings
+    from chalicelib.config.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_STAGE = "dev"
@@ -74,7 +74,7 @@ def stage_name(asked: str | None) -> str:
 
 def settings(stage: str) -> Settings:
     """The settings that the stage is deployed with. Raises Problem, with every mistake."""
-    from chalicelib import settings as module
+    from chalicelib.config import settings as module
 
     try:
         known = module.load(environment(stage), project() / "chalicelib" / "glasses.toml")
@@ -119,8 +119,8 @@ def _stacked(stage: str, stack: str) -> Deployed:
     """By the stack's outputs; the functions' names are those that the template gives them."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from chalicelib.alarms import FUNCTIONS, function_name
-    from chalicelib.aws_errors import sentence
+    from chalicelib.deploy.alarms import FUNCTIONS, function_name
+    from chalicelib.deploy.aws_errors import sentence
 
     try:
         (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
@@ -160,7 +160,7 @@ def client(service: str, **options: Any) -> Any:
     import boto3
     from botocore.exceptions import BotoCoreError
 
-    from chalicelib.aws_errors import sentence
+    from chalicelib.deploy.aws_errors import sentence
 
     try:
         return boto3.client(service, **options)
@@ -173,7 +173,7 @@ def need_credentials() -> None:
     import boto3
     from botocore.exceptions import BotoCoreError, NoCredentialsError
 
-    from chalicelib.aws_errors import sentence
+    from chalicelib.deploy.aws_errors import sentence
 
     try:
         if boto3.Session().get_credentials() is None:

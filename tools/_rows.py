@@ -16,10 +16,11 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from chalicelib import ask, policy
-from chalicelib.ask import Kind
-from chalicelib.rows import ASKS
-from chalicelib.session import FOUND, SESSION_ID
+from chalicelib.domain import ask
+from chalicelib.domain.ask import Kind
+from chalicelib.domain.rows import ASKS
+from chalicelib.domain.session import FOUND, SESSION_ID
+from chalicelib.workflow import policy
 from tools._project import Misused, Problem, client
 
 Row = dict[str, Any]
@@ -221,7 +222,7 @@ class Rows:
     def _asked(self, operation: str, asked: dict[str, Any]) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError
 
-        from chalicelib.aws_errors import sentence
+        from chalicelib.deploy.aws_errors import sentence
 
         try:
             answer: dict[str, Any] = getattr(self.client, operation)(**asked)

@@ -13,7 +13,7 @@ def secret(prefix: str, name: str) -> str:
     """A secret as the functions read it. Raises Problem where there is none."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from chalicelib.aws_errors import sentence
+    from chalicelib.deploy.aws_errors import sentence
 
     path = f"{prefix}/{name}"
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, TextIO
 
-from chalicelib.text import lines
+from chalicelib.domain.text import lines
 
 
 class Printable:

@@ -58,7 +58,7 @@ def renewed(path: Path) -> str:
 
 
 def _diagram() -> str:
-    from chalicelib.machine import diagram
+    from chalicelib.domain.machine import diagram
 
     return f"```mermaid\n{diagram()}```\n"
 
@@ -79,7 +79,7 @@ def _reasons() -> str:
 
 
 def _settings() -> str:
-    from chalicelib.settings import table
+    from chalicelib.config.settings import table
 
     return f"\n{table()}\n"
 

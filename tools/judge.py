@@ -20,14 +20,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chalicelib import evidence
+from chalicelib.domain.text import clean as plain
 from chalicelib.judge import rules
 from chalicelib.judge.judgement import NAMES_NOTHING
 from chalicelib.judge.rules import BadRule, Book
-from chalicelib.notable import Worth
-from chalicelib.reporting.worthiest import Worthiest
-from chalicelib.text import clean as plain
-from chalicelib.trail_events import Event, event_of, time_of
+from chalicelib.report import evidence
+from chalicelib.report.notable import Worth
+from chalicelib.report.worthiest import Worthiest
+from chalicelib.trail.event import Event, event_of, time_of
 from tools import _project
 from tools._project import Problem
 

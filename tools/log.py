@@ -20,10 +20,11 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib import ask, evidence
-from chalicelib.ask import Kind, Outcome
-from chalicelib.machine import State
-from chalicelib.text import cell, clean
+from chalicelib.domain import ask
+from chalicelib.domain.ask import Kind, Outcome
+from chalicelib.domain.machine import State
+from chalicelib.domain.text import cell, clean
+from chalicelib.report import evidence
 from tools import _project, _rows
 from tools._project import Misused, Problem
 from tools._rows import WHAT, Row, Rows, Wanted

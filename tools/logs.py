@@ -11,8 +11,8 @@ import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib import ask
-from chalicelib.text import clean
+from chalicelib.domain import ask
+from chalicelib.domain.text import clean
 from tools import _project
 from tools._project import Misused
 from tools._words import as_json

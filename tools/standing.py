@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from chalicelib import policy
+from chalicelib.workflow import policy
 from tools import _project
 from tools._project import Misused, Problem
 from tools._words import as_json
@@ -26,7 +26,7 @@ from tools._words import as_json
 if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb import Table
     from chalicelib.adapters.identity_center import Directory, IdentityCenter
-    from chalicelib.session import Access, Glass, Noted, PermissionSet, Person
+    from chalicelib.domain.session import Access, Glass, Noted, PermissionSet, Person
 
 SUMMARY = "assignments without a session: lists them, accepts one by name, forgets it again"
 
@@ -123,7 +123,7 @@ class Office:
         return cls(dict(known.glasses), Table(), center, people)
 
     def all(self, glass_name: str | None) -> Iterator[Found]:
-        from chalicelib.session import Access
+        from chalicelib.domain.session import Access
 
         if glass_name and glass_name not in self.glasses:
             known = ", ".join(sorted(self.glasses))
@@ -213,7 +213,7 @@ def _list(office: Office, glass_name: str | None, is_json: bool) -> int:
 
 
 def _accept(office: Office, found: Found, by: str) -> int:
-    from chalicelib.session import Noted
+    from chalicelib.domain.session import Noted
 
     if found.held_by:
         raise Problem(

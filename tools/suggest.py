@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.attribution import Sieve
+from chalicelib.domain.ports import Lost, Trail, Unavailable
+from chalicelib.domain.session import from_iso
 from chalicelib.judge.call import Json
 from chalicelib.judge.suffices import Used
-from chalicelib.ports import Lost, Trail, Unavailable
-from chalicelib.reporting.search import ROWS, Search
-from chalicelib.session import from_iso
-from chalicelib.trail_events import Event, Whose
+from chalicelib.report.search import ROWS, Search
+from chalicelib.trail.attribution import Sieve
+from chalicelib.trail.event import Event, Whose
 from tools import _project, _rows
 from tools._project import Misused
 from tools._rows import Row, Rows, Wanted

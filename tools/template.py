@@ -15,9 +15,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from chalicelib import infrastructure, schema
-from chalicelib.alarms import FUNCTIONS, alarms, dashboard, function_name
-from chalicelib.settings import Settings
+from chalicelib.config.settings import Settings
+from chalicelib.deploy import infrastructure, schema
+from chalicelib.deploy.alarms import FUNCTIONS, alarms, dashboard, function_name
 from tools import _project
 from tools._checks import APP
 

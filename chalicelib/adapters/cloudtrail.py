@@ -9,8 +9,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.attribution import UNREAD
-from chalicelib.ports import Lost, TrailPage, Unavailable
+from chalicelib.domain.ports import Lost, TrailPage, Unavailable
+from chalicelib.trail.attribution import UNREAD
 
 RUNNING = ("Scheduled", "Running")
 GONE = ("ResourceNotFoundException", "InvalidParameterException")

@@ -28,12 +28,12 @@ from pynamodb.indexes import AllProjection, GlobalSecondaryIndex, KeysOnlyProjec
 from pynamodb.models import Model
 from pynamodb.transactions import TransactGet, TransactWrite
 
-from chalicelib import ask, rows
-from chalicelib.ask import Ask, Kind, Outcome
-from chalicelib.instance import ROW as INSTANCE
-from chalicelib.machine import LIVE, State
-from chalicelib.ports import DoorTaken, Stale, Unavailable, Unreadable, Unwritable
-from chalicelib.session import SESSION_ID, Access, Lock, Noted, Session, from_iso, iso
+from chalicelib.domain import ask, rows
+from chalicelib.domain.ask import Ask, Kind, Outcome
+from chalicelib.domain.instance import ROW as INSTANCE
+from chalicelib.domain.machine import LIVE, State
+from chalicelib.domain.ports import DoorTaken, Stale, Unavailable, Unreadable, Unwritable
+from chalicelib.domain.session import SESSION_ID, Access, Lock, Noted, Session, from_iso, iso
 
 CONNECT_TIMEOUT, READ_TIMEOUT, RETRIES = 0.5, 1.0, 1  # seconds; the route has three in all
 BEGINS = {rows.OPEN: "bg-", "door": "door/", "lease": "lease/", "assignment": "assignment/"}

@@ -21,8 +21,8 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from chalicelib.ports import Call, Gone, Refused, Trouble, Unavailable, Unknown
-from chalicelib.session import Access, PermissionSet, Person
+from chalicelib.domain.ports import Call, Gone, Refused, Trouble, Unavailable, Unknown
+from chalicelib.domain.session import Access, PermissionSet, Person
 
 CONNECT_TIMEOUT: Final = 2.0  # seconds
 DOUBLES: Final = 4.0  # seconds in which the pace, slowed down, doubles again

@@ -8,9 +8,9 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
-from chalicelib import text
-from chalicelib.journal import journal
-from chalicelib.ports import Journal, Mail, Partly, Refused, Trouble, Unavailable
+from chalicelib.domain import text
+from chalicelib.domain.ports import Journal, Mail, Partly, Refused, Trouble, Unavailable
+from chalicelib.operations.journal import journal
 
 # One attempt: SES knows no idempotency token, and a second one may be a second mail.
 CONFIG: Final = Config(

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Protocol
 
-from chalicelib import rows
-from chalicelib.ask import Ask
-from chalicelib.ports import Rejected
-from chalicelib.session import Session, iso
+from chalicelib.domain import rows
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.ports import Rejected
+from chalicelib.domain.session import Session, iso
 
 LOST = "ConditionalCheckFailedException"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from chalicelib.ports import Posted, Refused, Unavailable
+from chalicelib.domain.ports import Posted, Refused, Unavailable
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
-from chalicelib.ports import Rejected, Unavailable
-from chalicelib.session import iso
+from chalicelib.domain.ports import Rejected, Unavailable
+from chalicelib.domain.session import iso
 
 DEAD_LETTERS: Final = "-dlq"
 LONGEST: Final = 900  # seconds, SQS's own bound on DelaySeconds

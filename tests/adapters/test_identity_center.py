@@ -18,8 +18,8 @@ from chalicelib.adapters.identity_center import (
     discover,
     reading_client,
 )
-from chalicelib.ports import Call, Gone, Refused, Unavailable, Unknown
-from chalicelib.session import Access
+from chalicelib.domain.ports import Call, Gone, Refused, Unavailable, Unknown
+from chalicelib.domain.session import Access
 
 from .server import answering, saying
 

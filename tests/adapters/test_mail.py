@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from chalicelib.adapters.mail import CONFIG, EACH_FOR, REFUSALS, Ses, client_for
-from chalicelib.ports import Attachment, Mail, Partly, Refused, Unavailable
+from chalicelib.domain.ports import Attachment, Mail, Partly, Refused, Unavailable
 
 ALONE = ("a@example.com",)
 MAIL = Mail(

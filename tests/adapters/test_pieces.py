@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.pieces import KEEP, Pieces
-from chalicelib.ports import Rejected, Unavailable
-from chalicelib.records import wake
+from chalicelib.domain.ports import Rejected, Unavailable
+from chalicelib.triggers.records import wake
 
 NOW = datetime(2026, 11, 22, 17, tzinfo=UTC)
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib import ask, rows
 from chalicelib.adapters import dynamodb, presses
-from chalicelib.ask import Ask
-from chalicelib.ports import Rejected, Unavailable
-from chalicelib.session import Session
+from chalicelib.domain import ask, rows
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.ports import Rejected, Unavailable
+from chalicelib.domain.session import Session
 from tests import stories
 
 BREAKS = [

@@ -9,10 +9,10 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from chalicelib import runner, telling
 from chalicelib.adapters import slack
 from chalicelib.adapters.slack import Slack
-from chalicelib.ports import Refused, Unavailable
+from chalicelib.domain.ports import Refused, Unavailable
+from chalicelib.workflow import runner, telling
 
 from .server import Answering, answering, saying, silence
 

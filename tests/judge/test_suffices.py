@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib import report
 from chalicelib.judge import suffices
 from chalicelib.judge.suffices import Used, names
+from chalicelib.report import build as report
 from tests.judge.calls import write
 from tests.trail.example import example_records, example_session
 from tests.trail.records import event, sso_role

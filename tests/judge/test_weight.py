@@ -5,7 +5,10 @@ import sys
 
 from chalicelib.judge.rules import FILE, standard
 
-ROUTE = "chalicelib.front chalicelib.wiring chalicelib.settings chalicelib.messages app"
+ROUTE = (
+    "chalicelib.route.front chalicelib.wiring chalicelib.config.settings "
+    "chalicelib.words.messages app"
+)
 
 
 def test_the_route_never_reads_the_rules() -> None:
@@ -14,9 +17,9 @@ def test_the_route_never_reads_the_rules() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     loaded = [name for name in done.stdout.split() if name.startswith("chalicelib")]
-    assert "chalicelib.front" in loaded
+    assert "chalicelib.route.front" in loaded
     assert not [name for name in loaded if name.startswith("chalicelib.judge")]
-    assert "chalicelib.trail_events" not in loaded
+    assert "chalicelib.trail.event" not in loaded
 
 
 def test_the_rules_are_read_once() -> None:

@@ -7,9 +7,9 @@ saw it standing before it began. All else is reconciliation's to say or to take 
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from chalicelib.messages import delete_command
-from chalicelib.runner import SKEW
-from chalicelib.session import Access, Session
+from chalicelib.domain.session import Access, Session
+from chalicelib.words.messages import delete_command
+from chalicelib.workflow.runner import SKEW
 from tests.simulation.rows import short
 
 if TYPE_CHECKING:

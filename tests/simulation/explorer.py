@@ -28,10 +28,10 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from chalicelib.ask import Ask
-from chalicelib.machine import FINAL, OPEN, State
-from chalicelib.ports import Call, DoorTaken, Gone, Refused, Stale, Trouble, Unknown
-from chalicelib.session import Access, Glass, Lock, PermissionSet, Person, Session
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.machine import FINAL, OPEN, State
+from chalicelib.domain.ports import Call, DoorTaken, Gone, Refused, Stale, Trouble, Unknown
+from chalicelib.domain.session import Access, Glass, Lock, PermissionSet, Person, Session
 from tests.simulation.planted import load
 from tests.simulation.rows import Rows
 

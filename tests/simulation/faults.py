@@ -11,7 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from random import Random
 
-from chalicelib.machine import State
+from chalicelib.domain.machine import State
 
 # Fault → the rates that it may have, for one call or occasion.
 RATES: dict[str, tuple[float, ...]] = {

@@ -9,10 +9,10 @@ from dataclasses import fields, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import ask
-from chalicelib.ask import Ask
-from chalicelib.machine import State
-from chalicelib.session import Access, Noted, Session
+from chalicelib.domain import ask
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.machine import State
+from chalicelib.domain.session import Access, Noted, Session
 from tests.simulation.rows import short
 
 if TYPE_CHECKING:

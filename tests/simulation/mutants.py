@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
-from chalicelib.ask import Ask
-from chalicelib.machine import OPEN, TRANSITIONS, State
-from chalicelib.ports import Stale
-from chalicelib.reconcile import Reconciler
-from chalicelib.runner import Runner
-from chalicelib.session import Access, Lock, Session
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.machine import OPEN, TRANSITIONS, State
+from chalicelib.domain.ports import Stale
+from chalicelib.domain.session import Access, Lock, Session
+from chalicelib.workflow.reconcile import Reconciler
+from chalicelib.workflow.runner import Runner
 from tests.simulation.explorer import Bounds, Explorer
 from tests.simulation.planted import Patch, load
 from tests.simulation.rows import Rows

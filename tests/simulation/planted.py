@@ -10,12 +10,21 @@ from typing import Any
 Patch = tuple[str, str, str]  # module, what stands there once, what shall stand there
 
 
+HOMES = {  # where the modules are that faults are planted in
+    "runner": "workflow.runner",
+    "reconcile": "workflow.reconcile",
+    "looks": "triggers.looks",
+    "session": "domain.session",
+    "verdict": "domain.verdict",
+}
+
+
 class Outdated(Exception):
     """The code has changed, and the fault does not fit it any more. Plant it anew."""
 
 
 def load(patches: Iterable[Patch] = (), into: str = "runner", **constants: Any) -> dict[str, Any]:
-    """The names of a fresh chalicelib.runner (or `into`) with these patches and constants.
+    """The names of a fresh chalicelib.workflow.runner (or `into`) with these patches and constants.
 
     Functions of other modules that a patch changes are given to it in place of the real ones.
     """
@@ -41,10 +50,10 @@ def patched(patches: Iterable[Patch]) -> dict[str, str]:
 
 @cache
 def source(module: str) -> str:
-    return inspect.getsource(importlib.import_module(f"chalicelib.{module}"))
+    return inspect.getsource(importlib.import_module(f"chalicelib.{HOMES[module]}"))
 
 
 def executed(module: str, text: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"__name__": f"chalicelib.{module}"}
+    names: dict[str, Any] = {"__name__": f"chalicelib.{HOMES[module]}"}
     exec(compile(text, f"chalicelib/{module}.py", "exec"), names)
     return names

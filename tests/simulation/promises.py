@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from chalicelib.machine import LIVE, State
-from chalicelib.session import Session
+from chalicelib.domain.machine import LIVE, State
+from chalicelib.domain.session import Session
 from tests.simulation.rows import short
 from tests.simulation.world import (
     ACCESSES,

@@ -6,11 +6,11 @@ from datetime import datetime
 from math import ceil
 from typing import Any
 
-from chalicelib import ask
-from chalicelib.ask import Ask
-from chalicelib.machine import OPEN, State
-from chalicelib.ports import DoorTaken, Stale, Unreadable
-from chalicelib.session import Access, Lock, Noted, Session
+from chalicelib.domain import ask
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.machine import OPEN, State
+from chalicelib.domain.ports import DoorTaken, Stale, Unreadable
+from chalicelib.domain.session import Access, Lock, Noted, Session
 
 Wrote = Callable[[Session | None, Session], None]
 EMPTY = {field.name: field.default for field in fields(Session)}

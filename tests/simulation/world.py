@@ -6,8 +6,8 @@ heap, and every choice is drawn from one seed: the same seed is the same story.
 A worker is stopped without threads. All that the runner learns from outside comes through a port,
 so each worker keeps a list of what its calls have brought. To stop it, a call raises Stopped; to go
 on, its work is begun afresh and is given the kept answers until there are no more, by which time it
-stands where it stood. Workers run what ships: chalicelib.looks from all three sides, and the
-Reconciler; a look that is over is kept as what came of it, and is not made afresh.
+stands where it stood. Workers run what ships: chalicelib.triggers.looks from all three sides,
+and the Reconciler; a look that is over is kept as what came of it, and is not made afresh.
 """
 
 import heapq
@@ -20,12 +20,10 @@ from functools import cache
 from random import Random
 from typing import Any
 
-from chalicelib import mails
 from chalicelib.adapters.sqs import message
-from chalicelib.ask import Ask, Kind
-from chalicelib.deciding import Glasses
-from chalicelib.machine import OPEN, State
-from chalicelib.ports import (
+from chalicelib.domain.ask import Ask, Kind
+from chalicelib.domain.machine import OPEN, State
+from chalicelib.domain.ports import (
     Call,
     Gone,
     Mail,
@@ -38,9 +36,7 @@ from chalicelib.ports import (
     Unavailable,
     Unknown,
 )
-from chalicelib.reconcile import Reconciler
-from chalicelib.runner import CALL_TAKES, NETWORK, SKEW, Look, Outside, Rest, Runner
-from chalicelib.session import (
+from chalicelib.domain.session import (
     ESCALATE,
     Access,
     Glass,
@@ -50,6 +46,10 @@ from chalicelib.session import (
     Person,
     Session,
 )
+from chalicelib.words import mails
+from chalicelib.workflow.deciding import Glasses
+from chalicelib.workflow.reconcile import Reconciler
+from chalicelib.workflow.runner import CALL_TAKES, NETWORK, SKEW, Look, Outside, Rest, Runner
 from tests.simulation.explained import Explained
 from tests.simulation.faults import OUTAGES, Faults
 from tests.simulation.hands import Hands
@@ -422,7 +422,7 @@ class World:
     # ---- what people do
 
     def press(self, session_id: str, user: str, glass: str) -> None:
-        """The route, as chalicelib.front does it."""
+        """The route, as chalicelib.route.front does it."""
         now = moment(self.now + self.random.choice(self.skews))
         found = self.glasses.get(glass)
         session = Session(
@@ -1190,7 +1190,7 @@ def _record(name: str, row_id: str) -> dict[str, Any]:
 
 @cache
 def shipped_looks() -> dict[str, Any]:
-    """chalicelib.looks anew, for its wiring and its journal are the world's."""
+    """chalicelib.triggers.looks anew, for its wiring and its journal are the world's."""
     return load(into="looks")
 
 

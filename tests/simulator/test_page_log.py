@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import ask, rows
-from chalicelib.ask import Ask, Outcome
-from chalicelib.machine import State
-from chalicelib.session import DECIDE_WITHIN, Session, iso
+from chalicelib.domain import ask, rows
+from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.machine import State
+from chalicelib.domain.session import DECIDE_WITHIN, Session, iso
 from simulator import company, page_log
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.mail import Ses
-from chalicelib.ports import Mail
+from chalicelib.domain.ports import Mail
 from simulator import company
 from simulator.world import ROOT, World
 

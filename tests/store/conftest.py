@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib import rows
-from chalicelib.session import Session, iso
+from chalicelib.domain import rows
+from chalicelib.domain.session import Session, iso
 from tests.books import MemoryBooks
 from tests.store.contract import Store
 
@@ -33,10 +33,11 @@ def dynamodb() -> Iterator[Store]:
         }
         for name, value in environ.items():
             patch.setenv(name, value)
-        from chalicelib import schema, wiring
+        from chalicelib import wiring
         from chalicelib.adapters import dynamodb
         from chalicelib.adapters.aws_json import DYNAMODB, AwsJson
         from chalicelib.adapters.presses import Presses
+        from chalicelib.deploy import schema
 
         client = boto3.client("dynamodb")
         schema.ensure(client, NAME)

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.ask import Ask, Kind, Outcome
-from chalicelib.machine import Event
-from chalicelib.session import Access, Session
+from chalicelib.domain.ask import Ask, Kind, Outcome
+from chalicelib.domain.machine import Event
+from chalicelib.domain.session import Access, Session
 from tests.stories import HOUR, NOON, active, granting, requested
 
 ACCESS = active().access

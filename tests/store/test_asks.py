@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.ask import Kind, Outcome
-from chalicelib.machine import Event
-from chalicelib.ports import DoorTaken, Stale, Unreadable
-from chalicelib.session import Lock, Session
+from chalicelib.domain.ask import Kind, Outcome
+from chalicelib.domain.machine import Event
+from chalicelib.domain.ports import DoorTaken, Stale, Unreadable
+from chalicelib.domain.session import Lock, Session
 from tests.store.contract import ACCESS, MINUTE, PAST, Store, bg, ended, extended, pressed
 from tests.stories import HOUR, NOON, granting, requested
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.machine import State
-from chalicelib.runner import Look
-from chalicelib.session import Access, Session
+from chalicelib.domain.machine import State
+from chalicelib.domain.session import Access, Session
+from chalicelib.workflow.runner import Look
 from tests.outside import World
 from tests.store.contract import ACCESS, Store, bg
 from tests.stories import HOUR, NOON, SET

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.ports import DoorTaken, Stale, Unreadable
-from chalicelib.session import Lock, Noted
+from chalicelib.domain.ports import DoorTaken, Stale, Unreadable
+from chalicelib.domain.session import Lock, Noted
 from tests.store.contract import ACCESS, OTHER, Store, bg, released
 from tests.stories import HOUR, NOON, active, settling
 

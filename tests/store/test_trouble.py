@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib import rows
-from chalicelib.ask import Kind
-from chalicelib.ports import DoorTaken, Unavailable, Unreadable, Unwritable
-from chalicelib.session import Access, Lock, iso
+from chalicelib.domain import rows
+from chalicelib.domain.ask import Kind
+from chalicelib.domain.ports import DoorTaken, Unavailable, Unreadable, Unwritable
+from chalicelib.domain.session import Access, Lock, iso
 from tests.store.contract import ACCESS, MINUTE, OTHER, Store, bg, ended, pressed, released
 from tests.stories import HOUR, NOON, active, granting, requested
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chalicelib import evidence
+from chalicelib.report import evidence
 from tests.judge.calls import write
 from tests.trail.records import event, sso_role
 from tools.__main__ import main

@@ -18,9 +18,9 @@ from botocore.exceptions import (
     NoRegionError,
 )
 
-from chalicelib import aws_errors
-from chalicelib.machine import State
-from chalicelib.ports import Unavailable
+from chalicelib.deploy import aws_errors
+from chalicelib.domain.machine import State
+from chalicelib.domain.ports import Unavailable
 from simulator import company
 from tools import _checks, _project, logs
 from tools.__main__ import TRACEBACK, main

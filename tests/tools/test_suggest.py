@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.ports import TrailPage, Unavailable
+from chalicelib.domain.ports import TrailPage, Unavailable
 from tests.trail.records import Record, event, session_of, sso_role
 from tools import suggest
 from tools.__main__ import main

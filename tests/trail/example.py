@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.session import Session
+from chalicelib.domain.session import Session
 from tests.trail.records import (
     ABROAD,
     ACCOUNT,

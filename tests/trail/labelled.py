@@ -7,7 +7,7 @@ where a careful reader could not say either: such a record has to be counted, no
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from chalicelib.session import Session
+from chalicelib.domain.session import Session
 from tests.trail.records import (
     ABROAD,
     ACCOUNT,

@@ -10,11 +10,11 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.cloudtrail import CloudTrail
-from chalicelib.machine import State
-from chalicelib.ports import Reading, Reported, TrailPage, Unavailable
-from chalicelib.reading import SessionReports
-from chalicelib.session import Session
-from chalicelib.trail_events import moment
+from chalicelib.domain.machine import State
+from chalicelib.domain.ports import Reading, Reported, TrailPage, Unavailable
+from chalicelib.domain.session import Session
+from chalicelib.report.reading import SessionReports
+from chalicelib.trail.event import moment
 from tests.trail.records import Record
 
 UNTIL = datetime(2026, 11, 22, 17, 20, tzinfo=UTC)

@@ -5,7 +5,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.session import Session
+from chalicelib.domain.session import Session
 
 Record = dict[str, Any]
 

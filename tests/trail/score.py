@@ -3,8 +3,8 @@
 import random
 from dataclasses import dataclass
 
-from chalicelib.attribution import sift
-from chalicelib.trail_events import Whose
+from chalicelib.trail.attribution import sift
+from chalicelib.trail.event import Whose
 from tests.trail.labelled import Case, Labelled, cases
 
 OWN = ("portal", "account")

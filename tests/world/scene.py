@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 
 from boto3.dynamodb.types import TypeDeserializer
 
-from chalicelib.ask import Kind
-from chalicelib.press import ask_id
+from chalicelib.domain.ask import Kind
+from chalicelib.route.press import ask_id
 from simulator import company
 from simulator.press import press
 from simulator.world import Reply, World

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.ask import Kind
-from chalicelib.press import ask_id
+from chalicelib.domain.ask import Kind
+from chalicelib.route.press import ask_id
 from simulator import company
 from simulator.press import press
 from simulator.world import World

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import schema
+from chalicelib.deploy import schema
 from simulator import company
 from simulator.outside import BOT_TOKEN, SIGNING_SECRET
 from simulator.world import World

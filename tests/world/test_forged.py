@@ -16,7 +16,7 @@ from boto3 import client
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.dynamodb import Row
-from chalicelib.session import iso
+from chalicelib.domain.session import iso
 from simulator import company
 from simulator.world import World
 from tests.policies import policy

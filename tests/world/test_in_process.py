@@ -18,7 +18,10 @@ import boto3
 import click
 import pytest
 
-from chalicelib import deployment, infrastructure, looks, schema, settings, wiring
+from chalicelib import wiring
+from chalicelib.config import settings
+from chalicelib.deploy import deployment, infrastructure, schema
+from chalicelib.triggers import looks
 from simulator import company, press
 from simulator.outside import SIGNING_SECRET
 from simulator.world import STAGE, World
@@ -131,7 +134,7 @@ def test_a_deployment_makes_what_it_needs_and_puts_the_rest_right(
 ) -> None:
     monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
     monkeypatch.chdir(wired.staged)
-    monkeypatch.setattr("chalicelib.packaging.install", lambda: None)
+    monkeypatch.setattr("chalicelib.deploy.packaging.install", lambda: None)
     command = click.Command("deploy", params=[click.Option(["--stage"])])
     with click.Context(command, info_name="deploy") as context:
         context.params["stage"] = STAGE
@@ -152,7 +155,7 @@ def test_a_deployment_that_chalice_gave_up_is_not_finished(
 ) -> None:
     monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
     monkeypatch.chdir(wired.staged)
-    monkeypatch.setattr("chalicelib.packaging.install", lambda: None)
+    monkeypatch.setattr("chalicelib.deploy.packaging.install", lambda: None)
     with click.Context(click.Command("deploy"), info_name="deploy") as context:
         context.params["stage"] = STAGE
         deployment.stream_arn()
@@ -206,7 +209,7 @@ def test_what_cannot_be_finished_fails_the_command(
     wired: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     record = wired.staged / ".chalice" / "deployed" / f"{STAGE}.json"
-    monkeypatch.setattr("chalicelib.infrastructure.ensure_alarms", lambda *a, **k: [][0])
+    monkeypatch.setattr("chalicelib.deploy.infrastructure.ensure_alarms", lambda *a, **k: [][0])
     known = settings.load({})
     with pytest.raises(click.ClickException, match="NOT FINISHED"):
         deployment._finish(

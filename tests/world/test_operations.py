@@ -179,7 +179,7 @@ def test_taking_it_down_leaves_the_log_and_the_secrets(world: World) -> None:
 
 
 def break_it(staged: Path, code: str, by: str) -> None:
-    file = staged / "chalicelib" / "infrastructure.py"
+    file = staged / "chalicelib" / "deploy" / "infrastructure.py"
     text = file.read_text()
     assert text.count(code) == 1
     file.write_text(text.replace(code, by))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import schema
+from chalicelib.deploy import schema
 from simulator.world import STAGE, World
 from tests.world.ops import at, tool, world_of_sessions_of
 

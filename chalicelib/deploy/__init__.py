@@ -1,0 +1,1 @@
+"""What `chalice deploy` does besides; nothing of it is imported in Lambda."""

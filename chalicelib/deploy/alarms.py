@@ -1,0 +1,137 @@
+"""What is watched, and on whose behalf: CloudWatch's alarms and the dashboard, as literals.
+
+Pure: `chalice deploy` and the CloudFormation template make the same of them.
+"""
+
+import json
+from typing import Any, Final
+
+from chalicelib.operations.journal import NAMESPACE
+
+FUNCTIONS: Final = ("api_handler", "stream", "worker", "sweep", "reconcile")
+MINUTE: Final = 60
+
+
+def function_name(app: str, stage: str, handler: str) -> str:
+    """As chalice names it in AWS."""
+    return f"{app}-{stage}" if handler == "api_handler" else f"{app}-{stage}-{handler}"
+
+
+def alarms(app: str, stage: str, queue: str, targets: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """Each alarm as PutMetricAlarm takes it, and AWS::CloudWatch::Alarm too.
+
+    `targets` are told when it goes off and when it is over; there may be none.
+    """
+    prefix = f"{app}-{stage}"
+    found = [
+        {
+            "AlarmName": f"{prefix}-overdue",
+            "AlarmDescription": "Somebody may have access more than two minutes past the deadline. "
+            "The session's message in Slack has the command that takes it back by hand.",
+            **_own("OverdueSessions", "Maximum"),
+            **_above(0),
+        },
+        {
+            "AlarmName": f"{prefix}-dead-letters",
+            "AlarmDescription": "A wake-up was given up on. Its session goes on by the sweep; the "
+            f"message in {queue}-dlq says which: python -m tools log SESSION_ID",
+            "Namespace": "AWS/SQS",
+            "MetricName": "ApproximateNumberOfMessagesVisible",
+            "Dimensions": [{"Name": "QueueName", "Value": f"{queue}-dlq"}],
+            "Statistic": "Maximum",
+            **_above(0),
+        },
+        {
+            "AlarmName": f"{prefix}-no-sweep",
+            "AlarmDescription": "The sweep has not come to its end for three minutes: one of three "
+            "that end access is missing. python -m tools doctor says why.",
+            **_own("OpenSessions", "SampleCount"),
+            **_above(0, periods=3, missing="breaching"),
+            "ComparisonOperator": "LessThanThreshold",
+            "Threshold": 1,
+        },
+        {
+            "AlarmName": f"{prefix}-failed-looks",
+            "AlarmDescription": "A look at a session failed: the table did not answer, or in a way "
+            "that nobody foresaw. It is repeated; python -m tools logs --level WARNING says why.",
+            **_own("FailedLooks", "Sum"),
+            **_above(0),
+        },
+        {
+            "AlarmName": f"{prefix}-late-report",
+            "AlarmDescription": "A report is more than ten minutes late. It is tried again until "
+            "it is sent: python -m tools logs --level WARNING says what is in the way.",
+            **_own("LateReports", "Maximum"),
+            **_above(0),
+        },
+    ]
+    found += [
+        {
+            "AlarmName": f"{prefix}-{handler.replace('_', '-')}-errors",
+            "AlarmDescription": f"The function {handler} failed or timed out. What it was about is "
+            "repeated; python -m tools logs shows it.",
+            "Namespace": "AWS/Lambda",
+            "MetricName": "Errors",
+            "Dimensions": [{"Name": "FunctionName", "Value": function_name(app, stage, handler)}],
+            "Statistic": "Sum",
+            **_above(0),
+        }
+        for handler in FUNCTIONS
+    ]
+    actions = {"AlarmActions": list(targets), "OKActions": list(targets)} if targets else {}
+    return [alarm | actions for alarm in found]
+
+
+def dashboard(app: str, stage: str, queue: str, region: str) -> str:
+    """The dashboard's body, as PutDashboard takes it: JSON."""
+    functions = [function_name(app, stage, handler) for handler in FUNCTIONS]
+    lambdas = [["AWS/Lambda", "Errors", "FunctionName", name] for name in functions]
+    durations = [["AWS/Lambda", "Duration", "FunctionName", name] for name in functions]
+    letters = f"{queue}-dlq"
+    graphs = (
+        ("Open sessions", "Maximum", [[NAMESPACE, "OpenSessions"]]),
+        ("Past their deadline · late reports", "Maximum",
+         [[NAMESPACE, "OverdueSessions"], [NAMESPACE, "LateReports"]]),
+        ("Presses · grants · refusals", "Sum",
+         [[NAMESPACE, "Presses"], [NAMESPACE, "Grants"], [NAMESPACE, "Refusals"]]),
+        ("From the press to access, seconds", "p95", [[NAMESPACE, "TimeToAccessSeconds"]]),
+        ("From the end to its being gone, seconds", "Maximum",
+         [[NAMESPACE, "RevocationLagSeconds"]]),
+        ("Dead letters · failed looks", "Maximum",
+         [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", letters],
+          [NAMESPACE, "FailedLooks"]]),
+        ("Errors", "Sum", lambdas),
+        ("Duration, milliseconds", "p95", durations),
+    )  # fmt: skip
+    widgets = [
+        {
+            "type": "metric",
+            "x": 12 * (number % 2),
+            "y": 6 * (number // 2),
+            "width": 12,
+            "height": 6,
+            "properties": {
+                "title": title,
+                "stat": statistic,
+                "period": MINUTE,
+                "region": region,
+                "metrics": metrics,
+            },
+        }
+        for number, (title, statistic, metrics) in enumerate(graphs)
+    ]
+    return json.dumps({"widgets": widgets}, separators=(",", ":"), ensure_ascii=False)
+
+
+def _own(name: str, statistic: str) -> dict[str, Any]:
+    return {"Namespace": NAMESPACE, "MetricName": name, "Statistic": statistic}
+
+
+def _above(threshold: float, periods: int = 1, missing: str = "notBreaching") -> dict[str, Any]:
+    return {
+        "Period": MINUTE,
+        "EvaluationPeriods": periods,
+        "Threshold": threshold,
+        "ComparisonOperator": "GreaterThanThreshold",
+        "TreatMissingData": missing,
+    }

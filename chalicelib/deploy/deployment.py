@@ -1,0 +1,142 @@
+"""What `chalice deploy` does besides deploying: checks and queues before it, finishing after it.
+
+Chalice makes neither table nor queue, wants the stream's ARN when app.py is imported, and cannot
+say all that is to be said of event sources, the route and logs. So app.py asks here: before, on
+import, what must be there is made; after, when chalice's command ends, the rest is put right. Under
+any command but `deploy`, and in Lambda, the answer is a placeholder and nothing is called.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    import click
+
+    from chalicelib.config.settings import Settings
+
+PLACEHOLDER: Final = "arn:aws:dynamodb:us-east-1:000000000000:table/break-glass/stream/not-deployed"
+
+
+def stream_arn(app: str = "break-glass") -> str:
+    """The stream of the table, which exists afterwards where this is a deployment."""
+    context = _command()
+    if context is not None and context.info_name in ("deploy", "package"):
+        from chalicelib.deploy import packaging
+
+        packaging.install()
+    if context is None or context.info_name != "deploy":
+        return PLACEHOLDER
+    import click
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from chalicelib.config import settings
+    from chalicelib.deploy import schema
+    from chalicelib.deploy.aws_errors import sentence
+    from chalicelib.deploy.infrastructure import ensure_logs, ensure_queue
+
+    try:
+        known = settings.load(os.environ)
+        if wrong_rules := settings.unusable_rules(known):
+            raise settings.Wrong(wrong_rules)
+    except settings.Wrong as wrong:
+        mistakes = "\n".join(f"  - {mistake}" for mistake in wrong.mistakes)
+        raise click.ClickException(f"nothing was deployed:\n{mistakes}") from None
+    stage = context.params["stage"]
+    try:
+        session = _session(context)
+        ensure_queue(session.client("sqs"), known.queue)
+        ensure_logs(session.client("logs"), app, stage)
+        arn = schema.ensure(session.client("dynamodb"), known.table)
+    except (BotoCoreError, ClientError) as error:
+        raise click.ClickException(f"no function was deployed: {sentence(error)}") from None
+
+    record = Path.cwd() / ".chalice" / "deployed" / f"{stage}.json"
+    before = _written(record)
+
+    def finish_if_deployed() -> None:
+        if _written(record) != before:  # chalice writes it when all else has succeeded
+            _finish(session, app, stage, known, json.loads(record.read_text()))
+
+    context.call_on_close(finish_if_deployed)
+    return arn
+
+
+def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any) -> None:
+    """Puts right what chalice leaves. Whatever fails here fails the command, and loudly."""
+    import click
+
+    from chalicelib.deploy.infrastructure import (
+        access_log_group,
+        ensure_alarms,
+        guard_route,
+        tune_event_sources,
+    )
+
+    api = next(each for each in deployed["resources"] if each["resource_type"] == "rest_api")
+    function = next(
+        each for each in deployed["resources"] if each["resource_type"] == "lambda_function"
+    )
+    _, partition, _, region, account, *_ = function["lambda_arn"].split(":")
+    letters = f"arn:{partition}:sqs:{region}:{account}:{known.queue}-dlq"
+    group = access_log_group(app, stage)
+    group_arn = f"arn:{partition}:logs:{region}:{account}:log-group:{group}"
+    api_stage = api["rest_api_url"].rstrip("/").rpartition("/")[2]
+    try:
+        done = [
+            *tune_event_sources(session.client("lambda"), app, stage, letters),
+            *guard_route(session, api["rest_api_id"], api_stage, group_arn),
+            *ensure_alarms(session, app, stage, known.queue, known.alarm_to),
+        ]
+    except Exception as error:
+        raise click.ClickException(
+            f"the app is deployed, but NOT FINISHED: {error}\n"
+            "Event sources, throttling, access log or alarms are not as they should be. "
+            "Put right what it says and run `chalice deploy` again."
+        ) from error
+    done += _remembered(session, known)
+    click.echo("Put right: " + ", ".join(done))
+    click.echo("Next: python -m tools slack-manifest, or python -m tools doctor")
+
+
+def _remembered(session: Any, known: "Settings") -> list[str]:
+    """Which Identity Center it is, kept for the functions, where whoever deploys may see it.
+
+    Without it the first function to need it finds it out.
+    """
+    from datetime import UTC, datetime
+
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from chalicelib.adapters.identity_center import discover
+    from chalicelib.domain.instance import kept
+    from chalicelib.domain.ports import Unavailable
+
+    try:
+        found = discover(session.client("sso-admin"), known.instance_arn)
+        item = {name: {"S": text} for name, text in kept(found, datetime.now(UTC)).items()}
+        session.client("dynamodb").put_item(TableName=known.table, Item=item)
+    except (Unavailable, BotoCoreError, ClientError):
+        return []
+    return ["which Identity Center it is"]
+
+
+def _command() -> "click.Context | None":
+    """The context of chalice's command, where this is an import by one."""
+    if os.environ.get("AWS_CHALICE_CLI_MODE") != "true":
+        return None
+    import click
+
+    return click.get_current_context(silent=True)
+
+
+def _session(context: "click.Context") -> Any:
+    """boto3 with the profile that chalice was given, so that all goes to one account."""
+    import boto3
+
+    return boto3.Session(profile_name=context.params.get("profile") or None)
+
+
+def _written(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0

@@ -1,0 +1,109 @@
+"""Which Identity Center instance it is, asked for as late as can be, and remembered.
+
+What was discovered once is kept in the table, so that a function that begins cold need not ask
+while AWS does not answer.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from chalicelib.domain.ports import Clock, Stale, Unavailable
+from chalicelib.domain.session import iso
+
+FRESH = timedelta(days=1)  # then it is asked again; what is kept serves where nobody answers
+RENEWS = timedelta(minutes=1)  # at the most so often where AWS says that it knows no such instance
+
+Found = tuple[str, str]  # the instance's ARN, the identity store's id
+
+
+ROW = "kept/identity-center"  # its row's id
+
+
+def kept(found: Found, now: datetime) -> dict[str, str]:
+    """What was discovered, as the attributes of its row."""
+    arn, store_id = found
+    return {
+        "id": ROW,
+        "kind": "kept",
+        "instance_arn": arn,
+        "identity_store_id": store_id,
+        "found_at": iso(now),
+    }
+
+
+class Kept(Protocol):
+    """Where it is kept. Raises Unavailable."""
+
+    def instance(self) -> tuple[Found, datetime] | None: ...
+
+    def keep_instance(self, found: Found, now: datetime) -> None: ...
+
+
+class Instance:
+    """`arn()` and `store_id()`, which raise Unavailable where it can be neither asked nor read."""
+
+    def __init__(
+        self,
+        said: Found,
+        discover: Callable[[str], Found],
+        kept: Callable[[], Kept],
+        clock: Clock,
+        writes: bool = True,
+    ) -> None:
+        self._said, self._discover, self._kept, self._clock = said, discover, kept, clock
+        self._writes = writes
+        self._found: Found | None = said if all(said) else None
+        self._renewed: datetime | None = None
+
+    def arn(self) -> str:
+        return self._said[0] or self._known()[0]
+
+    def store_id(self) -> str:
+        return self._known()[1]
+
+    def renew(self) -> bool:
+        """AWS does not know it, or keeps it from us: asks at once which it is by now, whatever is
+        kept. Whether it is another one. Never raises Unavailable."""
+        now = self._clock.now()
+        just = self._renewed is not None and now - self._renewed < RENEWS
+        if all(self._said) or just:
+            return False
+        self._renewed, before = now, self._found
+        try:
+            self._found = self._discover(self._said[0])
+        except Unavailable:
+            return False
+        if self._found == before:
+            return False
+        self._keep(self._found, now)
+        return True
+
+    def _known(self) -> Found:
+        if self._found is None:
+            self._found = self._remembered()
+        return self._found
+
+    def _remembered(self) -> Found:
+        now = self._clock.now()
+        try:
+            kept = self._kept().instance()
+        except Unavailable:
+            kept = None
+        fits = kept is not None and self._said[0] in ("", kept[0][0])
+        if kept is not None and fits and now - kept[1] < FRESH:
+            return kept[0]
+        try:
+            found = self._discover(self._said[0])
+        except Unavailable:
+            if kept is not None and fits:
+                return kept[0]
+            raise
+        self._keep(found, now)
+        return found
+
+    def _keep(self, found: Found, now: datetime) -> None:
+        if self._writes:
+            with suppress(Unavailable, Stale):  # the next one discovers it as well
+                self._kept().keep_instance(found, now)

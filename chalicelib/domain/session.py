@@ -1,0 +1,444 @@
+"""The values that everything speaks of: glass, access, session; and what a session asks for now.
+
+All are frozen: a change makes a new value. All times are aware, in UTC, whole milliseconds.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from chalicelib.domain.machine import DUTIES, FINAL, LIVE, OPEN, TIMEOUTS, Duty, Event, State, step
+
+DECIDE_WITHIN = timedelta(minutes=5)  # a press that was not decided by then is denied, never late
+SLIP = timedelta(minutes=1)  # a wake-up that much late is lost: the sweep looks, and sends another
+EARLY = timedelta(milliseconds=1250)  # a deadline's message comes up to a second before it
+RESPONSE_URL_LIVES = timedelta(minutes=30)  # Slack's bound; it also takes five posts at the most
+RESPONSE_URL_USES = 5
+TAKE_BACK_WITHIN = timedelta(minutes=5)  # what was found; or let go, and try again in an hour
+FOUND = "found"  # the shape of a session that nobody pressed for; see reconcile.py
+SESSION_ID = re.compile(r"bg-[0-9a-f]{24}")
+WARN_BEFORE = timedelta(minutes=5)  # the end, where access lasts longer than twice as long
+MAIL, NOBODY = "report_to", "nobody"  # who hears of access that was given: Glass.tell_to
+REQUIRED, OPTIONAL = "required", "optional"  # a reason: Glass.reason
+ESCALATE = tuple(timedelta(minutes=m) for m in (2, 5, 15))  # then every 15 minutes, for ever
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What is given and taken back: a permission set, on an account, to a principal (a user)."""
+
+    account_id: str
+    permission_set_arn: str
+    principal_id: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.account_id}/{self.permission_set_arn}/{self.principal_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Which session holds an access; over it, but not yet free before `free_at`, where that is set:
+    until then a delete of that session may still land, and would take the next one's access.
+
+    No holder, where a hand has written a row that does not say who it is."""
+
+    holder: str
+    free_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionSet:
+    """A permission set as IAM Identity Center describes it.
+
+    `session_duration` is how long credentials live that were issued under it, whatever becomes of
+    the assignment meanwhile.
+    """
+
+    arn: str
+    name: str
+    session_duration: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user of the Identity Center directory."""
+
+    principal_id: str
+    user_name: str
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glass:
+    """A named door that may be broken; one `[glass.NAME]` table of glasses.toml."""
+
+    name: str
+    account_id: str
+    permission_set: str  # its name, or its ARN
+    duration: timedelta
+    may: tuple[str, ...]  # e-mails, "group:NAME", or "everyone"
+    report_to: tuple[str, ...]
+    channel: str = ""  # Slack channel id; empty: nobody but the person is told
+    account_name: str = ""
+    report_after: timedelta = timedelta(minutes=15)
+    extend: timedelta | None = None  # by how much *Extend* moves the deadline; None: no extending
+    warn_before: timedelta | None = None  # how long before the end; None: as is usual
+    tell_to: str = MAIL  # who hears at once of access that was given: MAIL | NOBODY | a topic's ARN
+    tell_refusals: bool = False  # whether the channel hears who was refused
+    reason: str = OPTIONAL  # REQUIRED: nobody is let in who does not say why
+
+    @property
+    def warns(self) -> timedelta:
+        """How long before the end the person is warned; nothing: never."""
+        if self.warn_before is not None:
+            return self.warn_before
+        return WARN_BEFORE if self.duration > 2 * WARN_BEFORE else timedelta(0)
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The Identity Center groups whose members may break this glass."""
+        return tuple(who.removeprefix("group:") for who in self.may if who.startswith("group:"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One breaking of a glass, from the press to the closed report.
+
+    What is given, for how long and who hears of it is copied in when it is allowed; after that
+    nothing is read from glasses.toml, so a deployment cannot change a session in flight.
+    """
+
+    id: str
+    glass: str  # its name as pressed; empty while only account and permission set are known
+    asked_at: datetime
+    state: State = State.REQUESTED
+    version: int = 0  # of the row; every write is conditional on it and raises it by one
+    reason: str = ""  # why it was denied, or why access never came
+
+    # Where the press came from.
+    slack_user: str = ""
+    slack_user_name: str = ""
+    slack_team: str = ""
+    slack_channel: str = ""
+    slack_message: str = ""  # the message's ts
+    shape: str = ""  # block_actions | interactive_message | found
+    response_url: str = ""
+    response_uses: int = 0
+    why: str = ""  # what the person wrote: a reason, a ticket
+
+    # Who it is.
+    person: str = ""  # the index key: the e-mail, or the Slack user while that is all we know
+    email: str = ""
+    name: str = ""
+    user_name: str = ""
+    principal_id: str = ""
+
+    # What is given.
+    account_id: str = ""
+    account_name: str = ""
+    permission_set: str = ""  # its name
+    permission_set_arn: str = ""
+    duration: timedelta = timedelta(0)
+    tail: timedelta = timedelta(0)  # the permission set's session duration
+    extend: timedelta = timedelta(0)
+
+    # Who hears of it.
+    report_to: tuple[str, ...] = ()
+    report_after: timedelta = timedelta(0)
+    channel: str = ""  # the glass's channel
+    card_ts: str = ""  # our message there; its thread takes the rest
+    mine_channel: str = ""  # the person's own card: the direct message that it is in …
+    mine_ts: str = ""  # … and its ts
+    portal: str = ""  # the AWS access portal's address, for links
+    region: str = ""  # of Identity Center
+    warn_before: timedelta = timedelta(0)  # how long before the end the person is warned
+    warned_for: datetime | None = None  # the deadline that the person was last warned of
+    tell_to: str = ""  # who hears of the grant: the glass's
+    owed: tuple[str, ...] = ()  # news not yet told, oldest first; see messages.NEWS
+    tell_at: datetime | None = None  # not before this, after a failed try
+    tell_tries: int = 0
+    tell_token: str = ""  # of who is just saying it, until `tell_at`
+    alarms: int = 0  # how often an unfinished duty was made known
+
+    # When to do what.
+    wait_until: datetime | None = None
+    deadline: datetime | None = None
+    report_at: datetime | None = None
+    conclude_at: datetime | None = None
+    retry_at: datetime | None = None  # the duty rests until then
+    look_at: datetime | None = None  # the sweep looks then; absent only when nothing is left to do
+    wake_at: datetime | None = None  # when the last wake-up message sent comes
+
+    # The protocol's own fields; docs/protocol.md has the rules.
+    standing: str = ""  # "" not looked yet | "no" | "yes": it stood before us and stays | "left"
+    orphan_at: datetime | None = None  # when a door was first in the way whose session has no row
+    busy_until: datetime | None = None  # somebody is at it: others leave the duty to them
+    busy_token: str = ""
+    grant_late_until: datetime | None = None  # a create of ours may land until then
+    revoke_late_until: datetime | None = None  # a delete of ours may land until then
+    grant_call: str = ""  # "" none under way | "?" unknown | request id | "refused" for good
+    revoke_call: str = ""  # "" none under way | "?" unknown | request id | "done": nothing there
+    tries: int = 0  # of the duty at hand
+    last_error: str = ""  # of the duty at hand
+    tell_error: str = ""  # why something could not be told
+    reached: str = ""  # of mails sent to each alone, how many have them: "report 3 alarm_mail 2"
+    alarmed: tuple[str, ...] = ()  # which alarms of the duty at hand (SETTLING: before) were told
+
+    extended: int = 0  # how often
+    extended_by: str = ""  # e-mail of whoever was the last to extend it
+
+    # The time of every step: the receipt.
+    allowed_at: datetime | None = None
+    grant_asked_at: datetime | None = None
+    granted_at: datetime | None = None
+    listed_at: datetime | None = None  # when a listing first showed what we gave
+    ended_at: datetime | None = None
+    ended_how: str = ""  # expired | ended | lease gone | grant failed
+    ended_by: str = ""  # e-mail or Slack user, where a person ended it
+    ended_look: str = ""  # queue | sweep | stream: whose look found the end
+    revoke_first_asked_at: datetime | None = None
+    revoke_asked_at: datetime | None = None  # the latest delete
+    revoke_look: str = ""  # whose look asked the first delete
+    revoke_succeeded_at: datetime | None = None
+    gone_at: datetime | None = None  # the read-back no longer showed the assignment
+    gone_look: str = ""
+    lag_asked: float | None = None  # seconds from the deadline (or the end) to the first delete
+    lag_gone: float | None = None  # seconds from the deadline (or the end) to the read-back
+    reported_at: datetime | None = None
+    concluded_at: datetime | None = None
+    report_final: str = ""  # "" | "first" (nothing came after it) | "second"
+    denied_at: datetime | None = None
+    steps: tuple[str, ...] = ()  # "2026-11-22T15:04:05.000Z ACTIVE granted (queue)"
+
+    # What the report has found so far, so that a second one can say what is new.
+    trail_query: str = ""
+    trail_query_at: datetime | None = None
+    report_events: int = 0
+    report_digest: str = ""
+    summary: tuple[str, ...] = ()  # the report's sentence and its worthiest lines
+
+    @property
+    def access(self) -> Access:
+        return Access(self.account_id, self.permission_set_arn, self.principal_id)
+
+    @property
+    def final(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def live(self) -> bool:
+        """Whether the session holds its door."""
+        return self.state in LIVE
+
+    @property
+    def found(self) -> bool:
+        """Whether it only takes back what stood without a session, and never grants."""
+        return self.shape == FOUND
+
+    @property
+    def stands(self) -> bool:
+        """Whether there was an assignment before, which was left alone.
+
+        One that was “left” may be that of a session whose row a hand has deleted. Nobody accounts
+        for it, so it is reconciliation's to say or to take back.
+        """
+        return self.standing in ("yes", "left")
+
+    @property
+    def times_out_at(self) -> datetime | None:
+        """When the passing of time alone moves the session on."""
+        return {
+            State.REQUESTED: self.wait_until,
+            State.GRANTING: self.deadline,
+            State.ACTIVE: self.deadline,
+            State.SETTLING: self.report_at,
+            State.TAILING: self.conclude_at,
+        }.get(self.state)
+
+    @property
+    def warns_at(self) -> datetime | None:
+        """When the person is to be warned that access will end; None: not, or not any more."""
+        told = self.warned_for == self.deadline or not self.warn_before
+        if told or self.state is not State.ACTIVE or self.deadline is None:
+            return None
+        at = self.deadline - self.warn_before
+        return at if self.granted_at is None or at > self.granted_at else None
+
+    @property
+    def over_since(self) -> datetime | None:
+        """The moment at which access should have ended: the deadline, or an earlier end."""
+        times = [t for t in (self.deadline, self.ended_at) if t is not None]
+        return min(times, default=None)
+
+    @property
+    def credentials_until(self) -> datetime | None:
+        """The latest moment at which credentials issued during the session can still live."""
+        end = self.gone_at or self.revoke_asked_at or self.deadline
+        return end + self.tail if end else None
+
+    def reached_by(self, mail: str) -> int:
+        """How many of `report_to`, the first ones, have that mail, which others are yet to get."""
+        number = self._reached.get(mail, "")
+        return int(number) if number.isdecimal() else 0
+
+    def reaching(self, mail: str, number: int) -> Self:
+        """The session whose mail has reached so many; 0: all of them, or a new one is begun."""
+        numbers = self._reached | {mail: f"{number}"}
+        kept = (f"{name} {each}" for name, each in numbers.items() if each != "0")
+        return replace(self, reached=" ".join(kept))
+
+    @property
+    def _reached(self) -> dict[str, str]:
+        words = self.reached.split()
+        return dict(zip(words[::2], words[1::2], strict=False))
+
+    def with_(self, **changes: Any) -> Self:
+        return replace(self, **changes)
+
+    def entered(self, event: Event, now: datetime, look: str = "", **changes: Any) -> Self:
+        """The session after `event`: its new state, a fresh duty, one more step in its story."""
+        state = step(self.state, event)
+        said = f"{iso(now)} {state} {event}" + (f" ({look})" if look else "")
+        fresh: dict[str, Any] = {
+            "state": state,
+            "steps": (*self.steps, said),
+            "tries": 0,
+            "last_error": "",
+            "alarms": 0,
+            "alarmed": (),
+            "retry_at": None,
+        }
+        return replace(self, **(fresh | changes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """An assignment that no session accounts for, as reconciliation remembers it.
+
+    `standing`: it is to stay, because a person accepted it by name or because a session saw it
+    standing before it began. Everything else was found, and is said until nothing is owed.
+    """
+
+    access: Access
+    found_at: datetime
+    glass: str
+    email: str = ""
+    name: str = ""
+    account_name: str = ""
+    permission_set: str = ""
+    standing: bool = False
+    accepted_by: str = ""
+    session_id: str = ""  # the session that saw it standing
+    gone_at: datetime | None = None  # it is not there any more; should it come back, it is new
+    owed: tuple[str, ...] = ()  # whom it is still to be said to: channel | mail
+    version: int = 0
+
+    def with_(self, **changes: Any) -> Self:
+        return replace(self, **changes)
+
+
+def asks(session: Session, leased: bool, now: datetime) -> Event | Duty | None:
+    """What the session's rows ask for at `now`: an event to write, a duty to do, or nothing.
+
+    `leased` says whether the session's lease stands. A missing lease ends access; a lease that
+    stands proves nothing. Events may be written under another's claim, duties may not.
+    """
+    due = session.times_out_at
+    if due is not None and now >= due:
+        return TIMEOUTS[session.state]
+    if session.state in OPEN and not leased:
+        return Event.LEASE_GONE
+    if busy(session, now) or (session.retry_at is not None and now < session.retry_at):
+        return None
+    return DUTIES.get(session.state)
+
+
+def busy(session: Session, now: datetime) -> bool:
+    """Whether a worker that may still be acting outside holds the session."""
+    return session.busy_until is not None and now < session.busy_until
+
+
+def overdue_since(session: Session) -> datetime | None:
+    """When the state should have been left; None where that is never made known.
+
+    Access that should be over is made known in whatever state it is, should nobody be able to write
+    that it is.
+    """
+    return {
+        State.GRANTING: session.deadline,
+        State.ACTIVE: session.deadline,
+        State.REVOKING: session.over_since,
+        State.REPORTING: session.report_at,
+        State.CONCLUDING: session.conclude_at,
+    }.get(session.state)
+
+
+def escalates_at(session: Session) -> datetime | None:
+    """When what is unfinished is next made known, louder each time."""
+    start = overdue_since(session)
+    if start is None:
+        return None
+    beyond = session.alarms - len(ESCALATE) + 1
+    return start + (ESCALATE[-1] * (1 + beyond) if beyond > 0 else ESCALATE[session.alarms])
+
+
+def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
+    """The session with its next look arranged, and whether that takes a wake-up message.
+
+    `look_at` is the sweep's, `wake_at` the queue's. Only the write that moves `wake_at` sends a
+    message; so however many looks a session gets, one message at a time is under way for it. While
+    access is open the sweep also looks where a message has not come. Where the next look is now,
+    the worker at hand goes on by itself and needs none. Once access is over nobody waits: what is
+    more than a minute off is the sweep's, which is a minute late at most.
+    """
+    want = next_look(session, now)
+    if want is None:
+        # nothing left to do or to say: the log keeps no address that can still be posted to
+        return replace(session, look_at=None, wake_at=None, response_url=""), False
+    if want <= now:
+        return replace(session, look_at=now), False
+    if not session.live and want > now + SLIP:  # nobody waits: the sweep will do
+        return replace(session, look_at=want, wake_at=None), False
+    wake_at = session.wake_at
+    under_way = wake_at is not None and (
+        wake_at == want or now + EARLY < wake_at < want  # else it may be this one
+    )
+    if wake_at is None or not under_way:
+        wake_at = want
+    look_at = min(want, wake_at + SLIP) if session.state in OPEN else want
+    return replace(session, look_at=look_at, wake_at=wake_at), not under_way
+
+
+def next_look(session: Session, now: datetime) -> datetime | None:
+    """The next moment at which the session can ask for something; None: never again."""
+    free = session.busy_until if session.busy_until and busy(session, now) else now
+    times: list[datetime] = []
+    if session.owed:
+        times.append(session.tell_at or now)
+    if not session.final:  # an event and an alarm may be written under another's claim
+        if session.times_out_at:
+            times.append(session.times_out_at)
+        if escalates := escalates_at(session):
+            times.append(escalates)
+        if session.warns_at and session.warn_before < 2 * SLIP:  # else the sweep sees it by itself
+            times.append(session.warns_at)
+        if session.state in DUTIES:
+            times.append(max(session.retry_at or now, free))
+    return max(min(times), now) if times else None
+
+
+def iso(moment: datetime) -> str:
+    """`2026-11-22T15:04:05.123Z`: sorts as time does, and reads well."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def from_iso(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def whole(moment: datetime) -> datetime:
+    """The moment in whole milliseconds, as rows keep it."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)

@@ -1,0 +1,1 @@
+"""What operators see: the log, its figures, and the steps of sessions."""

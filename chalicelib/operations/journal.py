@@ -1,0 +1,66 @@
+"""The structured log: one JSON object a line, ids and states only.
+
+A line may carry figures: CloudWatch makes metrics of them by itself (the embedded metric format),
+so that a figure costs no call, no permission and no time.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from chalicelib.domain.text import lines
+
+NAMESPACE: Final = "BreakGlass"
+DIMENSIONS: Final = (
+    "glass",
+)  # each metric counts altogether, and by these where the line has them
+LONGEST: Final = 2_000  # signs of one fact
+
+
+def journal(
+    level: str, what: str, /, *, metrics: Mapping[str, float] | None = None, **facts: Any
+) -> None:
+    """Writes one line, whatever it is given. Facts are ids, states, counts, times, our own errors.
+
+    `metrics` are figures by name; a name that ends in “Seconds” is a length of time, any other a
+    count. Each is a metric in the namespace “BreakGlass”, altogether and by glass.
+    """
+    line = {"level": level.upper(), "message": what} | facts
+    if metrics:
+        line |= embedded(metrics, facts, time.time())
+    print(json.dumps(_fit(line), ensure_ascii=False), file=sys.stdout, flush=True)
+
+
+def metric(name: str, value: float = 1, /, **facts: Any) -> None:
+    """One figure, where there is nothing else to say."""
+    journal("info", name, metrics={name: value}, **facts)
+
+
+def embedded(metrics: Mapping[str, float], facts: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """What makes metrics of a line: the figures, and CloudWatch's directive. `now` in seconds."""
+    named = [name for name in DIMENSIONS if facts.get(name)]
+    units = [
+        {"Name": name, "Unit": "Seconds" if name.endswith("Seconds") else "Count"}
+        for name in metrics
+    ]
+    directive = {"Namespace": NAMESPACE, "Dimensions": [[], *([name] for name in named)]}
+    aws = {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive | {"Metrics": units}]}
+    return {**metrics, "_aws": aws}
+
+
+def _fit(fact: Any) -> Any:
+    """As JSON has it; no text in it steers whoever reads the log, or cannot be written."""
+    match fact:
+        case bool() | int() | float() | None:
+            return fact
+        case Mapping():
+            return {_text(key): _fit(value) for key, value in fact.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_fit(each) for each in fact]
+    return _text(fact)
+
+
+def _text(fact: Any) -> str:
+    return lines(str(fact), LONGEST)

@@ -1,0 +1,1 @@
+"""The report of a session, from reading the trail to the mail."""

@@ -1,0 +1,1 @@
+"""The route that Slack's presses come to: it reads, writes one row and answers."""

@@ -1,0 +1,1 @@
+"""CloudTrail's records: what one says, and whose session it belongs to."""

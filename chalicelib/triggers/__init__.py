@@ -1,0 +1,1 @@
+"""What calls us: the queue, the stream and the schedule."""

@@ -1,0 +1,1 @@
+"""What people read: messages, cards and mails. Pure."""

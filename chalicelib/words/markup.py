@@ -1,0 +1,64 @@
+"""Slack's markup: what comes from outside is escaped, and what is too long is cut where it may be.
+
+Slack refuses a whole message for one text that is too long, so nothing longer can be made here.
+Signs are counted as UTF-16 does, in which an emoji is two: nobody counts more.
+"""
+
+import re
+from typing import Any, Final
+
+from chalicelib.domain import text
+
+Block = dict[str, Any]
+
+TEXT: Final = 2_900  # signs; Slack takes 3,000 in a section
+NAME: Final = 260  # as long as an e-mail address can be
+_PARTS = re.compile("&(?:amp|lt|gt);|<[^<>]*>|```|.", re.DOTALL)  # none of them is cut in two
+_FENCE = "```"
+
+# They look alike, and Slack takes them for no emphasis.
+_UNEMPHATIC = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ"})
+
+
+def escape(words: str, most: int = NAME) -> str:
+    """Other people's words: they neither link nor mention nor emphasise, and have a bound."""
+    return fitting(entities(text.clean(words, most)).translate(_UNEMPHATIC), most)
+
+
+def entities(words: str) -> str:
+    """Slack's three, and HTML's between tags."""
+    return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def fitting(markup: str, most: int = TEXT) -> str:
+    """As much as fits: no entity and no <token> is cut in two, no code block is left open."""
+    if _size(markup) <= most:
+        return markup
+    kept: list[str] = []
+    room, is_code = most - len("…"), False
+    for part in _PARTS.findall(markup):
+        after = is_code != (part == _FENCE)  # whether a block is open after this part
+        if _size(part) + len(_FENCE) * after > room:
+            break
+        kept.append(part)
+        room -= _size(part)
+        is_code = after
+    return "".join([*kept, "…", _FENCE if is_code else ""])
+
+
+def plain(markup: str) -> str:
+    """The same words without emphasis, for notifications."""
+    return fitting(markup.replace("*", ""))
+
+
+def mrkdwn(markup: str) -> Block:
+    """A text in which Slack makes no links of addresses and no mentions of names by itself."""
+    return {"type": "mrkdwn", "text": fitting(markup), "verbatim": True}
+
+
+def section(markup: str) -> Block:
+    return {"type": "section", "text": mrkdwn(markup)}
+
+
+def _size(words: str) -> int:
+    return len(words) + sum(sign > "\uffff" for sign in words)

@@ -1,0 +1,425 @@
+"""What we say in Slack. Pure: each function takes a session and gives a message.
+
+A message is what Slack's API takes: `text` (for notifications and screen readers) and `blocks`.
+Names and errors come from outside: in Slack's markup they pass `escape`, elsewhere `clean`, and
+none of them can make a message longer than Slack takes. mails.py says the like by mail.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.domain.ask import Ask, Kind, Outcome
+from chalicelib.domain.machine import State
+from chalicelib.domain.session import Access, Glass, Noted, Session
+from chalicelib.domain.text import clean
+from chalicelib.words import markup
+from chalicelib.words.markup import escape, mrkdwn, plain, section
+
+Message = dict[str, Any]
+
+INCOMING = "Glass broken – access incoming…"
+WHERE = "It comes to you as a direct message, with all that you need."
+NOT_RECORDED = (
+    "Nothing was recorded, so no access will come. Press again in a minute; "
+    "if that fails too, use your emergency sign-in and call the platform team."
+)
+OVER = "The session is over"
+STANDS = f"{OVER}; the access they had before stays."
+NOT_OURS = "This button is not for Break Glass, so nothing was done here."
+ASKED = {
+    Kind.END: "Ending it now…",
+    Kind.EXTEND: "Extending it…",
+    Kind.REASON: "Thank you, it will be in the report.",
+}
+STRANGER = "you are not among those who may break this glass"
+NOT_AGAIN = "That works once, and where the glass allows it."
+NO_SESSION = "Nothing was changed: Break Glass knows no session that belongs to this button."
+NOT_ASKED = (
+    "That could not be recorded, so nothing was changed. Press again in a moment. "
+    "In any case the access ends at its set time."
+)
+ALREADY_OPEN = "It is already open until "
+WHY_FIRST = "This glass wants to know why"
+SHOWN = 5  # lines of a kind in one Slack message; the mail has all of them
+LINE, ERROR, COMMAND = 240, 900, 700  # signs of each in a message, escaped
+GLASS = 100  # signs of a glass's name; those of glasses.toml have 40
+SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
+CHANNEL = re.compile(r"[CDG][A-Z0-9]{1,30}", re.ASCII)
+NOBODY = "Slack does not know you as a person of this workspace."
+PINNED = "In Slack you have an e-mail that [people] in glasses.toml gives to somebody else."
+UNREADABLE = "This is not a Slack payload that Break Glass understands."
+
+
+def ephemeral(text: str, blocks: list[Message] | None = None) -> Message:
+    """Only the person reads it, and the message with the buttons stays."""
+    text = markup.fitting(text)
+    message: Message = {"response_type": "ephemeral", "replace_original": False, "text": text}
+    return message | ({"blocks": blocks} if blocks else {})
+
+
+def incoming() -> Message:
+    """The first answer; from then on the person's own card says how it stands."""
+    context = {"type": "context", "elements": [mrkdwn(WHERE)]}
+    return ephemeral(INCOMING, [section(INCOMING), context])
+
+
+# Why not ------------------------------------------------------------------------------------------
+
+
+def no_such_glass(session: Session) -> str:
+    if session.glass:
+        return f"There is no glass called “{clean(session.glass, GLASS)}”."
+    return f"No glass is set up for this permission set on account {clean(session.account_id)}."
+
+
+def no_person(session: Session) -> str:
+    return f"IAM Identity Center knows no user with the e-mail {clean(session.email)}."
+
+
+def no_permission_set(glass: Glass) -> str:
+    return f"The permission set “{clean(glass.permission_set)}” of “{glass.name}” does not exist."
+
+
+def already_open(holder: Session) -> str:
+    """The door is one person's, so it is their own card that has the buttons."""
+    return f"{ALREADY_OPEN}{clock(holder.deadline)}; the card in your direct messages has buttons"
+
+
+# To the person ------------------------------------------------------------------------------------
+
+
+def denied(session: Session) -> Message:
+    added = " was added" if session.reason.startswith(ALREADY_OPEN) else ""
+    text = f"No access{added} to {name(session)}: {_sentence(session.reason)}"
+    if CHANNEL.fullmatch(session.mine_channel):
+        where = f"https://slack.com/app_redirect?channel={session.mine_channel}"
+        text += f" <{where}|Open it>."
+    return ephemeral(plain(text), [section(text)])
+
+
+def refused(session: Session) -> Message:
+    """To the channel, where the glass wants that."""
+    who = f"{mention(session.slack_user)} ({escape(session.email or session.slack_user_name)})"
+    text = f":no_entry_sign: {who} was refused {name(session)}: {_sentence(session.reason)}"
+    return {"text": plain(text), "blocks": [section(text)]}
+
+
+def what_became_of(session: Session, now: datetime) -> str:
+    """What there is to say of a session on which it is too late to ask for anything."""
+    if session.stands and session.state is not State.REQUESTED:
+        ended = session.gone_at or session.over_since
+        since = f" since {clock(ended)}" if ended and ended <= now else ""
+        return f"{OVER}{since}; the access stood before it and stays."
+    if session.live:
+        over = session.over_since
+        begun = over and (session.state is State.REVOKING or over <= now)  # else its lease is gone
+        since = f" since {clock(over)}" if begun else ""
+        tried = f", tried {times(session.tries)}" if session.tries else ""
+        return f"It is being taken back{since}{tried}."
+    if session.state is State.REQUESTED:
+        return "It is not open yet."
+    if session.state is State.DENIED:
+        return "It was never open."
+    return f"It has been closed since {clock(session.gone_at)}."
+
+
+def why_not_extended(session: Session) -> str:
+    """Of a session that is open."""
+    if not session.extend:
+        return "This glass does not allow it."
+    if session.extended:
+        by = f" by {clean(session.extended_by)}" if session.extended_by else ""
+        return f"It was extended already{by}, and that works only once."
+    return "The access has not come yet."
+
+
+def times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
+
+
+# To whoever asked to end or to extend -------------------------------------------------------------
+
+
+def _of(ask: Ask) -> str:
+    return f"“{escape(ask.glass, GLASS)}”" if ask.glass else "that session"
+
+
+def _answer(text: str) -> Message:
+    return {"text": plain(text), "blocks": [section(text)]}
+
+
+def you_ended(ask: Ask) -> Message:
+    if ask.reason:
+        what = "session on" if ask.reason.startswith(OVER) else "access to"
+        return _answer(f"You have ended the {what} {_of(ask)}. {_sentence(ask.reason)}")
+    return _answer(f"You have ended the access to {_of(ask)}. It is being taken back.")
+
+
+def noted(ask: Ask) -> Message:
+    return _answer(f"Your reason for {_of(ask)} is noted.")
+
+
+def you_extended(ask: Ask) -> Message:
+    before, after = date(ask.deadline_before), date(ask.deadline_after)
+    return _answer(f"You have extended the access to {_of(ask)} from {before} to {after}.")
+
+
+def refused_ask(ask: Ask) -> Message:
+    what = {Kind.END: "end", Kind.EXTEND: "extend"}.get(ask.kind, "give the reason for")
+    others = "" if ask.kind is Kind.REASON else ", and whoever may break the glass"
+    return _answer(
+        f"Nothing was changed: you may not {what} the access to {_of(ask)}. "
+        f"{_sentence(ask.reason)} Only the person who has the access can do that{others}."
+    )
+
+
+def too_late(ask: Ask) -> Message:
+    return _answer(f"The access to {_of(ask)} was not changed. {_sentence(ask.reason)}".rstrip())
+
+
+def not_extended(ask: Ask) -> Message:
+    return _answer(
+        f"The access to {_of(ask)} was not extended. {_sentence(ask.reason) or NOT_AGAIN} "
+        f"It ends at {date(ask.deadline_before)}."
+    )
+
+
+def no_session(ask: Ask) -> Message:
+    return _answer(NO_SESSION)
+
+
+ANSWERS: dict[str, Callable[[Ask], Message]] = {
+    Outcome.ENDED: you_ended,
+    Outcome.EXTENDED: you_extended,
+    Outcome.NOTED: noted,
+    Outcome.REFUSED: refused_ask,
+    Outcome.TOO_LATE: too_late,
+    Outcome.NOT_EXTENDED: not_extended,
+    Outcome.NO_SESSION: no_session,
+}
+
+
+# To the channel -----------------------------------------------------------------------------------
+
+
+def report(session: Session) -> Message:
+    first, *worth = session.summary or ("The report was sent.",)
+    title = "Final report" if session.report_final == "second" else "Report"
+    zone = " (times in UTC)" if worth else ""  # Slack shows its own times in the reader's zone
+    said = [f"*{title}* of `{session.id}`{zone}: {escape(first, LINE)}"]
+    said += [f"• {escape(each, LINE)}" for each in worth]
+    text = "\n".join(said)
+    return {"text": plain(text), "blocks": [section(text)]}
+
+
+def alarm(session: Session) -> Message:
+    """In the card's thread and in the channel too; from the second one on, people are called."""
+    what, cure, command = trouble(session)
+    call = LOUDER[min(session.alarms, len(LOUDER)) - 1] if session.alarms else ""
+    text = f":fire: {call}{escape(what, 2 * ERROR)}\n{escape(cure)}"
+    if command:
+        text += f"\n```{escape(command, COMMAND)}```"
+    message = {"text": plain(text), "blocks": [section(text)]}
+    return message | ({"reply_broadcast": True} if session.card_ts else {})
+
+
+LOUDER = ("", "<!here> ", "<!channel> ")
+
+
+def resolved(session: Session) -> Message:
+    """After an alarm: nobody need run anything any more."""
+    text = f":white_check_mark: {escape(closed_after_all(session), 2 * ERROR)}"
+    message = {"text": plain(text), "blocks": [section(text)]}
+    return message | ({"reply_broadcast": True} if session.card_ts else {})
+
+
+def taken_back(session: Session) -> Message:
+    text = f":broom: {escape(was_taken_back(session), 2 * ERROR)} session `{session.id}`"
+    return {"text": plain(text), "blocks": [section(text)]}
+
+
+TO_CHANNEL: dict[str, Callable[[Session], Message]] = {  # in the card's thread, where it is there
+    "refused": refused,
+    "report": report,
+    "alarm": alarm,
+    "resolved": resolved,
+    "taken_back": taken_back,
+}
+
+
+# Alarms -------------------------------------------------------------------------------------------
+
+
+def trouble(session: Session) -> tuple[str, str, str]:
+    """What does not get done, what a human can do about it, and the command, if there is one."""
+    error = clean(session.last_error.rstrip("."), ERROR)
+    tries = f"tried {times(session.tries)}" if session.tries else ""
+    known = [part for part in (tries, error and f"the last error: {error}") if part]
+    tried = _capital(f"{'; '.join(known)}.") if known else ""
+    if not session.live:
+        whose = f"session {session.id} ({clean(session.email)} on {session.account_id})"
+        nothing = "Nothing is lost: it is tried again until it is sent."
+        return f"The report of {whose} is late. {tried}".rstrip(), nothing, ""
+    when = f"It should have ended at {clock(session.over_since)}."
+    if session.stands:
+        it = f"The session of {who_of(session)} with {what_of(session)}"
+        what = f"{it} is not closed. {when} {tried}"
+        return what.rstrip(), "The access stood before it and stays. We keep trying.", ""
+    what = f"{who_of(session)} MAY STILL HAVE {what_of(session)}. {when} {tried}".rstrip()
+    command = delete_command(session.access, session.region)
+    return what, "We keep trying. To do it by hand:", command
+
+
+def closed_after_all(session: Session) -> str:
+    late = f", {_long(session.lag_gone)} late" if session.lag_gone else ""
+    if session.stands:
+        return (
+            f"The session of {who_of(session)} with {what_of(session)} is closed{late}. "
+            "The access stood before it and stays. Nothing is left to do."
+        )
+    return f"{who_of(session)} no longer has {what_of(session)}{late}. Nothing is left to do."
+
+
+def _long(seconds: float) -> str:
+    """A time that nobody has to convert."""
+    if seconds < 120:
+        return f"{seconds:.0f} seconds"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+
+
+def was_taken_back(session: Session) -> str:
+    found = f"{who_of(session)} had {what_of(session)} without a session. It was taken back"
+    return f"{found} at {clock(session.gone_at)}."
+
+
+def who_of(session: Session) -> str:
+    return clean(session.email or session.principal_id) or "somebody"
+
+
+def what_of(session: Session) -> str:
+    where = clean(session.account_id) or "?"
+    if session.account_name:
+        where = f"{clean(session.account_name)} ({where})"
+    return (
+        f"{clean(session.permission_set or session.permission_set_arn) or '?'} on account {where}"
+    )
+
+
+# What reconciliation found ------------------------------------------------------------------------
+
+
+def found(glass: Glass, what: Sequence[Noted], region: str = "") -> Message:
+    """Assignments that no session accounts for, said once; the first few with their commands."""
+    parts = [f":mag: *{how_many(what)}* on {escape(place_of(glass, what))}."]
+    for each in what[:SHOWN]:
+        command = escape(delete_command(each.access, region), COMMAND)
+        parts.append(f"• {escape(noted_person(each))}\n```{command}```")
+    if len(what) > SHOWN:
+        parts.append(f"… and {len(what) - SHOWN} more; the mail to your report's readers has all.")
+    parts.append(escape(if_right(glass)))
+    return {"text": plain("\n".join(parts)), "blocks": [section(part) for part in parts]}
+
+
+def mended(what: Sequence[str]) -> Message:
+    """Rows that disagreed and were put right."""
+    said = [":wrench: *The log's own rows disagreed, and were put right:*"]
+    said += [f"• {escape(each, LINE)}" for each in what[: 2 * SHOWN]]
+    if len(what) > 2 * SHOWN:
+        said.append(f"… and {len(what) - 2 * SHOWN} more; the function's log has all of them.")
+    text = "\n".join(said)
+    return {"text": plain(text), "blocks": [section(text)]}
+
+
+def how_many(what: Sequence[Noted]) -> str:
+    return f"{len(what)} assignment{'s' if len(what) > 1 else ''} without a session"
+
+
+def place_of(glass: Glass, what: Sequence[Noted]) -> str:
+    where = f"{glass.account_name} ({glass.account_id})" if glass.account_name else glass.account_id
+    return f"{where}: {clean(what[0].permission_set)}"
+
+
+def noted_person(noted: Noted) -> str:
+    if not noted.email:
+        return f"{clean(noted.name) or 'somebody'} (user {clean(noted.access.principal_id)})"
+    email = clean(noted.email)
+    return f"{clean(noted.name)} ({email})" if noted.name else email
+
+
+def if_right(glass: Glass) -> str:
+    return (
+        "Nobody broke the glass for that, so it will not end by itself. If it is meant to stay: "
+        f"python -m tools standing accept {glass.name} EMAIL. If not, run the command above."
+    )
+
+
+def delete_command(access: Access, region: str = "") -> str:
+    """The AWS CLI command that takes the assignment back; nothing in it is more than a word."""
+    from shlex import quote  # only for who is told of trouble
+
+    instance = access.permission_set_arn.split("/")[1:2] or ["INSTANCE"]
+    partition = (access.permission_set_arn.split(":")[1:2] or ["aws"])[0]
+    instance_arn = f"arn:{partition}:sso:::instance/{instance[0]}"
+    return (
+        "aws sso-admin delete-account-assignment"
+        f" --instance-arn {quote(clean(instance_arn))}"
+        f" --permission-set-arn {quote(clean(access.permission_set_arn))}"
+        f" --target-type AWS_ACCOUNT --target-id {quote(clean(access.account_id))}"
+        f" --principal-type USER --principal-id {quote(clean(access.principal_id))}"
+        + (f" --region {quote(clean(region, 30))}" if region else "")
+    )
+
+
+def ephemeral_of(message: Message) -> Message:
+    """The same words for the person alone, as an answer to a press."""
+    return ephemeral(message["text"], message["blocks"])
+
+
+def by_bot(message: Message) -> Message:
+    """The same words as the bot sends them, where there is no press left to answer."""
+    return {key: message[key] for key in ("text", "blocks") if key in message}
+
+
+# Pieces -------------------------------------------------------------------------------------------
+
+
+def _sentence(reason: str) -> str:
+    """A reason, as we or others have worded it, to stand by itself."""
+    said = escape(reason, ERROR).rstrip(".")
+    return f"{_capital(said)}." if said else ""
+
+
+def _capital(said: str) -> str:
+    """As at the beginning of a sentence; a name, as of a person or an error, stays as it is."""
+    word = said.partition(" ")[0]
+    return said[:1].upper() + said[1:] if word.isalpha() else said
+
+
+def mention(slack_user: str) -> str:
+    return f"<@{slack_user}>" if SLACK_USER.fullmatch(slack_user) else escape(slack_user)
+
+
+def account(session: Session) -> str:
+    if session.account_name:
+        return f"{escape(session.account_name)} ({escape(session.account_id)})"
+    return escape(session.account_id)
+
+
+def name(session: Session) -> str:
+    return (
+        f"“{escape(session.glass)}”" if session.glass else f"account {escape(session.account_id)}"
+    )
+
+
+def clock(moment: datetime | None) -> str:
+    """`15:04 UTC`."""
+    return moment.astimezone(UTC).strftime("%H:%M UTC") if moment else "?"
+
+
+def date(moment: datetime | None) -> str:
+    """A time that Slack shows in the reader's own zone."""
+    if moment is None:
+        return "?"
+    return f"<!date^{int(moment.timestamp())}^{{time}}|{clock(moment)}>"

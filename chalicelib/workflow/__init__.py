@@ -1,0 +1,1 @@
+"""How sessions move: who may, grant, revoke, report, and who hears of it."""

@@ -1,0 +1,53 @@
+"""Which news a session owes, and which is still true; telling.py says it to whom it is for.
+
+A card is told as it is at that moment: owed twice it is edited once, and what comes while it is
+being edited is owed anew. Everything else is told once for each time that it happens.
+"""
+
+from typing import Final
+
+from chalicelib.domain.session import NOBODY, Session
+
+MINE: Final = "mine"  # the person's own card: posted the first time, then edited
+OLDER: Final = frozenset({"granted", "slow", "extended", "over", "failed"})  # as it was called once
+ENDS: Final = {"alarm": "resolved", "alarm_mail": "resolved_mail"}  # who heard the one …
+MAILS: Final = frozenset({"alarm_mail", "resolved_mail", "taken_back_mail"})
+CARDS: Final = frozenset({MINE, "card_again"})
+OUTDATED: Final = OLDER | CARDS | {"warning", "alarm", "alarm_mail"}
+
+
+def owing(session: Session, *news: str) -> tuple[str, ...]:
+    """What is owed already, and this; each once."""
+    return tuple(dict.fromkeys((*session.owed, *news)))
+
+
+def of_a_grant(session: Session) -> tuple[str, ...]:
+    """The mail comes last: what follows one is written by itself."""
+    card = ("card",) if session.channel else ()
+    used = ("used",) if session.tell_to not in ("", NOBODY) else ()
+    return (MINE, *card, *used)
+
+
+def of_a_change(session: Session) -> tuple[str, ...]:
+    """Both cards; of what was found nobody has any."""
+    mine = () if session.found else (MINE,)
+    return (*mine, "card_again") if session.channel else mine
+
+
+def of_the_end(session: Session) -> tuple[str, ...]:
+    """What people are owed when the assignment is gone."""
+    channel = bool(session.channel)
+    after_alarms = tuple(ENDS[alarm] for alarm in ENDS if alarm in session.alarmed)
+    if session.found:
+        if session.standing != "no":  # it was gone, or somebody's own, before we touched anything
+            return after_alarms
+        return ("taken_back", "taken_back_mail") if channel else ("taken_back_mail",)
+    news: tuple[str, ...] = (MINE,)
+    if channel and session.granted_at is not None:
+        news += ("card_again",)
+    return (*news, *after_alarms)
+
+
+def still_true(session: Session) -> tuple[str, ...]:
+    """What of the untold news is to be told although it is over; the end says the rest."""
+    return tuple(news for news in session.owed if news not in OUTDATED)

@@ -1,0 +1,65 @@
+"""Who somebody in Slack is, and who may break which glass."""
+
+from collections.abc import Callable, Collection, Mapping
+from string import ascii_lowercase, ascii_uppercase
+
+from chalicelib.domain.ports import Refused
+from chalicelib.domain.session import Glass
+from chalicelib.domain.text import clean
+from chalicelib.words import messages
+
+EVERYONE = "everyone"
+ASKS = 3  # of those who may, named to whoever may not
+_SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
+
+
+def key(email: str) -> str:
+    """The e-mail as it is compared, and as the log finds it: A to Z are a to z.
+
+    Nothing else is the same as another: neither ß as ss, nor the Kelvin sign as k.
+    """
+    return email.translate(_SMALL)
+
+
+def identify(
+    slack_user: str, people: Mapping[str, str], ask: Callable[[str], str | None]
+) -> tuple[str, str]:
+    """The e-mail that somebody is known by, and why they are nobody: one of the two is empty.
+
+    `people` pins both ways: who is in it has that e-mail, and nobody else has. The others' e-mails
+    are Slack's: `ask` is Chat.email. Raises what it raises, but for a refusal that lasts.
+    """
+    if slack_user in people:
+        return people[slack_user], ""
+    try:
+        email = ask(slack_user)
+    except Refused as refused:
+        if not refused.lasting:
+            raise
+        return "", str(refused)
+    if not email:
+        return "", messages.NOBODY
+    if key(email) in map(key, people.values()):
+        return "", messages.PINNED
+    return email, ""
+
+
+def refusal(glass: Glass, email: str, groups: Collection[str]) -> str | None:
+    """Why this person may not break this glass; None where they may.
+
+    `groups` are those of `glass.groups` that they are in. E-mails are compared without regard to
+    case, as directories do.
+    """
+    if EVERYONE in glass.may or named(glass, email):
+        return None
+    if any(group in groups for group in glass.groups):
+        return None
+    may = [clean(who) for who in glass.may if not who.startswith("group:")]
+    may += [f"the group {clean(group)}" for group in glass.groups]
+    whom = ", ".join(may[:ASKS]) + (f" and {len(may) - ASKS} more" if len(may) > ASKS else "")
+    return f"{clean(email)} is not among those who may break “{glass.name}”; ask one of {whom}"
+
+
+def named(glass: Glass, email: str) -> bool:
+    """Whether the glass lists the person by e-mail, so that no group need be asked."""
+    return key(email) in map(key, glass.may)

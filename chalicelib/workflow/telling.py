@@ -1,0 +1,195 @@
+"""Says what is owed to whom it is for, in Slack and by mail; the runner writes what was said."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.ports import (
+    Chat,
+    Clock,
+    Journal,
+    Letters,
+    Mail,
+    Partly,
+    Post,
+    Refused,
+    Topics,
+    Trouble,
+    Unavailable,
+)
+from chalicelib.domain.session import MAIL, RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
+from chalicelib.operations.trace import trace
+from chalicelib.words import cards, messages
+from chalicelib.workflow import news
+
+SAYS_FOR = timedelta(seconds=12)  # then what is still untold is left to the next look: the last
+# one may take Slack's time twice, and all of it has to be over within runner.SAYING
+ALARMS = frozenset({"alarm", "alarm_mail"})
+
+
+class Teller:
+    """Sends; each piece of news by itself, so that what fails holds up nothing else."""
+
+    def __init__(
+        self,
+        chat: Chat,
+        post: Post,
+        topics: Topics,
+        letters: Letters,
+        clock: Clock,
+        journal: Journal,
+    ) -> None:
+        self.chat, self.post, self.topics, self.letters = chat, post, topics, letters
+        self.clock, self.journal = clock, journal
+
+    def tell(self, session: Session, keep: Callable[[Session], Session]) -> Session:
+        """All that is owed; the session with what is still owed afterwards, and why.
+
+        `keep` writes the session, and gives it back as written: at once where a mail was sent and
+        more is to be said. Safe to repeat, but what was not written by then is said again.
+        """
+        owed, began = list(session.owed), self.clock.now()
+        kept: list[str] = []
+        while owed and self.clock.now() - began < SAYS_FOR:
+            each = owed.pop(0)
+            try:
+                session = self._say(session, each)
+            except Refused as refused:  # no try will help: the log keeps why
+                self.journal(
+                    "warning", "cannot be told", session=session.id, news=each, error=str(refused)
+                )
+            except Partly as partly:
+                kept.append(each)
+                session = _alarmed(session, each).reaching(each, partly.reached)
+                session = keep(session.with_(owed=(*owed, *kept), tell_error=str(partly)))
+            except Exception as error:
+                kept.append(each)
+                session = session.with_(tell_error=self._why(error, session.id))
+                if each == "denied" and _by_url(session, self.clock.now()):
+                    session = session.with_(response_uses=RESPONSE_URL_USES)  # the bot tries next
+            else:
+                session = _alarmed(session, each).reaching(each, 0)
+                if each in (*news.MAILS, "used") and owed:
+                    session = keep(session.with_(owed=(*owed, *kept)))
+        return session.with_(owed=(*owed, *kept))
+
+    def answer(self, ask: Ask, *, replaces: bool = False) -> None:
+        """Tells who asked what came of it. Raises Unavailable, or Refused where no try will help.
+
+        `replaces`: in the place of the message whose button they pressed. Safe to repeat: they hear
+        it again.
+        """
+        try:
+            self._answer(ask, replaces)
+        except Trouble:
+            raise
+        except Exception as error:
+            raise Unavailable(self._why(error, ask.session_id)) from error
+
+    def _answer(self, ask: Ask, replaces: bool) -> None:
+        message = messages.ANSWERS[ask.outcome](ask)
+        if ask.tell_tries == 0 and ask.response_url:
+            lives = self.clock.now() < ask.asked_at + RESPONSE_URL_LIVES
+            try:
+                if lives:
+                    said = messages.ephemeral_of(message) | {"replace_original": replaces}
+                    self.chat.respond(ask.response_url, said)
+                    return
+            except Refused:
+                pass  # dead: the bot says it
+        self.chat.post(ask.slack_user, messages.by_bot(message))
+
+    def _why(self, error: Exception, session_id: str) -> str:
+        """What keeps it from being said; a mistake of ours is in the log as well."""
+        if isinstance(error, Trouble):
+            return str(error)
+        kind = type(error).__name__
+        self.journal("error", "telling failed", session=session_id, error=kind, trace=trace(error))
+        return f"a mistake in the program: {kind}"
+
+    def _say(self, session: Session, each: str) -> Session:
+        """One piece of news to whom it is for; the session with what that used up or made."""
+        now = self.clock.now()
+        if each == "denied":
+            wants = session.reason == messages.WHY_FIRST
+            message = cards.asks_why(session.glass) if wants else messages.denied(session)
+            return self._say_to_person(session, message)
+        if each == news.MINE or each in news.OLDER:
+            return self._mine(session, now)
+        if each == "warning" and session.warned_for == session.deadline:  # else it was extended
+            session = self._mine(session, now)
+            self.chat.post(session.mine_channel, cards.warning(session, now), session.mine_ts)
+        elif each == "card":
+            said = self.chat.post(session.channel, cards.channel(session, now))
+            return session.with_(card_ts=said.ts)
+        elif each == "card_again":
+            if session.card_ts:
+                self.chat.update(session.channel, session.card_ts, cards.channel(session, now))
+        elif each == "used":
+            self._used(session)
+        elif each in news.MAILS:
+            mail = Mail(session.report_to, *self.letters.about(each, session, now))
+            self.post.send(replace(mail, reached=session.reached_by(each)))
+        elif each in messages.TO_CHANNEL:
+            self.chat.post(session.channel, messages.TO_CHANNEL[each](session), session.card_ts)
+        return session
+
+    def _mine(self, session: Session, now: datetime) -> Session:
+        """The person's own card: edited where it is; else, or where it is gone, posted."""
+        message = cards.mine(session, now)
+        if session.mine_ts:
+            try:
+                self.chat.update(session.mine_channel, session.mine_ts, message)
+                return session
+            except Refused as refused:  # somebody has deleted it, or it is too old to be edited
+                self.journal("info", "posted anew", session=session.id, error=str(refused))
+        said = self.chat.post(session.slack_user, message)
+        return session.with_(mine_channel=said.channel, mine_ts=said.ts)
+
+    def _used(self, session: Session) -> None:
+        """That access was given, whatever becomes of Slack."""
+        subject, text, html = self.letters.about("used", session, self.clock.now())
+        if session.tell_to == MAIL:
+            mail = Mail(session.report_to, subject, text, html)
+            self.post.send(replace(mail, reached=session.reached_by("used")))
+        else:
+            self.topics.publish(session.tell_to, subject, text)
+
+    def up_to_date(self, ask: Ask, session: Session) -> bool:
+        """Edits the card whose button was pressed in vain, once. Whether it was a card at all."""
+        now = self.clock.now()
+        try:
+            match ask.slack_message:
+                case session.mine_ts if session.mine_ts:
+                    self._mine(session, now)
+                case session.card_ts if session.card_ts:
+                    self.chat.update(session.channel, session.card_ts, cards.channel(session, now))
+                case _:
+                    return False
+        except Exception as error:
+            self.journal("info", "not brought up to date", error=self._why(error, session.id))
+        return True
+
+    def _say_to_person(self, session: Session, message: dict[str, Any]) -> Session:
+        """Through the response_url while it lives, so that only they read it; then by the bot."""
+        if _by_url(session, self.clock.now()):
+            used = session.with_(response_uses=session.response_uses + 1)
+            try:
+                self.chat.respond(session.response_url, message)
+                return used
+            except Refused:
+                session = used.with_(response_uses=RESPONSE_URL_USES)  # dead: the bot says it
+        self.chat.post(session.slack_user, messages.by_bot(message))
+        return session
+
+
+def _alarmed(session: Session, news: str) -> Session:
+    """Whoever hears an alarm, be it only some of them, is to hear of its end."""
+    return session.with_(alarmed=(*{*session.alarmed, news},)) if news in ALARMS else session
+
+
+def _by_url(session: Session, now: datetime) -> bool:
+    lives = now < session.asked_at + RESPONSE_URL_LIVES
+    return bool(session.response_url) and lives and session.response_uses < RESPONSE_URL_USES
