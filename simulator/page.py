@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from chalicelib.domain.machine import DUTIES, FINAL
+from chalicelib.domain.machine import ROWS
 from simulator import company, diagram, page_log
 from simulator.breakage import SWITCHES, Breakage
 from simulator.conversation import fold, seeds
@@ -212,8 +212,10 @@ def _world() -> dict[str, Any]:
     standing = {each.principal_id: each for each in company.STANDING}
     return {
         "channels": company.CHANNELS,
-        "duties": DUTIES,
-        "finals": sorted(FINAL),
+        "states": {
+            state: {"words": row.words, "says": row.says, "waits": row.waits, "locks": row.locks}
+            for state, row in ROWS.items()
+        },
         "report_after": company.REPORT_AFTER,
         "tail": int(company.ADMIN.session_duration[2:-1]),  # PT15S
         "glasses": [

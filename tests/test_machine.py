@@ -1,12 +1,17 @@
 """The tables: every state can be reached, none is a trap, and the diagram shows them all."""
 
+from datetime import datetime
+from typing import get_type_hints
+
 import pytest
 
+from chalicelib.domain.ask import Kind
 from chalicelib.domain.machine import (
     DUTIES,
     FINAL,
     LIVE,
     OPEN,
+    ROWS,
     START,
     TIMEOUTS,
     TRANSITIONS,
@@ -16,6 +21,7 @@ from chalicelib.domain.machine import (
     diagram,
     step,
 )
+from chalicelib.domain.session import Session
 
 
 def reachable(start: State) -> set[State]:
@@ -39,6 +45,37 @@ def test_every_state_leads_to_an_end(state: State) -> None:
 @pytest.mark.parametrize("state", sorted(set(State) - FINAL))
 def test_no_state_is_without_a_duty_or_a_deadline(state: State) -> None:
     assert state in DUTIES or state in TIMEOUTS
+
+
+@pytest.mark.parametrize("state", State)
+def test_every_state_has_words_for_people(state: State) -> None:
+    row = ROWS[state]
+    assert row.words
+    assert row.says.endswith(".")
+    assert bool(row.waits) == bool(row.then)  # what is counted down is said, and nothing else
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_times_of_a_state_are_times_of_the_session(state: State) -> None:
+    row = ROWS[state]
+    assert bool(row.then) == bool(row.until)
+    assert row.overdue_since or not row.duty or state is START  # else nobody hears of it
+    for name in filter(None, (row.until, row.overdue_since)):
+        field = getattr(Session, name)
+        hints = get_type_hints(field.fget)["return"] if isinstance(field, property) else None
+        assert hints or get_type_hints(Session)[name] == datetime | None
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_state_knows_asks_that_there_are(state: State) -> None:
+    assert set(ROWS[state].asks) <= set(Kind)
+    assert ("end" in ROWS[state].asks) == (Event.ENDED in TRANSITIONS[state])
+    assert ("extend" in ROWS[state].asks) == (Event.EXTENDED in TRANSITIONS[state])
+
+
+def test_what_is_open_holds_its_lock_and_is_made_known_when_it_is_overdue() -> None:
+    assert OPEN < LIVE
+    assert all(ROWS[state].overdue_since for state in LIVE)
 
 
 @pytest.mark.parametrize("state", TIMEOUTS)

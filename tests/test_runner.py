@@ -535,7 +535,7 @@ def test_until_an_unknown_delete_can_land_no_more_the_lock_stays(world: World) -
     session = held(world, tail=timedelta(0))
     world.says["delete"] = [Unknown("503")]
     row = world.look(session, patience=1)
-    late = NOON + HOUR + world.left + NETWORK + SKEW, UNKNOWN
+    late = NOON + HOUR + world.left + NETWORK + SKEW
     assert (row.state, row.revoke_late_until) == (State.SETTLING, late)
     assert world.books.lock(session.access) == Lock(session.id, late)
     again = pressed(world, id="bg-again", asked_at=world.time, wait_until=world.time + HOUR)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from chalicelib.config import settings
 from chalicelib.config.settings import Wrong, load
 
-EXAMPLE = Path(settings.__file__).with_name("glasses.example.toml")
+EXAMPLE = settings.GLASSES.with_name("glasses.example.toml")
 
 GOOD = """
 report_from = "break-glass@example.com"

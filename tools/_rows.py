@@ -18,13 +18,13 @@ from typing import Any
 
 from chalicelib.domain import ask
 from chalicelib.domain.ask import Kind
+from chalicelib.domain.machine import LIVE
 from chalicelib.domain.rows import ASKS
 from chalicelib.domain.session import FOUND, SESSION_ID
 from chalicelib.workflow import policy
 from tools._project import Misused, Problem, client
 
 Row = dict[str, Any]
-OPEN_STATES = ("GRANTING", "ACTIVE", "REVOKING")  # somebody may have access
 FIRST, LAST = "0000", "9999"  # before and after every ISO time
 WAITING = "waiting"  # what has come of an ask that is not decided yet
 WHAT = {
@@ -154,7 +154,7 @@ class Rows:
         """Every session whose access may be open, from the sparse index of unfinished ones."""
         ids = [row_id for row_id in self._due("yes") if SESSION_ID.fullmatch(row_id)]
         rows = [row for row in (self.one(each) for each in ids) if row]
-        mine = [row for row in rows if row.get("state") in OPEN_STATES]
+        mine = [row for row in rows if row.get("state") in LIVE]
         return sorted(mine, key=_asked_at, reverse=True)
 
     def scan(self, wanted: Wanted) -> list[Row]:

@@ -22,7 +22,7 @@ from typing import Any
 
 from chalicelib.domain import ask
 from chalicelib.domain.ask import Kind, Outcome
-from chalicelib.domain.machine import State
+from chalicelib.domain.machine import ROWS, State
 from chalicelib.domain.text import cell, clean
 from chalicelib.report import evidence
 from tools import _project, _rows
@@ -39,12 +39,10 @@ COLUMNS = (
 NOW = ("asked_at", "what", "email", "glass", "state", "until", "left", "account_id",
        "permission_set", "why", "id")  # fmt: skip
 COLOURS = {  # by state or outcome: what is open, what is under way, what was refused
-    **dict.fromkeys((State.GRANTING, State.ACTIVE), "32"),
-    State.REVOKING: "31",
-    **dict.fromkeys((State.REQUESTED, State.SETTLING, State.REPORTING, State.TAILING,
-                     State.CONCLUDING, _rows.WAITING), "33"),
-    **dict.fromkeys((State.DENIED, Outcome.REFUSED), "35"),
-}  # fmt: skip
+    **{state: row.colour for state, row in ROWS.items() if row.colour},
+    _rows.WAITING: ROWS[State.REQUESTED].colour,
+    Outcome.REFUSED: ROWS[State.DENIED].colour,
+}
 EXPORTED = (
     *COLUMNS[:-2], "slack_user", "slack_channel", "slack_message", "name", "principal_id",
     "account_name", "deadline", "ended_at", "ended_how", "ended_by", "reported_at",

@@ -1,9 +1,10 @@
 """The heart: the states a session passes through, and what moves it from one to the next.
 
-Two literal tables say all of it. Nothing here knows of AWS, Slack or the clock.
+One literal table says all of it, a row for each state. Nothing here knows of AWS, Slack or time.
 """
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class State(StrEnum):
@@ -50,59 +51,145 @@ class Duty(StrEnum):
     CONCLUDE = "conclude"
 
 
-TRANSITIONS: dict[State, dict[Event, State]] = {
-    State.REQUESTED: {
-        Event.ALLOWED: State.GRANTING,
-        Event.REFUSED: State.DENIED,
-        Event.WAITED_TOO_LONG: State.DENIED,
-    },
-    State.GRANTING: {
-        Event.GRANTED: State.ACTIVE,
-        Event.GRANT_FAILED: State.REVOKING,  # it may have half-happened: make sure
-        Event.EXPIRED: State.REVOKING,
-        Event.ENDED: State.REVOKING,
-        Event.LEASE_GONE: State.REVOKING,
-    },
-    State.ACTIVE: {
-        Event.EXTENDED: State.ACTIVE,
-        Event.EXPIRED: State.REVOKING,
-        Event.ENDED: State.REVOKING,
-        Event.LEASE_GONE: State.REVOKING,
-    },
-    State.REVOKING: {Event.REVOKED: State.SETTLING},
-    State.SETTLING: {Event.SETTLED: State.REPORTING},  # no edge leads back from here on
-    State.REPORTING: {
-        Event.REPORTED: State.TAILING,  # credentials may have outlived the revoke
-        Event.CONCLUDED: State.CLOSED,
-    },
-    State.TAILING: {Event.TAIL_OVER: State.CONCLUDING},
-    State.CONCLUDING: {Event.CONCLUDED: State.CLOSED},
-    State.CLOSED: {},
-    State.DENIED: {},
+class Row(NamedTuple):
+    """All that is said of a state anywhere: in the protocol, in words, on the page, in the log.
+
+    Every state that is not final has a duty, or an event that time alone brings, or both: so
+    nothing can be stuck. Times are named by the session's field that has them.
+    """
+
+    words: str  # what people call it
+    says: str  # what is done in it
+    leads: dict[Event, State] = {}  # noqa: RUF012 - a literal that nobody changes
+    duty: Duty | None = None
+    then: Event | None = None  # what the passing of time alone brings …
+    until: str = ""  # … at that time
+    waits: str = ""  # what is said before the time that is left until then
+    overdue_since: str = ""  # the time from which on people are told that it is not over
+    open: bool = False  # a person may have access, and may end it
+    locks: bool = False  # the session holds its lock: nobody else has this access
+    asks: tuple[str, ...] = ()  # what may be asked for while it lasts
+    colour: str = ""  # ANSI's, in the log
+
+
+_END = {
+    Event.EXPIRED: State.REVOKING,
+    Event.ENDED: State.REVOKING,
+    Event.LEASE_GONE: State.REVOKING,
+}
+_GREEN, _YELLOW, _RED, _MAGENTA = "32", "33", "31", "35"
+
+ROWS: dict[State, Row] = {
+    State.REQUESTED: Row(
+        words="Asked",
+        says="Finding out who asks, and whether they may.",
+        leads={
+            Event.ALLOWED: State.GRANTING,
+            Event.REFUSED: State.DENIED,
+            Event.WAITED_TOO_LONG: State.DENIED,
+        },
+        duty=Duty.DECIDE,
+        then=Event.WAITED_TOO_LONG,
+        until="wait_until",
+        waits="Denied, if nobody has decided, in",
+        colour=_YELLOW,
+    ),
+    State.GRANTING: Row(
+        words="Coming",
+        says="Asking Identity Center for access.",
+        leads={
+            Event.GRANTED: State.ACTIVE,
+            Event.GRANT_FAILED: State.REVOKING,  # it may have half-happened: make sure
+            **_END,
+        },
+        duty=Duty.GRANT,
+        then=Event.EXPIRED,
+        until="deadline",
+        waits="Given up, and made sure that nothing stays, in",
+        overdue_since="deadline",
+        open=True,
+        locks=True,
+        asks=("end",),
+        colour=_GREEN,
+    ),
+    State.ACTIVE: Row(
+        words="Open",
+        says="Access is open.",
+        leads={Event.EXTENDED: State.ACTIVE, **_END},
+        then=Event.EXPIRED,
+        until="deadline",
+        waits="It closes by itself in",
+        overdue_since="deadline",
+        open=True,
+        locks=True,
+        asks=("end", "extend"),
+        colour=_GREEN,
+    ),
+    State.REVOKING: Row(
+        words="Taking back",
+        says="Taking access back, and looking until it is gone.",
+        leads={Event.REVOKED: State.SETTLING},
+        duty=Duty.REVOKE,
+        overdue_since="over_since",
+        locks=True,
+        colour=_RED,
+    ),
+    State.SETTLING: Row(  # no edge leads back from here on
+        words="Waiting for CloudTrail",
+        says="Access is closed.",
+        leads={Event.SETTLED: State.REPORTING},
+        then=Event.SETTLED,
+        until="report_at",
+        waits="Waiting for CloudTrail to catch up; the report comes in",
+        colour=_YELLOW,
+    ),
+    State.REPORTING: Row(
+        words="Writing the report",
+        says="Reading CloudTrail and writing the report.",
+        leads={
+            Event.REPORTED: State.TAILING,  # credentials may have outlived the revoke
+            Event.CONCLUDED: State.CLOSED,
+        },
+        duty=Duty.REPORT,
+        overdue_since="report_at",
+        colour=_YELLOW,
+    ),
+    State.TAILING: Row(
+        words="Reported",
+        says="Reported. Credentials already handed out may still live.",
+        leads={Event.TAIL_OVER: State.CONCLUDING},
+        then=Event.TAIL_OVER,
+        until="conclude_at",
+        waits="The last look comes in",
+        colour=_YELLOW,
+    ),
+    State.CONCLUDING: Row(
+        words="Looking once more",
+        says="Looking once more for what those credentials did.",
+        leads={Event.CONCLUDED: State.CLOSED},
+        duty=Duty.CONCLUDE,
+        overdue_since="conclude_at",
+        colour=_YELLOW,
+    ),
+    State.CLOSED: Row(
+        words="Closed",
+        says="Closed and reported. Nothing is left to do.",
+    ),
+    State.DENIED: Row(
+        words="Denied",
+        says="No access was given.",
+        colour=_MAGENTA,
+    ),
 }
 
-DUTIES: dict[State, Duty] = {
-    State.REQUESTED: Duty.DECIDE,
-    State.GRANTING: Duty.GRANT,
-    State.REVOKING: Duty.REVOKE,
-    State.REPORTING: Duty.REPORT,
-    State.CONCLUDING: Duty.CONCLUDE,
-}
-
-# What the passing of time alone does to a state. Every state that is not final has a duty,
-# a line here, or both: so nothing can be stuck.
-TIMEOUTS: dict[State, Event] = {
-    State.REQUESTED: Event.WAITED_TOO_LONG,
-    State.GRANTING: Event.EXPIRED,
-    State.ACTIVE: Event.EXPIRED,
-    State.SETTLING: Event.SETTLED,
-    State.TAILING: Event.TAIL_OVER,
-}
+TRANSITIONS = {state: row.leads for state, row in ROWS.items()}
+DUTIES = {state: row.duty for state, row in ROWS.items() if row.duty is not None}
+TIMEOUTS = {state: row.then for state, row in ROWS.items() if row.then is not None}
 
 START = State.REQUESTED
-FINAL = frozenset(state for state, moves in TRANSITIONS.items() if not moves)
-OPEN = frozenset({State.GRANTING, State.ACTIVE})  # a person may have access and may end it
-LIVE = OPEN | {State.REVOKING}  # the session holds its door
+FINAL = frozenset(state for state, row in ROWS.items() if not row.leads)
+OPEN = frozenset(state for state, row in ROWS.items() if row.open)
+LIVE = frozenset(state for state, row in ROWS.items() if row.locks)
 
 
 class Impossible(Exception):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from chalicelib.domain.machine import DUTIES, FINAL, LIVE, OPEN, TIMEOUTS, Duty, Event, State, step
+from chalicelib.domain.machine import FINAL, ROWS, Duty, Event, State, step
 
 DECIDE_WITHIN = timedelta(minutes=5)  # a press that was not decided by then is denied, never late
 SLIP = timedelta(minutes=1)  # a wake-up that much late is lost: the sweep looks, and sends another
@@ -231,7 +231,7 @@ class Session:
     @property
     def live(self) -> bool:
         """Whether the session holds its door."""
-        return self.state in LIVE
+        return ROWS[self.state].locks
 
     @property
     def found(self) -> bool:
@@ -250,13 +250,20 @@ class Session:
     @property
     def times_out_at(self) -> datetime | None:
         """When the passing of time alone moves the session on."""
-        return {
-            State.REQUESTED: self.wait_until,
-            State.GRANTING: self.deadline,
-            State.ACTIVE: self.deadline,
-            State.SETTLING: self.report_at,
-            State.TAILING: self.conclude_at,
-        }.get(self.state)
+        return self._time(ROWS[self.state].until)
+
+    @property
+    def overdue_since(self) -> datetime | None:
+        """When the state should have been left; None where that is never made known.
+
+        Access that should be over is made known in whatever state it is, should nobody be able to
+        write that it is.
+        """
+        return self._time(ROWS[self.state].overdue_since)
+
+    def _time(self, name: str) -> datetime | None:
+        time: datetime | None = getattr(self, name) if name else None
+        return time
 
     @property
     def warns_at(self) -> datetime | None:
@@ -348,12 +355,12 @@ def asks(session: Session, leased: bool, now: datetime) -> Event | Duty | None:
     """
     due = session.times_out_at
     if due is not None and now >= due:
-        return TIMEOUTS[session.state]
-    if session.state in OPEN and not leased:
+        return ROWS[session.state].then
+    if ROWS[session.state].open and not leased:
         return Event.LEASE_GONE
     if busy(session, now) or (session.retry_at is not None and now < session.retry_at):
         return None
-    return DUTIES.get(session.state)
+    return ROWS[session.state].duty
 
 
 def busy(session: Session, now: datetime) -> bool:
@@ -361,24 +368,9 @@ def busy(session: Session, now: datetime) -> bool:
     return session.busy_until is not None and now < session.busy_until
 
 
-def overdue_since(session: Session) -> datetime | None:
-    """When the state should have been left; None where that is never made known.
-
-    Access that should be over is made known in whatever state it is, should nobody be able to write
-    that it is.
-    """
-    return {
-        State.GRANTING: session.deadline,
-        State.ACTIVE: session.deadline,
-        State.REVOKING: session.over_since,
-        State.REPORTING: session.report_at,
-        State.CONCLUDING: session.conclude_at,
-    }.get(session.state)
-
-
 def escalates_at(session: Session) -> datetime | None:
     """When what is unfinished is next made known, louder each time."""
-    start = overdue_since(session)
+    start = session.overdue_since
     if start is None:
         return None
     beyond = session.alarms - len(ESCALATE) + 1
@@ -408,7 +400,7 @@ def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
     )
     if wake_at is None or not under_way:
         wake_at = want
-    look_at = min(want, wake_at + SLIP) if session.state in OPEN else want
+    look_at = min(want, wake_at + SLIP) if ROWS[session.state].open else want
     return replace(session, look_at=look_at, wake_at=wake_at), not under_way
 
 
@@ -425,7 +417,7 @@ def next_look(session: Session, now: datetime) -> datetime | None:
             times.append(escalates)
         if session.warns_at and session.warn_before < 2 * SLIP:  # else the sweep sees it by itself
             times.append(session.warns_at)
-        if session.state in DUTIES:
+        if ROWS[session.state].duty:
             times.append(max(session.retry_at or now, free))
     return max(min(times), now) if times else None
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from chalicelib.domain.session import Glass, Noted, Session, overdue_since
+from chalicelib.domain.session import Glass, Noted, Session
 from chalicelib.domain.text import clean
 from chalicelib.words import links
 from chalicelib.words.messages import (
@@ -47,7 +47,7 @@ MEANS: Final = (
 
 def alarm_mail(session: Session, now: datetime) -> Words:
     """That a duty does not get done, and what to do about it."""
-    behind = _span(now - (overdue_since(session) or now))
+    behind = _span(now - (session.overdue_since or now))
     late = f"{behind} late"
     if not session.live:
         return _about(

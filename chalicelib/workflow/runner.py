@@ -12,7 +12,7 @@ from zlib import crc32
 
 from chalicelib.domain.ask import OPEN as AN_ASK
 from chalicelib.domain.ask import Ask, Kind, Outcome
-from chalicelib.domain.machine import DUTIES, OPEN, Duty, Event, State
+from chalicelib.domain.machine import DUTIES, ROWS, Duty, Event, State
 from chalicelib.domain.ports import (
     Call,
     Chat,
@@ -50,7 +50,6 @@ from chalicelib.domain.session import (
     busy,
     escalates_at,
     next_look,
-    overdue_since,
     scheduled,
     whole,
 )
@@ -386,7 +385,8 @@ class Runner:
         decided = ask.with_(decided_at=now, decided_look=look.side, owed=("answer",))
         if session is None:
             return decided.with_(outcome=Outcome.NO_SESSION, person=ask.slack_user), None
-        over = not leased or session.state not in OPEN or _reached(session.deadline, now)
+        over = Kind.END not in ROWS[session.state].asks or _reached(session.deadline, now)
+        over = over or not leased
         try:
             may = self.decider.may_touch(session, ask.slack_user)
         except Exception:  # whatever it is, it is too late all the same
@@ -417,7 +417,7 @@ class Runner:
             after = after.with_(why=_why(ask, session))
             stays = messages.STANDS if session.stands else ""
             return decided.with_(outcome=Outcome.ENDED, owed=own, reason=stays), after
-        extendable = session.state is State.ACTIVE and session.extend
+        extendable = Kind.EXTEND in ROWS[session.state].asks and session.extend
         if not extendable or session.extended >= EXTENSIONS or session.deadline is None:
             said = messages.why_not_extended(session)
             return decided.with_(outcome=Outcome.NOT_EXTENDED, reason=said), None
@@ -1073,7 +1073,7 @@ class Runner:
 
         Written only; it is said in the next step, after the duty has had its try.
         """
-        late = _seconds(overdue_since(session), now) or 0.0
+        late = _seconds(session.overdue_since, now) or 0.0
         live = session.live
         self.journal(
             "error",
@@ -1115,7 +1115,7 @@ class Runner:
         if not owed:
             return
         facts = {"session": session_id, "glass": session.glass, "error": error}
-        late = _seconds(overdue_since(session), now) or 0.0
+        late = _seconds(session.overdue_since, now) or 0.0
         metrics = {"RevokeOverdueSeconds": late}
         self.journal("error", "access that cannot be ended", metrics=metrics, **facts)
         alarming = session.with_(last_error=error or session.last_error, alarms=due, owed=owed)

@@ -2,37 +2,10 @@
 
 import { byId, clock, h, keep, seconds } from "./dom.js";
 
-/** The states in plain words; the picture below has their own names. */
-export const WORDS = {
-  REQUESTED: "Asked",
-  GRANTING: "Coming",
-  ACTIVE: "Open",
-  REVOKING: "Taking back",
-  SETTLING: "Waiting for CloudTrail",
-  REPORTING: "Writing the report",
-  TAILING: "Reported",
-  CONCLUDING: "Looking once more",
-  CLOSED: "Closed",
-  DENIED: "Denied",
-};
-const LIVE = ["GRANTING", "ACTIVE", "REVOKING"]; // somebody may have access
+/** What the machine's table says of each state: in words, what is done in it, what it waits for. */
+let states = {};
 const LATE = 3; // seconds past the end, from which on it is called overdue
 
-const SAYS = {
-  REQUESTED: ["Finding out who asks, and whether they may.", "Denied, if nobody has decided, in"],
-  GRANTING: [
-    "Asking Identity Center for access.",
-    "Given up, and made sure that nothing stays, in",
-  ],
-  ACTIVE: ["The door is open.", "It closes by itself in"],
-  REVOKING: ["Taking access back, and looking until it is gone."],
-  SETTLING: ["The door is closed.", "Waiting for CloudTrail to catch up; the report comes in"],
-  REPORTING: ["Reading CloudTrail and writing the report."],
-  TAILING: ["Reported. Credentials already handed out may still live.", "The last look comes in"],
-  CONCLUDING: ["Looking once more for what those credentials did."],
-  CLOSED: ["Closed and reported. Nothing is left to do."],
-  DENIED: ["No access was given."],
-};
 const TIMES = [
   ["asked_at", "Asked"],
   ["allowed_at", "Allowed"],
@@ -66,6 +39,7 @@ document.addEventListener("broke", (event) => {
 });
 
 export function showSessions(state, redraw) {
+  states = state.world.states;
   const all = state.sessions;
   current =
     all.find((s) => s.id === chosen) ?? all.find((s) => s.slack_user === follows) ?? all[0] ?? null;
@@ -83,10 +57,10 @@ export function showSessions(state, redraw) {
         { class: "tab", "aria-pressed": String(s.here), onclick: () => choose(s.id) },
         h("span", { class: `dot ${s.state}`, "aria-hidden": "true" }),
         h("span", {}, `${s.name} · ${s.glass}`, h("small", {}, ` ${clock(s.at)}`)),
-        h("span", { class: "unseen" }, ` ${WORDS[s.state]}`),
+        h("span", { class: "unseen" }, ` ${states[s.state].words}`),
       ),
   );
-  live = all.filter((s) => LIVE.includes(s.state));
+  live = all.filter((s) => states[s.state].locks);
   showMachine();
   showLog(state, choose);
 }
@@ -145,10 +119,10 @@ function showMachine() {
   );
   const pill = byId("state");
   pill.hidden = !current;
-  pill.textContent = WORDS[current?.state] ?? "";
+  pill.textContent = states[current?.state]?.words ?? "";
   pill.className = `pill ${current?.state ?? ""}`;
   const news = current
-    ? `Session of ${brief(current).name} on ${current.glass}: ${WORDS[current.state]}`
+    ? `Session of ${brief(current).name} on ${current.glass}: ${states[current.state].words}`
     : "";
   if (byId("said").textContent !== news) byId("said").textContent = news;
 }
@@ -170,14 +144,14 @@ export function tick(now) {
     box.replaceChildren(h("div", {}, what, h("p", { class: "hint" }, how)));
     return;
   }
-  const [what, then] = SAYS[current.state];
+  const { says: what, waits: then } = states[current.state];
   const left = current.due == null ? null : Math.max(0, Math.ceil(current.due - now));
   const counts = left != null && then;
   const rows = [["what", current.state === "DENIED" ? `${what} ${current.reason ?? ""}` : what]];
   if (counts) rows.push(["hint", then]);
   const times = current.tries === 1 ? "once" : `${current.tries} times`;
   const tried = current.tries && current.last_error ? `Tried ${times}: ${current.last_error.replace(/\.+$/, "")}.` : "";
-  const late = LIVE.includes(current.state) ? Math.floor(now - overSince(current)) : 0;
+  const late = states[current.state].locks ? Math.floor(now - overSince(current)) : 0;
   const past = late >= LATE ? `OVERDUE ${minutes(late)}.` : "";
   const next = counts ? "It tries again." : "It never gives up.";
   if (tried || past) rows.push(["warn", [tried, past, next].join(" ")]);
@@ -204,7 +178,7 @@ function showOpen(now) {
     const late = Math.floor(now - overSince(s));
     const who = `${brief(s).name} · ${s.glass || "?"}`;
     if (late >= LATE) return { said: `${who} OVERDUE ${minutes(late)}`, css: "overdue" };
-    const left = late > 0 ? WORDS.REVOKING.toLowerCase() : minutes(-late);
+    const left = late > 0 ? "taking back" : minutes(-late);
     return { said: `${who} ${left}`, css: s.state };
   });
   const said = each.map((e) => e.said).join("  ") || "Nobody is in";
@@ -231,7 +205,7 @@ function showLog(state, choose) {
     ...brief(s),
     who: s.who,
     at: s.asked_at,
-    over: LIVE.includes(s.state) ? overSince(s) : null,
+    over: states[s.state].locks ? overSince(s) : null,
     how: s.reason || ended(s),
     lag: s.lag_gone,
   }));
@@ -269,8 +243,8 @@ function showLog(state, choose) {
 const pillOf = (s) =>
   h(
     "span",
-    { class: `pill ${s.state}`, "data-over": s.over, "data-word": WORDS[s.state] },
-    WORDS[s.state],
+    { class: `pill ${s.state}`, "data-over": s.over, "data-word": states[s.state].words },
+    states[s.state].words,
   );
 
 function ended(s) {

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+from chalicelib.domain.machine import OPEN
 from simulator.soak.evidence import Hand, Window
 from simulator.world import World
 
-OPEN = ("GRANTING", "ACTIVE")
 SPOILED = "spoiled by hand"
 SPOILED_FOR = 15.0  # seconds, until somebody makes it good again
 NONSENSE = "bg-soak-nonsense"

@@ -377,9 +377,9 @@ MUTANTS = (
     ),
     Mutant(
         "no “expired” in GRANTING",
-        (("session", "    if due is not None and now >= due:\n        return TIMEOUTS",
+        (("session", "    if due is not None and now >= due:\n        return ROWS",
           "    if due is not None and now >= due and session.state is not State.GRANTING:\n"
-          "        return TIMEOUTS"),),
+          "        return ROWS"),),
         bounds=CALM,
     ),
     Mutant(
@@ -396,7 +396,7 @@ MUTANTS = (
     ),
     Mutant(
         "lease deletion ignored",
-        (("session", "    if session.state in OPEN and not leased:\n", "    if False:\n"),),
+        (("session", "    if ROWS[session.state].open and not leased:\n", "    if False:\n"),),
         bounds=replace(SMALL, duration=2),
     ),
     Mutant(
