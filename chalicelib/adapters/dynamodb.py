@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import ceil
-from typing import Any, TypeVar
+from types import UnionType
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 
 from pynamodb.attributes import (
     Attribute,
@@ -72,6 +74,34 @@ class SecondsAttribute(NumberAttribute):
         if abs(length) > LONGEST:
             raise ValueError("longer than anything")
         return length
+
+
+ATTRIBUTES: dict[Any, Callable[[], Attribute[Any]]] = {
+    str: partial(UnicodeAttribute, null=True),
+    int: partial(NumberAttribute, null=True),
+    float: partial(NumberAttribute, null=True),
+    datetime: partial(TimeAttribute, null=True),
+    timedelta: partial(SecondsAttribute, null=True),
+    tuple: partial(ListAttribute, of=UnicodeAttribute, null=True),
+}
+
+
+def attributes() -> dict[str, Attribute[Any]]:
+    """An attribute for each field that a row has of a session, an ask or a noted assignment.
+
+    A field of a type that no row can have has none: an access, which is in the row's id, and
+    whether a noted assignment is standing, which is in its kind.
+    """
+    found: dict[str, Attribute[Any]] = {}
+    for value in (Session, Ask, Noted):
+        for field in fields(value):
+            kind: Any = field.type
+            if isinstance(kind, UnionType):  # … | None
+                kind = kind.__args__[0]
+            kind = get_origin(kind) or (str if issubclass(kind, str) else kind)
+            if field.name != "id" and kind in ATTRIBUTES:
+                found.setdefault(field.name, ATTRIBUTES[kind]())
+    return found
 
 
 class DueIndex(GlobalSecondaryIndex["Row"]):
@@ -140,125 +170,31 @@ class Row(Model):
     by_access = AccessIndex()
 
     id = UnicodeAttribute(hash_key=True)
-    kind = UnicodeAttribute(null=True)
-    version = NumberAttribute(null=True)
-
-    # doors, leases and noted assignments; `open` is their kind, so that the index lists them too
-    session_id = UnicodeAttribute(null=True)
     ttl = TTLAttribute(null=True)  # never on a session that is open
 
-    # sessions: the indexes' own
+    # What no value has: what kind of row it is, the indexes' own, and what was discovered once
+    # (kind “kept”), for functions that begin cold. `open` is the kind of doors, leases and noted
+    # assignments, so that the index lists them too.
+    kind = UnicodeAttribute(null=True)
     open = UnicodeAttribute(null=True)
     live_access = UnicodeAttribute(null=True)
-
-    free_at = TimeAttribute(null=True)  # of a door: its session is over, and it is free from then
-
-    # asks (kind “ask”): ask.Ask says what each is
-    outcome = UnicodeAttribute(null=True)
-    decided_at = TimeAttribute(null=True)
-    decided_look = UnicodeAttribute(null=True)
-    deadline_before = TimeAttribute(null=True)
-    deadline_after = TimeAttribute(null=True)
-    state_then = UnicodeAttribute(null=True)
-
-    # what was discovered once (kind “kept”), for functions that begin cold
     instance_arn = UnicodeAttribute(null=True)
     identity_store_id = UnicodeAttribute(null=True)
+    free_at = TimeAttribute(null=True)  # of a lock: its session is over, and it is free from then
 
-    # noted assignments (kind “standing” or “found”): session.Noted says what each is
-    found_at = TimeAttribute(null=True)
-    accepted_by = UnicodeAttribute(null=True)
+    # The fields of Session, Ask and Noted, by their types: written down there and nowhere else.
+    vars().update(attributes())
 
-    # sessions: session.Session says what each is
-    state = UnicodeAttribute(null=True)
-    reason = UnicodeAttribute(null=True)
-    glass = UnicodeAttribute(null=True)
-    person = UnicodeAttribute(null=True)
-    email = UnicodeAttribute(null=True)
-    name = UnicodeAttribute(null=True)
-    user_name = UnicodeAttribute(null=True)
-    principal_id = UnicodeAttribute(null=True)
-    account_id = UnicodeAttribute(null=True)
-    account_name = UnicodeAttribute(null=True)
-    permission_set = UnicodeAttribute(null=True)
-    permission_set_arn = UnicodeAttribute(null=True)
-    duration = SecondsAttribute(null=True)
-    tail = SecondsAttribute(null=True)
-    extend = SecondsAttribute(null=True)
-    slack_user = UnicodeAttribute(null=True)
-    slack_user_name = UnicodeAttribute(null=True)
-    slack_team = UnicodeAttribute(null=True)
-    slack_channel = UnicodeAttribute(null=True)
-    slack_message = UnicodeAttribute(null=True)
-    shape = UnicodeAttribute(null=True)
-    response_url = UnicodeAttribute(null=True)
-    response_uses = NumberAttribute(null=True)
-    why = UnicodeAttribute(null=True)
-    report_to = ListAttribute(of=UnicodeAttribute, null=True)
-    report_after = SecondsAttribute(null=True)
-    channel = UnicodeAttribute(null=True)
-    card_ts = UnicodeAttribute(null=True)
-    mine_channel = UnicodeAttribute(null=True)
-    mine_ts = UnicodeAttribute(null=True)
-    portal = UnicodeAttribute(null=True)
-    region = UnicodeAttribute(null=True)
-    warn_before = SecondsAttribute(null=True)
-    warned_for = TimeAttribute(null=True)
-    tell_to = UnicodeAttribute(null=True)
-    owed = ListAttribute(of=UnicodeAttribute, null=True)
-    tell_at = TimeAttribute(null=True)
-    tell_tries = NumberAttribute(null=True)
-    tell_token = UnicodeAttribute(null=True)
-    alarms = NumberAttribute(null=True)
-    asked_at = TimeAttribute(null=True)
-    wait_until = TimeAttribute(null=True)
-    deadline = TimeAttribute(null=True)
-    report_at = TimeAttribute(null=True)
-    conclude_at = TimeAttribute(null=True)
-    retry_at = TimeAttribute(null=True)
-    look_at = TimeAttribute(null=True)
-    wake_at = TimeAttribute(null=True)
-    standing = UnicodeAttribute(null=True)
-    orphan_at = TimeAttribute(null=True)
-    busy_until = TimeAttribute(null=True)
-    busy_token = UnicodeAttribute(null=True)
-    grant_late_until = TimeAttribute(null=True)
-    revoke_late_until = TimeAttribute(null=True)
-    grant_call = UnicodeAttribute(null=True)
-    revoke_call = UnicodeAttribute(null=True)
-    tries = NumberAttribute(null=True)
-    last_error = UnicodeAttribute(null=True)
-    tell_error = UnicodeAttribute(null=True)
-    alarmed = ListAttribute(of=UnicodeAttribute, null=True)
-    reached = UnicodeAttribute(null=True)
-    extended = NumberAttribute(null=True)
-    extended_by = UnicodeAttribute(null=True)
-    allowed_at = TimeAttribute(null=True)
-    denied_at = TimeAttribute(null=True)
-    grant_asked_at = TimeAttribute(null=True)
-    granted_at = TimeAttribute(null=True)
-    listed_at = TimeAttribute(null=True)
-    ended_at = TimeAttribute(null=True)
-    ended_how = UnicodeAttribute(null=True)
-    ended_by = UnicodeAttribute(null=True)
-    ended_look = UnicodeAttribute(null=True)
-    revoke_first_asked_at = TimeAttribute(null=True)
-    revoke_asked_at = TimeAttribute(null=True)
-    revoke_look = UnicodeAttribute(null=True)
-    revoke_succeeded_at = TimeAttribute(null=True)
-    gone_at = TimeAttribute(null=True)
-    gone_look = UnicodeAttribute(null=True)
-    lag_asked = NumberAttribute(null=True)
-    lag_gone = NumberAttribute(null=True)
-    reported_at = TimeAttribute(null=True)
-    concluded_at = TimeAttribute(null=True)
-    report_final = UnicodeAttribute(null=True)
-    steps = ListAttribute(of=UnicodeAttribute, null=True)
-    trail_query = UnicodeAttribute(null=True)
-    trail_query_at = TimeAttribute(null=True)
-    report_events = NumberAttribute(null=True)
-    report_digest = UnicodeAttribute(null=True)
-    summary = ListAttribute(of=UnicodeAttribute, null=True)
+    if TYPE_CHECKING:  # those that conditions name; and of a row, all of them
+        version: NumberAttribute
+        session_id: UnicodeAttribute
+        permission_set_arn: UnicodeAttribute
+        principal_id: UnicodeAttribute
+        standing: UnicodeAttribute
+        busy_token: UnicodeAttribute
+        look_at: TimeAttribute
+
+        def __getattr__(self, name: str) -> Any: ...
 
 
 class Table:
