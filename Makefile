@@ -9,7 +9,9 @@ AXE := axe-playwright-python==0.1.8 # for the axe-core in it alone: without a se
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo story test check bench soak simulate mutants privilege docs clean
+# What waits for a local AWS, a browser or minutes.
+WAIT := world simulator test_page.py test_pictures.py test_simulation.py test_mutants.py
+.PHONY: help install demo story test quick check bench soak simulate mutants privilege docs clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,6 +27,10 @@ story: $(READY) ## plays the whole journey once, on a local AWS, and says what i
 test: $(CHECKS) ## every test; three files at a time, for most of it is waiting; WORKERS=0: one by one
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 	@$(PY) -m tests.covered
+
+quick: $(CHECKS) ## the tests that need neither a local AWS nor a browser; a minute at most
+	@$(PY) -m pytest -q -n $(WORKERS) --dist loadfile -m "not world and not slow" -k "not phone_and_a_laptop" \
+		$(addprefix --ignore=tests/,$(WAIT))
 
 check: $(CHECKS) ## format, lint, types, imports, docs, known vulnerabilities
 	$(VENV)/bin/ruff format --check .

@@ -10,6 +10,7 @@ from chalicelib import wiring
 from chalicelib.domain.ports import Unavailable, Unreadable
 from chalicelib.domain.session import EARLY, iso
 from chalicelib.triggers import looks
+from chalicelib.workflow.runner import Rest
 from tests.looking import MINUTE, SECOND, Everything, ask_id, gone, pressed, record
 from tests.stories import HOUR, NOON
 
@@ -209,9 +210,44 @@ def test_where_the_queue_refuses_the_stream_looks_itself_until_access_has_come(
 def test_a_lease_that_is_gone_is_seen_to_on_the_spot(world: Everything) -> None:
     follow(world, gone("bg-1"), pressed(2))
     ((row_id, look),) = world.looks
-    assert (row_id, look.side, look.patience) == ("bg-1", "stream", PATIENCE)
+    assert (row_id, look.side, look.patience) == ("bg-1", "stream", looks.A_GRANT_TAKES)
     assert (look.asks_nobody, look.quiet) == (False, False)
     assert world.sent == [ask_id("bg", 2)], "it was not left waiting meanwhile"
+
+
+STILL = Rest(NOON, urgent=True)  # access may still be open
+
+
+def test_what_does_not_end_soon_is_the_queues_lest_others_wait_for_it(world: Everything) -> None:
+    """While deletes failed, everybody's presses waited twenty seconds behind each lease."""
+    world.answers["bg-1"] = [STILL]
+    assert follow(world, gone("bg-1")) == NONE
+    assert (world.looked, world.sent) == (["bg-1"], ["bg-1"])
+
+
+def test_what_does_not_end_soon_is_seen_through_here_where_the_queue_takes_nothing(
+    world: Everything,
+) -> None:
+    world.answers["bg-1"], world.refuses = [STILL], True
+    assert follow(world, gone("bg-1")) == NONE
+    assert [look.patience for _, look in world.looks] == [looks.A_GRANT_TAKES, PATIENCE]
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_one_after_the_other_is_looked_at_here_only_as_long_as_others_can_wait(
+    world: Everything, refuses: bool
+) -> None:
+    advance = world.advance
+
+    def slow(row_id: str, look: Any, known: Any = None) -> Any:
+        world.left -= looks.OTHERS_WAIT + SECOND
+        return advance(row_id, look, known)
+
+    world.advance = slow  # type: ignore[method-assign]
+    world.refuses = refuses
+    assert follow(world, gone("bg-1"), gone("bg-2"), gone("bg-3")) == NONE
+    assert world.looked == (["bg-1", "bg-2", "bg-3"] if refuses else ["bg-1"])
+    assert world.sent == ([] if refuses else ["bg-2", "bg-3"])
 
 
 @pytest.mark.parametrize("refuses_after", [0, 3, 1_000])

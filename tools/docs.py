@@ -9,6 +9,7 @@ With --check nothing is written; it fails where a document no longer says what t
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -91,9 +92,20 @@ def _commands() -> str:
     return "\n".join(["", "| command | what it does |", "|---|---|", *rows, "", ""])
 
 
+def _house() -> str:
+    """The packages of what ships, each with the first line of its docstring."""
+    lines = ["", "| package | what is in it |", "|---|---|"]
+    for path in sorted((ROOT / "chalicelib").glob("*/__init__.py")):
+        says = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+        files = ", ".join(f"`{each.stem}`" for each in sorted(path.parent.glob("[a-z]*.py")))
+        lines.append(f"| `{path.parent.name}/` | {says} {files} |")
+    return "\n".join(lines) + "\n\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "diagram": _diagram,
     "reasons": _reasons,
     "settings": _settings,
     "commands": _commands,
+    "house": _house,
 }

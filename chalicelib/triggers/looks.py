@@ -15,11 +15,12 @@ from chalicelib.operations import figures
 from chalicelib.operations.journal import journal
 from chalicelib.operations.trace import trace
 from chalicelib.triggers.records import Wake, wake
-from chalicelib.workflow.runner import POLL, Look
+from chalicelib.workflow.runner import POLL, Look, Rest
 
 Remaining = Callable[[], timedelta]
 NOW = timedelta(0)
 A_GRANT_TAKES = timedelta(seconds=5)
+OTHERS_WAIT = timedelta(seconds=5)  # behind the looks at a batch of the stream, not much longer
 A_LOOK_TAKES = timedelta(seconds=3)  # at the most, where nothing hangs
 SAYING_TAKES = timedelta(seconds=5)
 SAYING_HANGS = timedelta(seconds=9)  # as Slack may
@@ -91,8 +92,14 @@ def follow(
     An ask is forwarded to the queue, so that many are handled side by side; one that ends access
     is looked at here too, where that needs nobody's answer, in case nobody takes what the queue
     holds. Where a lease is gone we look here: that record may be all that is left to end access,
-    so no number of asks is looked at before it.
+    so no number of asks is looked at before it. What does not end soon is the queue's, though:
+    the next records wait for these, and somebody's access must not wait for another's to end.
     """
+    whole = remaining()
+
+    def others_wait() -> bool:
+        return whole - remaining() > OTHERS_WAIT
+
     gone, forwarded, refused = list[Told](), list[Told](), list[Told]()
     failed: list[str] = []
     for record in records:
@@ -112,7 +119,7 @@ def follow(
             if not _bury(record):
                 failed.append(_number(record))
     for found, record in gone:
-        if not _look(found, remaining, patience):
+        if not ((others_wait() and _forward(found)) or _see_to(found, remaining, patience)):
             failed.append(_number(record))
     for found, record in refused:
         if _forward(found):
@@ -120,7 +127,7 @@ def follow(
         elif not _look(found, remaining, min(patience, A_GRANT_TAKES)):
             failed.append(_number(record))
     for found, _ in forwarded:
-        if found.ends and remaining() > A_GRANT_TAKES:
+        if found.ends and not others_wait():
             _end_here(found, remaining)
     for record in records:
         _count(record)
@@ -273,9 +280,23 @@ def _forward(found: Wake) -> bool:
     return True
 
 
-def _look(found: Wake, remaining: Remaining, patience: timedelta) -> bool:
+def _see_to(found: Wake, remaining: Remaining, patience: timedelta) -> bool:
+    """Until access has ended; here for long only where the queue takes nothing."""
+    rests: list[Rest | None] = []
+    if not _look(found, remaining, min(patience, A_GRANT_TAKES), rests.append):
+        return False
+    still = any(rest is not None and rest.urgent for rest in rests)
+    return not still or _forward(found) or _look(found, remaining, patience)
+
+
+def _look(
+    found: Wake,
+    remaining: Remaining,
+    patience: timedelta,
+    rests: Callable[[Rest | None], None] = lambda _: None,
+) -> bool:
     try:
-        wiring.runner().advance(found.row_id, Look("stream", remaining, patience))
+        rests(wiring.runner().advance(found.row_id, Look("stream", remaining, patience)))
     except Exception as error:
         _failed(found.row_id, error)
         gone_wrong = isinstance(error, Unreadable) or not _send_again(found.row_id, 1)
