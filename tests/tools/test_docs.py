@@ -2,6 +2,9 @@
 
 import re
 
+import pytest
+
+from chalicelib.deploy import alarms
 from simulator.world import ROOT
 from tools.__main__ import main, summaries
 from tools.docs import PARTS, documents, renewed
@@ -47,3 +50,21 @@ def test_every_test_that_a_document_names_is_there() -> None:
     gone = [(page, name) for page, name in named
             if name not in names and f"def {name}(" not in text]  # fmt: skip
     assert gone == []
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/protocol.md"])
+def test_every_place_that_a_document_names_is_there(page: str) -> None:
+    """Also what stands there: `ROWS` in `chalicelib/domain/machine.py`."""
+    text = (ROOT / page).read_text()
+    named = set(re.findall(r"`((?:chalicelib|tools|tests|simulator)/[\w/.-]+)`", text))
+    assert [each for each in named if not (ROOT / each).exists()] in ([], ["chalicelib/glasses.toml"])
+    for name, place in re.findall(r"`(\w+)(?:\(\))?` in `((?:chalicelib|tools)/[\w/]+\.py)`", text):
+        assert re.search(rf"\b{name}\b", (ROOT / place).read_text()), f"{name} in {place}"
+
+
+def test_every_alarm_has_its_row_in_the_operators_table() -> None:
+    rows = (ROOT / "docs/operate.md").read_text()
+    named = {name for row in re.findall(r"^\| `([\w-]+)` \|", rows, re.M) for name in [row]}
+    made = {each["AlarmName"].removeprefix("a-b-") for each in alarms.alarms("a", "b", "c")}
+    expected = {re.sub(r"^[a-z-]+-errors$", "FUNCTION-errors", name) for name in made}
+    assert expected <= named
