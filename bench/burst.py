@@ -33,7 +33,8 @@ from chalicelib.domain.ports import (
     Reported,
     Unavailable,
 )
-from chalicelib.domain.session import Access, Session, scheduled
+from chalicelib.domain.schedule import scheduled
+from chalicelib.domain.session import Access, Session
 from chalicelib.report.reading import PIECE
 from chalicelib.triggers.looks import SAYING_TAKES
 from chalicelib.wiring import SWEEP_PACE, WORKER_PACE

@@ -8,7 +8,8 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.ports import Unavailable, Unreadable
-from chalicelib.domain.session import EARLY, iso
+from chalicelib.domain.schedule import EARLY
+from chalicelib.domain.session import iso
 from chalicelib.triggers import looks
 from chalicelib.workflow.runner import Rest
 from tests.looking import MINUTE, SECOND, Everything, ask_id, gone, pressed, record

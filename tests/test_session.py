@@ -6,17 +6,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.machine import FINAL, Duty, Event, State
-from chalicelib.domain.session import (
-    ESCALATE,
-    SLIP,
-    Session,
-    asks,
-    escalates_at,
-    from_iso,
-    iso,
-    next_look,
-    scheduled,
-)
+from chalicelib.domain.schedule import ESCALATE, SLIP, asks, escalates_at, next_look, scheduled
+from chalicelib.domain.session import Session, from_iso, iso
 from tests.stories import HOUR, NOON, active, granting, requested, revoking, settling
 
 SECOND = timedelta(seconds=1)

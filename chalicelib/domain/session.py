@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
-from chalicelib.domain.machine import FINAL, ROWS, Duty, Event, State, step
+from chalicelib.domain.machine import FINAL, ROWS, Event, State, step
 
 DECIDE_WITHIN = timedelta(minutes=5)  # a press that was not decided by then is denied, never late
-SLIP = timedelta(minutes=1)  # a wake-up that much late is lost: the sweep looks, and sends another
-EARLY = timedelta(milliseconds=1250)  # a deadline's message comes up to a second before it
 RESPONSE_URL_LIVES = timedelta(minutes=30)  # Slack's bound; it also takes five posts at the most
 RESPONSE_URL_USES = 5
 TAKE_BACK_WITHIN = timedelta(minutes=5)  # what was found; or let go, and try again in an hour
@@ -21,7 +19,6 @@ SESSION_ID = re.compile(r"bg-[0-9a-f]{24}")
 WARN_BEFORE = timedelta(minutes=5)  # the end, where access lasts longer than twice as long
 MAIL, NOBODY = "report_to", "nobody"  # who hears of access that was given: Glass.tell_to
 REQUIRED, OPTIONAL = "required", "optional"  # a reason: Glass.reason
-ESCALATE = tuple(timedelta(minutes=m) for m in (2, 5, 15))  # then every 15 minutes, for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,81 +342,6 @@ class Noted:
 
     def with_(self, **changes: Any) -> Self:
         return replace(self, **changes)
-
-
-def asks(session: Session, leased: bool, now: datetime) -> Event | Duty | None:
-    """What the session's rows ask for at `now`: an event to write, a duty to do, or nothing.
-
-    `leased` says whether the session's lease stands. A missing lease ends access; a lease that
-    stands proves nothing. Events may be written under another's claim, duties may not.
-    """
-    due = session.times_out_at
-    if due is not None and now >= due:
-        return ROWS[session.state].then
-    if ROWS[session.state].open and not leased:
-        return Event.LEASE_GONE
-    if busy(session, now) or (session.retry_at is not None and now < session.retry_at):
-        return None
-    return ROWS[session.state].duty
-
-
-def busy(session: Session, now: datetime) -> bool:
-    """Whether a worker that may still be acting outside holds the session."""
-    return session.busy_until is not None and now < session.busy_until
-
-
-def escalates_at(session: Session) -> datetime | None:
-    """When what is unfinished is next made known, louder each time."""
-    start = session.overdue_since
-    if start is None:
-        return None
-    beyond = session.alarms - len(ESCALATE) + 1
-    return start + (ESCALATE[-1] * (1 + beyond) if beyond > 0 else ESCALATE[session.alarms])
-
-
-def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
-    """The session with its next look arranged, and whether that takes a wake-up message.
-
-    `look_at` is the sweep's, `wake_at` the queue's. Only the write that moves `wake_at` sends a
-    message; so however many looks a session gets, one message at a time is under way for it. While
-    access is open the sweep also looks where a message has not come. Where the next look is now,
-    the worker at hand goes on by itself and needs none. Once access is over nobody waits: what is
-    more than a minute off is the sweep's, which is a minute late at most.
-    """
-    want = next_look(session, now)
-    if want is None:
-        # nothing left to do or to say: the log keeps no address that can still be posted to
-        return replace(session, look_at=None, wake_at=None, response_url=""), False
-    if want <= now:
-        return replace(session, look_at=now), False
-    if not session.live and want > now + SLIP:  # nobody waits: the sweep will do
-        return replace(session, look_at=want, wake_at=None), False
-    wake_at = session.wake_at
-    under_way = wake_at is not None and (
-        wake_at == want or now + EARLY < wake_at < want  # else it may be this one
-    )
-    if wake_at is None or not under_way:
-        wake_at = want
-    look_at = min(want, wake_at + SLIP) if ROWS[session.state].open else want
-    return replace(session, look_at=look_at, wake_at=wake_at), not under_way
-
-
-def next_look(session: Session, now: datetime) -> datetime | None:
-    """The next moment at which the session can ask for something; None: never again."""
-    free = session.busy_until if session.busy_until and busy(session, now) else now
-    times: list[datetime] = []
-    if session.owed:
-        times.append(session.tell_at or now)
-    if not session.final:  # an event and an alarm may be written under another's claim
-        if session.times_out_at:
-            times.append(session.times_out_at)
-        if escalates := escalates_at(session):
-            times.append(escalates)
-        if session.warns_at and session.warn_before < 2 * SLIP:  # else the sweep sees it by itself
-            times.append(session.warns_at)
-        if ROWS[session.state].duty:
-            times.append(max(session.retry_at or now, free))
-    return max(min(times), now) if times else None
 
 
 def iso(moment: datetime) -> str:

@@ -10,7 +10,8 @@ from chalicelib import wiring
 from chalicelib.domain import ask
 from chalicelib.domain.machine import OPEN
 from chalicelib.domain.ports import Trouble, Unreadable
-from chalicelib.domain.session import EARLY, Session, from_iso
+from chalicelib.domain.schedule import EARLY
+from chalicelib.domain.session import Session, from_iso
 from chalicelib.operations import figures
 from chalicelib.operations.journal import journal
 from chalicelib.operations.trace import trace

@@ -39,20 +39,16 @@ from chalicelib.domain.ports import (
     Unwritable,
     WakeUps,
 )
-from chalicelib.domain.session import (
-    DECIDE_WITHIN,
+from chalicelib.domain.schedule import (
     ESCALATE,
     SLIP,
-    Access,
-    Lock,
-    Session,
     asks,
     busy,
     escalates_at,
     next_look,
     scheduled,
-    whole,
 )
+from chalicelib.domain.session import DECIDE_WITHIN, Access, Lock, Session, whole
 from chalicelib.domain.verdict import UNEXPLAINED, Facts, judge
 from chalicelib.operations.trace import trace
 from chalicelib.words import messages

@@ -377,7 +377,7 @@ MUTANTS = (
     ),
     Mutant(
         "no “expired” in GRANTING",
-        (("session", "    if due is not None and now >= due:\n        return ROWS",
+        (("schedule", "    if due is not None and now >= due:\n        return ROWS",
           "    if due is not None and now >= due and session.state is not State.GRANTING:\n"
           "        return ROWS"),),
         bounds=CALM,
@@ -396,7 +396,7 @@ MUTANTS = (
     ),
     Mutant(
         "lease deletion ignored",
-        (("session", "    if ROWS[session.state].open and not leased:\n", "    if False:\n"),),
+        (("schedule", "    if ROWS[session.state].open and not leased:\n", "    if False:\n"),),
         bounds=replace(SMALL, duration=2),
     ),
     Mutant(

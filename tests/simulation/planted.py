@@ -14,7 +14,7 @@ HOMES = {  # where the modules are that faults are planted in
     "runner": "workflow.runner",
     "reconcile": "workflow.reconcile",
     "looks": "triggers.looks",
-    "session": "domain.session",
+    "schedule": "domain.schedule",
     "verdict": "domain.verdict",
 }
 

@@ -36,16 +36,8 @@ from chalicelib.domain.ports import (
     Unavailable,
     Unknown,
 )
-from chalicelib.domain.session import (
-    ESCALATE,
-    Access,
-    Glass,
-    Lock,
-    Noted,
-    PermissionSet,
-    Person,
-    Session,
-)
+from chalicelib.domain.schedule import ESCALATE
+from chalicelib.domain.session import Access, Glass, Lock, Noted, PermissionSet, Person, Session
 from chalicelib.words import mails
 from chalicelib.workflow.deciding import Glasses
 from chalicelib.workflow.reconcile import Reconciler

@@ -57,7 +57,10 @@ def test_every_place_that_a_document_names_is_there(page: str) -> None:
     """Also what stands there: `ROWS` in `chalicelib/domain/machine.py`."""
     text = (ROOT / page).read_text()
     named = set(re.findall(r"`((?:chalicelib|tools|tests|simulator)/[\w/.-]+)`", text))
-    assert [each for each in named if not (ROOT / each).exists()] in ([], ["chalicelib/glasses.toml"])
+    assert [each for each in named if not (ROOT / each).exists()] in (
+        [],
+        ["chalicelib/glasses.toml"],
+    )
     for name, place in re.findall(r"`(\w+)(?:\(\))?` in `((?:chalicelib|tools)/[\w/]+\.py)`", text):
         assert re.search(rf"\b{name}\b", (ROOT / place).read_text()), f"{name} in {place}"
 
