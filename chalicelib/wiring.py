@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from chalicelib.adapters.aws_json import AwsJson
     from chalicelib.adapters.cloudtrail import CloudTrail
-    from chalicelib.adapters.dynamodb import Table
+    from chalicelib.adapters.dynamodb.table import Table
     from chalicelib.adapters.identity_center import Directory, IdentityCenter
     from chalicelib.adapters.mail import Ses
     from chalicelib.adapters.presses import Presses
@@ -90,7 +90,7 @@ def presses() -> "Presses":
 
 @cache
 def table() -> "Table":
-    from chalicelib.adapters.dynamodb import Table
+    from chalicelib.adapters.dynamodb.table import Table
 
     return Table(keep=settings().keep)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters import dynamodb
+from chalicelib.adapters.dynamodb import table as dynamodb
 from chalicelib.domain import rows
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.session import Noted, Session
@@ -57,9 +57,9 @@ WRITTEN = {
                     | rows.of_ask(ASK.with_(**FRESH)).keys()},
     "reconcile": {
         "WriteAsks": rows.of_found(SESSION).keys(),
-        "WriteNotes": {*written(dynamodb._note(NOTED)),
-                       *written(dynamodb._note(NOTED.with_(gone_at=None)))},
-        "WriteDoors": written(dynamodb._door(SESSION)),
+        "WriteNotes": {*written(dynamodb.note_row(NOTED)),
+                       *written(dynamodb.note_row(NOTED.with_(gone_at=None)))},
+        "WriteDoors": written(dynamodb.lock_row(SESSION)),
     },
 }  # fmt: skip
 

@@ -4,7 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from chalicelib.adapters import dynamodb, presses
+from chalicelib.adapters import presses
+from chalicelib.adapters.dynamodb import table as dynamodb
 from chalicelib.domain import rows
 from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.machine import FINAL, Event, State
@@ -62,7 +63,7 @@ def test_the_days_count_from_the_end() -> None:
 
 def test_the_row_of_what_is_over_has_the_ttl_that_dynamodb_takes() -> None:
     denied = in_every_state()[State.DENIED]
-    row = dynamodb._row(denied, KEEP).serialize()
+    row = dynamodb.session_row(denied, KEEP).serialize()
     assert row["ttl"] == {"N": str(int((stories.NOON + KEEP).timestamp()))}
 
 

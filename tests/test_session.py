@@ -157,7 +157,7 @@ def test_each_move_is_a_line_of_the_story() -> None:
 
 def test_a_time_that_a_hand_wrote_without_its_zone_is_utcs() -> None:
     """Else nothing could be compared with it, and nobody would end that session's access."""
-    from chalicelib.adapters.dynamodb import TimeAttribute
+    from chalicelib.adapters.dynamodb.model import TimeAttribute
 
     read = TimeAttribute().deserialize
     assert read("2026-11-22T12:00:00") == read("2026-11-22T12:00:00.000Z") == NOON

@@ -101,7 +101,7 @@ READS = "chalicelib.report chalicelib.judge chalicelib.trail chalicelib.triggers
 NOT_IMPORTED = {
     "api_handler": (
         "app.wiring.front()",
-        f"{LIGHT} botocore chalicelib.workflow.runner chalicelib.adapters.dynamodb {READS}",
+        f"{LIGHT} botocore chalicelib.workflow.runner chalicelib.adapters.dynamodb.table {READS}",
     ),
     "stream": ("import chalicelib.triggers.looks", f"{LIGHT} chalicelib.report chalicelib.judge"),
     "worker": ("import chalicelib.triggers.looks", f"{LIGHT} chalicelib.report chalicelib.judge"),

@@ -24,7 +24,7 @@ from tools._project import Misused, Problem
 from tools._words import as_json
 
 if TYPE_CHECKING:
-    from chalicelib.adapters.dynamodb import Table
+    from chalicelib.adapters.dynamodb.table import Table
     from chalicelib.adapters.identity_center import Directory, IdentityCenter
     from chalicelib.domain.session import Access, Glass, Noted, PermissionSet, Person
 
@@ -106,7 +106,7 @@ class Office:
         os.environ["BREAK_GLASS_TABLE"] = known.table  # read when the table's module is loaded
         import boto3
 
-        from chalicelib.adapters.dynamodb import Table
+        from chalicelib.adapters.dynamodb.table import Table
         from chalicelib.adapters.identity_center import (
             Directory,
             IdentityCenter,

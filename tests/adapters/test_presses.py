@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.adapters import dynamodb, presses
+from chalicelib.adapters import presses
+from chalicelib.adapters.dynamodb import table as dynamodb
 from chalicelib.domain import ask, rows
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.ports import Rejected, Unavailable

@@ -1,4 +1,4 @@
-"""The table in memory: the same conditions and transactions as chalicelib.adapters.dynamodb."""
+"""The table in memory: the same conditions and transactions as the adapter for DynamoDB."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields, replace

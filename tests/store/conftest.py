@@ -34,8 +34,8 @@ def dynamodb() -> Iterator[Store]:
         for name, value in environ.items():
             patch.setenv(name, value)
         from chalicelib import wiring
-        from chalicelib.adapters import dynamodb
         from chalicelib.adapters.aws_json import DYNAMODB, AwsJson
+        from chalicelib.adapters.dynamodb import table as dynamodb
         from chalicelib.adapters.presses import Presses
         from chalicelib.deploy import schema
 

@@ -259,7 +259,7 @@ def test_what_was_wished_then_is_in_no_newer_row(stage: Stage) -> None:
     session, _ = stage.store.books.read(bg(1))
     assert session.state is State.ACTIVE
     stage.store.books.write(session)
-    from chalicelib.adapters.dynamodb import Row
+    from chalicelib.adapters.dynamodb.model import Row
 
     names = set(Row.get(bg(1)).serialize())
     assert not {"end_askers", "end_asked_at", "extend_askers", "extend_asked_at"} & names

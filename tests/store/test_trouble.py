@@ -59,7 +59,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
 def test_a_table_that_is_not_there_is_unavailable(
     store: Store, monkeypatch: pytest.MonkeyPatch, call: Callable[[Any], Any]
 ) -> None:
-    from chalicelib.adapters import dynamodb as adapter
+    from chalicelib.adapters.dynamodb import table as adapter
 
     monkeypatch.setattr(adapter.Row.Meta, "table_name", "no-such-table")
     with pytest.raises(Unavailable):

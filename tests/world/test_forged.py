@@ -15,7 +15,7 @@ import pytest
 from boto3 import client
 from botocore.exceptions import ClientError
 
-from chalicelib.adapters.dynamodb import Row
+from chalicelib.adapters.dynamodb.model import Row
 from chalicelib.domain.session import iso
 from simulator import company
 from simulator.world import World

@@ -61,7 +61,7 @@ def wired(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iter
         monkeypatch.setenv(name, value)
     for name in CACHED:
         getattr(wiring, name).cache_clear()
-    from chalicelib.adapters.dynamodb import Row
+    from chalicelib.adapters.dynamodb.model import Row
 
     monkeypatch.setattr(Row, "_connection", None)
     yield world

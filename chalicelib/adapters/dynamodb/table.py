@@ -1,0 +1,384 @@
+"""Keeps sessions, doors and leases in one DynamoDB table: the state of the machine and its log."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pynamodb.exceptions import (
+    DoesNotExist,
+    PynamoDBException,
+)
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+from pynamodb.transactions import TransactGet, TransactWrite
+
+from chalicelib.adapters.dynamodb.errors import lost, translated
+from chalicelib.adapters.dynamodb.model import SPOILED, Row
+from chalicelib.adapters.dynamodb.values import (
+    access_in,
+    access_named,
+    ask_id,
+    ask_in,
+    assignment_id,
+    bounded,
+    decided_id,
+    found_in,
+    lease_id,
+    lease_row,
+    lock_id,
+    lock_row,
+    note_row,
+    noted_in,
+    session_in,
+    session_row,
+    timed,
+)
+from chalicelib.domain import ask, rows
+from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.instance import ROW as INSTANCE
+from chalicelib.domain.machine import LIVE, State
+from chalicelib.domain.ports import DoorTaken, Stale, Unreadable
+from chalicelib.domain.session import SESSION_ID, Access, Lock, Noted, Session
+
+BEGINS = {rows.OPEN: "bg-", "door": "door/", "lease": "lease/", "assignment": "assignment/"}
+
+
+IDS = ["id"]  # all that is asked of an index, so that no row that a hand has spoiled is read there
+
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+
+class Table:
+    """The table; see ports.Store for what each call promises."""
+
+    def __init__(self, keep: timedelta = rows.FOR_EVER) -> None:
+        self._keep = keep
+        self._connection = Row._get_connection().connection  # one client, for it is slow to make
+
+    @property
+    def session(self) -> Any:
+        """The botocore session that this is all done with, to make other clients of."""
+        return self._connection.session
+
+    def read(self, session_id: str) -> tuple[Session | None, bool]:
+        if not session_id or "/" in session_id:
+            return None, False  # another kind of row, whatever it says of itself
+        try:
+            with translated():
+                with TransactGet(connection=self._connection) as transaction:
+                    row = transaction.get(Row, session_id)
+                    lease = transaction.get(Row, lease_id(session_id))
+                return found_in(row.get, session_in), found_in(lease.get, lambda _: True) or False
+        except SPOILED as error:
+            raise Unreadable(f"{session_id} is no session: {type(error).__name__}") from error
+
+    def remains(self, session_id: str) -> Session | None:
+        row, lease = self._raw(session_id), self._raw(lease_id(session_id))
+        access = access_in("door", f"door/{row.get('live_access')}") or access_named(row)
+        doors = [lock_id(access)] if access else [row_id for row_id, _ in self.all_doors()]
+        found = ((row_id, self._raw(row_id)) for row_id in doors)
+        mine = (each for each in found if each[1].get("session_id") == session_id)
+        door, says = next(mine, ("", {}))
+        try:
+            live = State(row.get("state", "")) in LIVE
+        except ValueError:
+            live = bool(lease or door)
+        if not live:
+            return None
+        access = access or access_in("door", door)
+        at = lease.get("look_at") or lease.get("ttl") or says.get("look_at")
+        ends = [each for each in (row.get("deadline") or at, row.get("ended_at")) if each]
+        known: dict[str, Any] = {"glass": "", "asked_at": min(ends, default=EPOCH)}
+        known |= {field.name: row[field.name] for field in fields(Session) if field.name in row}
+        known |= asdict(access) if access else {}
+        known |= {"id": session_id, "version": 0, "state": State.ACTIVE, "ended_at": None}
+        return Session(**known | {"deadline": min(ends, default=None)})
+
+    def _raw(self, row_id: str) -> dict[str, Any]:
+        """Each attribute of the row that says what it should; none where there is no row."""
+        with translated():
+            found = self._connection.get_item(Row.Meta.table_name, row_id, consistent_read=True)
+        said = found.get("Item", {})
+        values: dict[str, Any] = {}
+        for name, attribute in Row.get_attributes().items():
+            with suppress(*SPOILED):
+                value = attribute.deserialize(attribute.get_value(said[name]))
+                values[name] = tuple(value) if isinstance(value, list) else value
+        return values
+
+    def asked(self, row_id: str) -> Session | Ask | None:
+        if ask.is_decided(row_id):
+            row = self._one(row_id)
+            return ask_in(row_id, row) if row else None
+        kind = ask.kind_of(row_id) if ask.is_open(row_id) else None
+        if kind is None:
+            raise Unreadable(f"{row_id[:80]} is no ask")
+        try:
+            with translated(), TransactGet(connection=self._connection) as transaction:
+                asked = transaction.get(Row, row_id)
+                over = transaction.get(Row, decided_id(row_id))
+            found = found_in(asked.get, lambda row: ask.read(row_id, row.attribute_values))
+            known = found_in(over.get, lambda _: True)
+        except SPOILED as error:
+            raise Unreadable(f"{row_id} says nothing: {type(error).__name__}") from error
+        if found is not None and known:  # written again, after it had been decided
+            self.drop_ask(row_id)
+            return None
+        return found
+
+    def _one(self, row_id: str, names: Sequence[str] | None = None) -> Row | None:
+        with translated():
+            try:
+                return Row.get(row_id, consistent_read=True, attributes_to_get=names)
+            except DoesNotExist:
+                return None
+            except SPOILED as error:
+                raise Unreadable(f"{row_id} says nothing: {type(error).__name__}") from error
+
+    def write(self, session: Session) -> None:
+        if session.version:
+            with translated():
+                session_row(session, self._keep).save(condition=Row.version == session.version)
+            return
+        with translated(), TransactWrite(connection=self._connection) as transaction:
+            self._put(transaction, session)
+
+    def _put(self, transaction: TransactWrite, session: Session) -> None:
+        """The session's row; of a new one in place of the ask that it begins as."""
+        row = session_row(session, self._keep)
+        if session.version:
+            transaction.save(row, condition=Row.version == session.version)
+            return
+        transaction.save(row, condition=Row.id.does_not_exist())
+        transaction.delete(Row(ask_id(session)), condition=Row.id.exists())
+
+    def outcome(self, session_id: str, token: str, changes: dict[str, Any]) -> None:
+        actions: list[Action] = [Row.version.add(1)]
+        for name, value in changes.items():
+            attribute = getattr(Row, name)
+            gone = value in (None, "")
+            actions.append(attribute.remove() if gone else attribute.set(bounded(value)))
+        with translated():
+            Row(session_id).update(actions=actions, condition=Row.busy_token == token)
+
+    def allow(self, session: Session) -> None:
+        self._take_door(session)
+
+    def take_over(self, session: Session) -> None:
+        noted = Row(assignment_id(session.access))
+        not_standing = Row.kind.does_not_exist() | (Row.kind != "standing")
+        self._take_door(session, unless=(noted, not_standing))
+
+    def _take_door(self, session: Session, unless: tuple[Row, Condition] | None = None) -> None:
+        try:
+            with translated(), TransactWrite(connection=self._connection) as transaction:
+                transaction.save(lock_row(session), condition=Row.id.does_not_exist())
+                transaction.save(lease_row(session))
+                self._put(transaction, session)
+                if unless is not None:
+                    row, condition = unless
+                    transaction.condition_check(Row, row.id, condition=condition)
+        except Stale as stale:
+            checks, deletes = int(unless is not None), int(not session.version)
+            if lost(stale) == {checks + deletes}:  # as PynamoDB sends them: the door is first put
+                raise DoorTaken(session.access.key) from stale
+            raise
+
+    def decide(self, decided: Ask, session: Session | None = None) -> None:
+        row = Row(**timed(rows.of_decided(decided, self._keep)))
+        with translated(), TransactWrite(connection=self._connection) as transaction:
+            transaction.delete(Row(f"{ask.OPEN}{decided.id}"), condition=Row.id.exists())
+            transaction.save(row, condition=Row.id.does_not_exist())
+            if session is not None:
+                self._put(transaction, session)
+                if decided.outcome == Outcome.EXTENDED:
+                    transaction.save(lease_row(session), condition=Row.id.exists())
+
+    def answered(self, decided: Ask) -> None:
+        row = Row(**timed(rows.of_decided(decided, self._keep)))
+        with translated():
+            row.save(condition=Row.version == decided.version)
+
+    def drop_ask(self, row_id: str) -> None:
+        if row_id.startswith(ask.OPEN):  # what has been decided stays in the log
+            with translated():
+                Row(row_id).delete()
+
+    def release(self, session: Session) -> None:
+        stays = session.revoke_late_until
+        try:
+            self._release(session, stays, with_door=True)
+        except Stale as stale:
+            the_door = 1 if stays else 0  # as PynamoDB sends them: the deletes, then the puts
+            if the_door not in lost(stale):
+                raise
+            self._release(session, stays, with_door=False)  # deleted, and another's by now
+
+    def _release(self, session: Session, stays: datetime | None, with_door: bool) -> None:
+        ours = Row.id.does_not_exist() | (Row.session_id == session.id)
+        with translated(), TransactWrite(connection=self._connection) as transaction:
+            if with_door and stays:
+                transaction.save(lock_row(session, stays), condition=ours)
+            elif with_door:
+                transaction.delete(Row(lock_id(session.access)), condition=ours)
+            transaction.delete(Row(lease_id(session.id)))
+            transaction.save(
+                session_row(session, self._keep), condition=Row.version == session.version
+            )
+
+    def lock(self, access: Access) -> Lock | None:
+        """A door that does not say whose it is has the holder "": nobody, so it can be freed."""
+        try:
+            row = self._one(lock_id(access), ["id", "session_id", "free_at"])
+        except Unreadable:
+            row = self._one(lock_id(access), ["id", "free_at"])
+        return Lock(row.session_id or "", row.free_at) if row else None
+
+    def free(self, access: Access, lock: Lock) -> None:
+        free_at = (
+            Row.free_at.does_not_exist() if lock.free_at is None else (Row.free_at == lock.free_at)
+        )
+        held = Row.session_id == lock.holder
+        if not lock.holder:
+            held = held | ~Row.session_id.is_type()
+        with translated():
+            try:
+                Row(lock_id(access)).delete(condition=held & free_at)
+            except PynamoDBException as error:
+                if error.cause_response_code != "ConditionalCheckFailedException":
+                    raise
+
+    def living(self, access: Access) -> Sequence[str]:
+        with translated():
+            found = Row.by_access.query(access.key, attributes_to_get=IDS)
+            return [row.id for row in found if SESSION_ID.fullmatch(row.id)]
+
+    def due(self, now: datetime, limit: int) -> Sequence[str]:
+        return self._due(rows.OPEN, "bg-", now, limit)
+
+    def asks_due(self, now: datetime, limit: int) -> Sequence[str]:
+        """Ids of the asks' rows to look at: undecided ones, and those not told yet."""
+        return self._due(rows.ASKS, "ask", now, limit)
+
+    def _due(self, partition: str, prefix: str, now: datetime, limit: int) -> Sequence[str]:
+        """What does not begin so is nothing of its kind, whatever it says of itself."""
+        with translated():
+            found = Row.due.query(
+                partition,
+                Row.look_at <= now,
+                filter_condition=Row.id.startswith(prefix),
+                limit=limit,
+                scan_index_forward=True,
+                attributes_to_get=IDS,
+            )
+            return [row.id for row in found]
+
+    def unfinished(self) -> Sequence[tuple[Session, bool]]:
+        """The sessions that have something to do or to wait for, and whether their leases stand.
+
+        From an index and without consistency, so perhaps late. Of a row that cannot be read there
+        is what remains of it, without a lease, so that it is looked at, counted and made known.
+        """
+        ids = [row_id for row_id in self._listed(rows.OPEN) if SESSION_ID.fullmatch(row_id)]
+        with translated():
+            try:
+                found = {row.id: row for row in Row.batch_get([*ids, *map(lease_id, ids)])}
+                here = [found[session_id] for session_id in ids if session_id in found]
+                return [(session_in(row), lease_id(row.id) in found) for row in here]
+            except SPOILED:
+                pass
+        sessions = []
+        for session_id in ids:
+            try:
+                session, leased = self.read(session_id)
+            except Unreadable:
+                session, leased = self.remains(session_id), False
+            sessions += [(session, leased)] if session else []
+        return sessions
+
+    # ---- instance.Kept
+
+    def instance(self) -> tuple[tuple[str, str], datetime] | None:
+        try:
+            row = self._one(INSTANCE)
+        except Unreadable:  # whoever discovers it writes it anew
+            return None
+        if row is None or not (row.instance_arn and row.identity_store_id and row.found_at):
+            return None
+        return (str(row.instance_arn), str(row.identity_store_id)), row.found_at
+
+    def keep_instance(self, found: tuple[str, str], now: datetime) -> None:
+        arn, store_id = found
+        row = Row(INSTANCE, kind="kept", instance_arn=arn, identity_store_id=store_id, found_at=now)
+        with translated():
+            row.save()
+
+    # ---- ports.Books
+
+    def all_doors(self) -> Sequence[tuple[str, Access | None]]:
+        return [(row_id, access_in("door", row_id)) for row_id in self._listed("door")]
+
+    def all_leases(self) -> Sequence[str]:
+        return [row_id.removeprefix("lease/") for row_id in self._listed("lease")]
+
+    def notes(self) -> Sequence[Access]:
+        found = (access_in("assignment", row_id) for row_id in self._listed("assignment"))
+        return [access for access in found if access is not None]
+
+    def _listed(self, kind: str) -> Sequence[str]:
+        with translated():
+            found = Row.due.query(kind, attributes_to_get=IDS)
+            return [row.id for row in found if row.id.startswith(BEGINS[kind])]
+
+    def alive(self) -> Sequence[str]:
+        """The whole index, which holds live sessions alone, however long the log is."""
+        with translated():
+            found = Row.by_access.scan(attributes_to_get=IDS)
+            return [row.id for row in found if SESSION_ID.fullmatch(row.id)]
+
+    def hang(self, session: Session) -> None:
+        with translated(), TransactWrite(connection=self._connection) as transaction:
+            transaction.condition_check(Row, session.id, condition=Row.version == session.version)
+            transaction.save(lock_row(session), condition=Row.id.does_not_exist())
+
+    def drop(self, session_id: str) -> None:
+        with translated():
+            Row(lease_id(session_id)).delete()
+
+    def noted(self, access: Access) -> Noted | None:
+        row = self._one(assignment_id(access))
+        try:
+            return noted_in(row, access) if row else None
+        except SPOILED as error:
+            raise Unreadable(f"{assignment_id(access)} says nothing") from error
+
+    def note(self, noted: Noted) -> None:
+        new = noted.version == 0
+        expected = Row.id.does_not_exist() if new else Row.version == noted.version
+        with translated():
+            note_row(noted).save(condition=expected)
+
+    def stood(self, access: Access) -> str | None:
+        saw_it = (
+            (Row.standing == "yes")
+            & (Row.principal_id == access.principal_id)
+            & (Row.permission_set_arn == access.permission_set_arn)
+        )
+        with translated():
+            newest_first = Row.by_account.query(
+                access.account_id,
+                filter_condition=saw_it,
+                scan_index_forward=False,
+                attributes_to_get=IDS,
+            )
+            ids = (str(row.id) for row in newest_first)
+            return next((row_id for row_id in ids if SESSION_ID.fullmatch(row_id)), None)
+
+    def ask_back(self, access: Access, glass: str, now: datetime) -> str:
+        row = Row(**rows.of_found(ask.found(access, glass, now)))
+        with translated():
+            row.save()
+        return str(row.id)
