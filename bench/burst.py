@@ -21,7 +21,7 @@ from typing import Any
 
 from bench import figures
 from bench.figures import Figure, Report
-from chalicelib.adapters.identity_center import Pace
+from chalicelib.adapters.identity_center.calls import Pace
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import (
     Call,

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from chalicelib.adapters.aws_json import AwsJson
     from chalicelib.adapters.cloudtrail import CloudTrail
     from chalicelib.adapters.dynamodb.table import Table
-    from chalicelib.adapters.identity_center import Directory, IdentityCenter
+    from chalicelib.adapters.identity_center.center import IdentityCenter
+    from chalicelib.adapters.identity_center.directory import Directory
     from chalicelib.adapters.mail import Ses
     from chalicelib.adapters.presses import Presses
     from chalicelib.adapters.secrets import Secrets
@@ -186,14 +187,14 @@ def reconciler() -> "Reconciler":
 
 @cache
 def _identity() -> "tuple[IdentityCenter, Directory]":
-    from chalicelib.adapters.identity_center import (
-        Directory,
-        IdentityCenter,
+    from chalicelib.adapters.identity_center.calls import (
         Pace,
         acting_client,
         discover,
         reading_client,
     )
+    from chalicelib.adapters.identity_center.center import IdentityCenter
+    from chalicelib.adapters.identity_center.directory import Directory
     from chalicelib.domain.instance import Instance
 
     function = os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "")

@@ -16,7 +16,9 @@ WHOLE = {  # who may have access, from when to when: nothing of it is left to ch
     "chalicelib/domain/session.py",
     "chalicelib/workflow/policy.py",
     "chalicelib/workflow/runner.py",
-    "chalicelib/adapters/identity_center.py",
+    "chalicelib/adapters/identity_center/calls.py",
+    "chalicelib/adapters/identity_center/center.py",
+    "chalicelib/adapters/identity_center/directory.py",
 }
 
 

@@ -146,14 +146,14 @@ def test_it_is_reconciliation_alone_that_does_not_write(
     from types import SimpleNamespace
 
     from chalicelib import wiring
-    from chalicelib.adapters import identity_center
+    from chalicelib.adapters.identity_center import calls
 
     world = World()
     known = SimpleNamespace(instance_arn="", identity_store_id="")
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", function)
     monkeypatch.setattr(wiring, "settings", lambda: known)
     monkeypatch.setattr(wiring, "table", lambda: world)
-    monkeypatch.setattr(identity_center, "discover", lambda reads, arn: world.discover(arn))
+    monkeypatch.setattr(calls, "discover", lambda reads, arn: world.discover(arn))
     _, directory = wiring._identity.__wrapped__()
     assert directory._store_id() == OURS[1]
     assert ("keep" in world.asked) is writes

@@ -81,7 +81,7 @@ class Patient:
     @cached_property
     def instance(self) -> tuple[str, str]:
         """Identity Center's instance ARN and identity store."""
-        from chalicelib.adapters.identity_center import discover
+        from chalicelib.adapters.identity_center.calls import discover
 
         known = self.settings
         if known.instance_arn and known.identity_store_id:
@@ -104,7 +104,7 @@ class Patient:
         return _slack.secret(self.settings.secrets, _slack.BOT_TOKEN)
 
     def permission_set(self, name_or_arn: str) -> PermissionSet | None:
-        from chalicelib.adapters.identity_center import IdentityCenter
+        from chalicelib.adapters.identity_center.center import IdentityCenter
 
         reads = self.aws("sso-admin")
         return IdentityCenter(reads, reads, lambda: self.instance[0]).permission_set(name_or_arn)
@@ -250,7 +250,7 @@ def permission_sets(patient: Patient) -> Iterator[Finding]:
 
 
 def people(patient: Patient) -> Iterator[Finding]:
-    from chalicelib.adapters.identity_center import Directory
+    from chalicelib.adapters.identity_center.directory import Directory
 
     directory = Directory(patient.aws("identitystore"), lambda: patient.instance[1])
     known = patient.settings

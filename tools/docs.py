@@ -97,7 +97,11 @@ def _house() -> str:
     lines = ["", "| package | what is in it |", "|---|---|"]
     for path in sorted((ROOT / "chalicelib").glob("*/__init__.py")):
         says = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
-        files = ", ".join(f"`{each.stem}`" for each in sorted(path.parent.glob("[a-z]*.py")))
+        files = ", ".join(
+            f"`{each.stem}`"
+            for each in sorted(path.parent.glob("[a-z]*"))
+            if not each.name.endswith((".toml", "templates"))
+        )
         lines.append(f"| `{path.parent.name}/` | {says} {files} |")
     return "\n".join(lines) + "\n\n"
 

@@ -25,7 +25,8 @@ from tools._words import as_json
 
 if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb.table import Table
-    from chalicelib.adapters.identity_center import Directory, IdentityCenter
+    from chalicelib.adapters.identity_center.center import IdentityCenter
+    from chalicelib.adapters.identity_center.directory import Directory
     from chalicelib.domain.session import Access, Glass, Noted, PermissionSet, Person
 
 SUMMARY = "assignments without a session: lists them, accepts one by name, forgets it again"
@@ -107,12 +108,9 @@ class Office:
         import boto3
 
         from chalicelib.adapters.dynamodb.table import Table
-        from chalicelib.adapters.identity_center import (
-            Directory,
-            IdentityCenter,
-            discover,
-            reading_client,
-        )
+        from chalicelib.adapters.identity_center.calls import discover, reading_client
+        from chalicelib.adapters.identity_center.center import IdentityCenter
+        from chalicelib.adapters.identity_center.directory import Directory
 
         reads = reading_client(boto3)
         instance, store = known.instance_arn, known.identity_store_id

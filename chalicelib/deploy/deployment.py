@@ -109,7 +109,7 @@ def _remembered(session: Any, known: "Settings") -> list[str]:
 
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from chalicelib.adapters.identity_center import discover
+    from chalicelib.adapters.identity_center.calls import discover
     from chalicelib.domain.instance import kept
     from chalicelib.domain.ports import Unavailable
 

@@ -10,14 +10,10 @@ from botocore.config import Config
 from botocore.exceptions import ParamValidationError
 from botocore.stub import ANY, Stubber
 
-from chalicelib.adapters import identity_center
-from chalicelib.adapters.identity_center import (
-    Directory,
-    IdentityCenter,
-    acting_client,
-    discover,
-    reading_client,
-)
+from chalicelib.adapters.identity_center import calls
+from chalicelib.adapters.identity_center.calls import acting_client, discover, reading_client
+from chalicelib.adapters.identity_center.center import IdentityCenter
+from chalicelib.adapters.identity_center.directory import Directory
 from chalicelib.domain.ports import Call, Gone, Refused, Unavailable, Unknown
 from chalicelib.domain.session import Access
 
@@ -209,8 +205,8 @@ def test_an_answer_without_a_listing_is_no_empty_listing(session):
 
 def test_the_claim_can_outlast_a_call(session):
     config = acting_client(session).meta.config
-    assert config.read_timeout == identity_center.READ_TIMEOUT == 5
-    assert config.connect_timeout == identity_center.CONNECT_TIMEOUT == 2
+    assert config.read_timeout == calls.READ_TIMEOUT == 5
+    assert config.connect_timeout == calls.CONNECT_TIMEOUT == 2
     assert config.retries["total_max_attempts"] == 1
 
 
@@ -218,7 +214,7 @@ def test_a_read_holds_nobody_up_for_long(session):
     """Whoever waits for it looks at nothing else meanwhile."""
     for service in ("sso-admin", "identitystore"):
         config = reading_client(session, service=service).meta.config
-        assert config.read_timeout == identity_center.PATIENCE == 3
+        assert config.read_timeout == calls.PATIENCE == 3
         assert config.retries["total_max_attempts"] == 2
 
 
@@ -503,13 +499,13 @@ def test_nobody_is_found_in_a_directory_that_nobody_can_name(session: Any):
 
 @pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov", "aws-eusc"])
 def test_the_instance_is_that_of_the_permission_set_in_every_partition(partition: str):
-    found = identity_center.instance_of(SET.replace("arn:aws:", f"arn:{partition}:"))
+    found = calls.instance_of(SET.replace("arn:aws:", f"arn:{partition}:"))
     assert found == INSTANCE.replace("arn:aws:", f"arn:{partition}:")
 
 
 @pytest.mark.parametrize("odd", ["", "ps-1", "arn:aws", "arn:aws:sso:::permissionSet"])
 def test_of_what_is_no_permission_set_there_is_no_instance(odd: str):
-    assert identity_center.instance_of(odd).endswith("/?")
+    assert calls.instance_of(odd).endswith("/?")
 
 
 @pytest.mark.parametrize("act", ["create", "delete"])
@@ -828,7 +824,7 @@ def test_a_directory_that_fails_half_way_is_unavailable(people: People):
 def test_only_a_refusal_for_too_many_calls_slows_the_pace():
     slowed: list[str] = []
 
-    class Heard(identity_center.Pace):
+    class Heard(calls.Pace):
         def slow_down(self) -> None:
             slowed.append("slower")
 

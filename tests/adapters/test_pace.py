@@ -4,7 +4,7 @@ import contextlib
 import json
 from typing import Any
 
-from chalicelib.adapters.identity_center import Pace, reading_client
+from chalicelib.adapters.identity_center.calls import Pace, reading_client
 from tests.adapters.server import answering, saying
 
 
