@@ -22,17 +22,9 @@ from typing import Any
 from bench import figures
 from bench.figures import Figure, Report
 from chalicelib.adapters.identity_center.calls import Pace
+from chalicelib.domain.errors import Gone, Refused, Unavailable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import (
-    Call,
-    Gone,
-    Mail,
-    Posted,
-    Reading,
-    Refused,
-    Reported,
-    Unavailable,
-)
+from chalicelib.domain.ports import Call, Mail, Posted, Reading, Reported
 from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Access, Session
 from chalicelib.report.reading import PIECE

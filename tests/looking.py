@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.ports import Unavailable
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.session import Session
 from chalicelib.workflow.runner import Look, Rest
 from tests.stories import NOON

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from chalicelib.adapters.cloudtrail import CloudTrail
-from chalicelib.domain.ports import Lost, Unavailable
+from chalicelib.domain.errors import Lost, Unavailable
 from chalicelib.domain.session import Session
 from chalicelib.report import build as report
 from chalicelib.report import reading, search

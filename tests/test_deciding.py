@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.ports import Refused, Unavailable
+from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.domain.session import TAKE_BACK_WITHIN, PermissionSet
 from chalicelib.workflow import deciding
 from chalicelib.workflow.deciding import REMEMBERED, Decider, Glasses, May

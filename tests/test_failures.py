@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.ports import Unavailable
+from chalicelib.domain.errors import Unavailable
 from chalicelib.triggers import looks
 from chalicelib.workflow.runner import Look
 

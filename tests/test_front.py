@@ -11,8 +11,8 @@ import pytest
 
 from chalicelib.adapters.presses import Presses
 from chalicelib.domain.ask import Ask, Kind
+from chalicelib.domain.errors import Rejected, Trouble, Unavailable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Rejected, Trouble, Unavailable
 from chalicelib.domain.session import Session
 from chalicelib.route import press
 from chalicelib.route.front import Front

@@ -1,7 +1,7 @@
 """Who somebody is, from the press to the row: by [people], or by what Slack vouches for."""
 
+from chalicelib.domain.errors import Refused
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Refused
 from tests.outside import World
 from tests.test_runner import pressed
 

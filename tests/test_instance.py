@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.errors import Stale, Trouble, Unavailable
 from chalicelib.domain.instance import FRESH, RENEWS, Found, Instance
-from chalicelib.domain.ports import Stale, Trouble, Unavailable
 from tests.stories import NOON
 
 OURS: Found = ("arn:aws:sso:::instance/ssoins-1", "d-1")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.ports import Unavailable, Unreadable
+from chalicelib.domain.errors import Unavailable, Unreadable
 from chalicelib.domain.schedule import EARLY
 from chalicelib.domain.session import iso
 from chalicelib.triggers import looks

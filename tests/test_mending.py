@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.ports import Unavailable
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.session import Noted, Session
 from chalicelib.workflow.reconcile import LATEST, Mend, wrong_with
 from tests.office import ALICE, NOTED, STEVE, Office, keep

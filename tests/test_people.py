@@ -12,8 +12,8 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.ask import Ask
+from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Refused, Unavailable
 from chalicelib.domain.session import Session
 from chalicelib.route.front import Front
 from chalicelib.triggers import looks

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chalicelib.domain.ports import Refused, Unavailable
+from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.workflow.policy import identify, key, named, refusal
 from tests.stories import glass
 

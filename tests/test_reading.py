@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Attachment, Mail, Reading, Reported, Unavailable
+from chalicelib.domain.ports import Attachment, Mail, Reading, Reported
 from chalicelib.domain.session import Session
 from chalicelib.report import build as report
 from chalicelib.report import evidence, progress, reading

@@ -5,8 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.domain.errors import Partly, Refused, Unavailable, Unreadable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Mail, Partly, Refused, Unavailable, Unreadable
+from chalicelib.domain.ports import Mail
 from chalicelib.domain.session import Access, Noted, Session
 from chalicelib.domain.verdict import Facts, Verdict, judge
 from chalicelib.workflow.reconcile import LOOK_AGAIN

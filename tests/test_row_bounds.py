@@ -15,18 +15,9 @@ import pytest
 
 from chalicelib.domain import ask, rows
 from chalicelib.domain.ask import Ask, Kind, Outcome
+from chalicelib.domain.errors import Refused, Unavailable, Unknown
 from chalicelib.domain.machine import Event, State
-from chalicelib.domain.ports import (
-    Call,
-    Mail,
-    PermissionSet,
-    Person,
-    Reading,
-    Refused,
-    Reported,
-    Unavailable,
-    Unknown,
-)
+from chalicelib.domain.ports import Call, Mail, PermissionSet, Person, Reading, Reported
 from chalicelib.domain.session import Session
 from chalicelib.route.front import Front
 from chalicelib.workflow.runner import Look

@@ -7,17 +7,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.ask import Ask
+from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown, Unreadable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import (
-    Call,
-    Gone,
-    Reading,
-    Refused,
-    Reported,
-    Unavailable,
-    Unknown,
-    Unreadable,
-)
+from chalicelib.domain.ports import Call, Reading, Reported
 from chalicelib.domain.session import Access, Lock, Session
 from chalicelib.workflow.runner import (
     CALL_TAKES,

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown, Unreadable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Gone, Reading, Refused, Unavailable, Unknown, Unreadable
+from chalicelib.domain.ports import Reading
 from chalicelib.domain.session import Session
 from chalicelib.workflow.runner import Look
 from tests.outside import World, given

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.ask import Ask
+from chalicelib.domain.errors import Stale
 from chalicelib.domain.machine import Event
-from chalicelib.domain.ports import Stale
 from chalicelib.domain.session import Session
 from chalicelib.operations.steps import REMEMBERED, Logged
 from tests.books import MemoryBooks

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib import wiring
-from chalicelib.domain.ports import Unavailable, Unreadable
+from chalicelib.domain.errors import Unavailable, Unreadable
 from chalicelib.triggers import looks
 from chalicelib.workflow.runner import Rest
 from tests.looking import MINUTE, SECOND, Everything, ask_id

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.ports import Partly, Unavailable
+from chalicelib.domain.errors import Partly, Unavailable
 from chalicelib.domain.session import Session
 from chalicelib.workflow.runner import Look
 from tests.outside import World

@@ -80,7 +80,7 @@ def _main(arguments: list[str] | None) -> int:
 def _sentence(error: Exception) -> str:
     """What happened, for somebody who wants to go on and not to read a program."""
     from chalicelib.deploy import aws_errors
-    from chalicelib.domain.ports import Trouble
+    from chalicelib.domain.errors import Trouble
 
     behind = aws_errors.cause(error)
     if behind is not None:

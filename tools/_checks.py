@@ -24,7 +24,7 @@ from chalicelib.config.settings import Settings
 from chalicelib.deploy import infrastructure, schema
 from chalicelib.deploy.alarms import FUNCTIONS, alarms, function_name
 from chalicelib.deploy.aws_errors import SIGN_IN, sentence
-from chalicelib.domain.ports import Trouble
+from chalicelib.domain.errors import Trouble
 from chalicelib.domain.session import Glass, PermissionSet
 from tools import _project, _slack
 from tools._project import Deployed, Problem

@@ -80,7 +80,7 @@ def _reasons() -> str:
 
 
 def _settings() -> str:
-    from chalicelib.config.settings import table
+    from chalicelib.config.keys import table
 
     return f"\n{table()}\n"
 

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.domain.ports import Lost, Trail, Unavailable
+from chalicelib.domain.errors import Lost, Unavailable
+from chalicelib.domain.ports import Trail
 from chalicelib.domain.session import from_iso
 from chalicelib.judge.call import Json
 from chalicelib.judge.suffices import Used

@@ -9,7 +9,8 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.domain.ports import Lost, TrailPage, Unavailable
+from chalicelib.domain.errors import Lost, Unavailable
+from chalicelib.domain.ports import TrailPage
 from chalicelib.trail.attribution import UNREAD
 
 RUNNING = ("Scheduled", "Running")

@@ -9,7 +9,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
 from chalicelib.domain import text
-from chalicelib.domain.ports import Journal, Mail, Partly, Refused, Trouble, Unavailable
+from chalicelib.domain.errors import Partly, Refused, Trouble, Unavailable
+from chalicelib.domain.ports import Journal, Mail
 from chalicelib.operations.journal import journal
 
 # One attempt: SES knows no idempotency token, and a second one may be a second mail.

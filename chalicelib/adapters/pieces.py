@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any, Protocol
 
-from chalicelib.domain.ports import Rejected, Unavailable
+from chalicelib.domain.errors import Rejected, Unavailable
 
 KEEP = timedelta(days=7)  # as long as CloudWatch keeps what a query came to
 KIND = "report"

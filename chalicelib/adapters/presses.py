@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from chalicelib.domain import rows
 from chalicelib.domain.ask import Ask
-from chalicelib.domain.ports import Rejected
+from chalicelib.domain.errors import Rejected
 from chalicelib.domain.session import Session, iso
 
 LOST = "ConditionalCheckFailedException"

@@ -11,7 +11,7 @@ from ssl import SSLContext, create_default_context
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from chalicelib.domain.ports import Refused, Unavailable
+from chalicelib.domain.errors import Refused, Unavailable
 
 SLACK_API: Final = "https://slack.com/api/"
 HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})

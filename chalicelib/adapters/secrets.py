@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from chalicelib.domain.ports import Rejected, Unavailable
+from chalicelib.domain.errors import Rejected, Unavailable
 
 KEEP: Final = 300.0  # seconds that a secret serves before it is read anew
 REFRESH: Final = 60.0  # seconds between two readings, however often a signature fails

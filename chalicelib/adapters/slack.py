@@ -4,7 +4,8 @@ from collections.abc import Callable
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from chalicelib.domain.ports import Posted, Refused, Unavailable
+from chalicelib.domain.errors import Refused, Unavailable
+from chalicelib.domain.ports import Posted
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient

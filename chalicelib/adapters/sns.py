@@ -6,7 +6,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from chalicelib.domain.ports import Refused, Unavailable
+from chalicelib.domain.errors import Refused, Unavailable
 
 # One attempt: a second one may be a second message.
 CONFIG: Final = Config(

@@ -110,8 +110,8 @@ def _remembered(session: Any, known: "Settings") -> list[str]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from chalicelib.adapters.identity_center.calls import discover
+    from chalicelib.domain.errors import Unavailable
     from chalicelib.domain.instance import kept
-    from chalicelib.domain.ports import Unavailable
 
     try:
         found = discover(session.client("sso-admin"), known.instance_arn)

@@ -9,7 +9,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from chalicelib.domain.ports import Clock, Stale, Unavailable
+from chalicelib.domain.errors import Stale, Unavailable
+from chalicelib.domain.ports import Clock
 from chalicelib.domain.session import iso
 
 FRESH = timedelta(days=1)  # then it is asked again; what is kept serves where nobody answers

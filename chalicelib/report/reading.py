@@ -13,18 +13,9 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from chalicelib.domain.errors import Lost, Unavailable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import (
-    Attachment,
-    Lost,
-    Mail,
-    Pieces,
-    Reading,
-    Reported,
-    Trail,
-    TrailPage,
-    Unavailable,
-)
+from chalicelib.domain.ports import Attachment, Mail, Pieces, Reading, Reported, Trail, TrailPage
 from chalicelib.domain.session import Session
 from chalicelib.judge.rules import Book, usable
 from chalicelib.report import build as report

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chalicelib.domain.ask import Ask, Kind
-from chalicelib.domain.ports import Clock, Journal, Trouble
+from chalicelib.domain.errors import Trouble
+from chalicelib.domain.ports import Clock, Journal
 from chalicelib.domain.session import REQUIRED, Glass, Session
 from chalicelib.route import press
 from chalicelib.words import cards, messages

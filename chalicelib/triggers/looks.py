@@ -8,8 +8,8 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain import ask
+from chalicelib.domain.errors import Trouble, Unreadable
 from chalicelib.domain.machine import OPEN
-from chalicelib.domain.ports import Trouble, Unreadable
 from chalicelib.domain.schedule import EARLY
 from chalicelib.domain.session import Session, from_iso
 from chalicelib.operations import figures

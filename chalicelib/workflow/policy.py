@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from string import ascii_lowercase, ascii_uppercase
 
-from chalicelib.domain.ports import Refused
+from chalicelib.domain.errors import Refused
 from chalicelib.domain.session import Glass
 from chalicelib.domain.text import clean
 from chalicelib.words import messages

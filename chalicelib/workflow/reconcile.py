@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypeVar
 
+from chalicelib.domain.errors import Partly, Refused, Stale, Trouble, Unavailable, Unreadable
 from chalicelib.domain.ports import (
     Assignments,
     Books,
@@ -23,14 +24,8 @@ from chalicelib.domain.ports import (
     Journal,
     Letters,
     Mail,
-    Partly,
     People,
     Post,
-    Refused,
-    Stale,
-    Trouble,
-    Unavailable,
-    Unreadable,
     WakeUps,
 )
 from chalicelib.domain.session import Access, Glass, Noted, PermissionSet, Session

@@ -12,31 +12,33 @@ from zlib import crc32
 
 from chalicelib.domain.ask import OPEN as AN_ASK
 from chalicelib.domain.ask import Ask, Kind, Outcome
+from chalicelib.domain.errors import (
+    DoorTaken,
+    Gone,
+    Partly,
+    Refused,
+    Stale,
+    Trouble,
+    Unavailable,
+    Unknown,
+    Unreadable,
+    Unwritable,
+)
 from chalicelib.domain.machine import DUTIES, ROWS, Duty, Event, State
 from chalicelib.domain.ports import (
     Call,
     Chat,
     Clock,
     Directory,
-    DoorTaken,
-    Gone,
     IdentityCenter,
     Journal,
     Letters,
-    Partly,
     Post,
     Reading,
-    Refused,
     Reported,
     Reports,
-    Stale,
     Store,
     Topics,
-    Trouble,
-    Unavailable,
-    Unknown,
-    Unreadable,
-    Unwritable,
     WakeUps,
 )
 from chalicelib.domain.schedule import (

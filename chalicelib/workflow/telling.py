@@ -6,19 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.ask import Ask
-from chalicelib.domain.ports import (
-    Chat,
-    Clock,
-    Journal,
-    Letters,
-    Mail,
-    Partly,
-    Post,
-    Refused,
-    Topics,
-    Trouble,
-    Unavailable,
-)
+from chalicelib.domain.errors import Partly, Refused, Trouble, Unavailable
+from chalicelib.domain.ports import Chat, Clock, Journal, Letters, Mail, Post, Topics
 from chalicelib.domain.session import MAIL, RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
 from chalicelib.operations.trace import trace
 from chalicelib.words import cards, messages

@@ -14,7 +14,7 @@ from botocore.session import get_session
 
 from chalicelib.adapters import aws_json
 from chalicelib.adapters.aws_json import DYNAMODB, SQS, SSM, AwsJson, Credentials, endpoint
-from chalicelib.domain.ports import Rejected, Unavailable
+from chalicelib.domain.errors import Rejected, Unavailable
 from tests.adapters.server import Answer, answering, saying, silence
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIAEXAMPLE", "AWS_SECRET_ACCESS_KEY": "s+e/cret"}

@@ -14,7 +14,8 @@ from chalicelib.adapters.identity_center import calls
 from chalicelib.adapters.identity_center.calls import acting_client, discover, reading_client
 from chalicelib.adapters.identity_center.center import IdentityCenter
 from chalicelib.adapters.identity_center.directory import Directory
-from chalicelib.domain.ports import Call, Gone, Refused, Unavailable, Unknown
+from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
+from chalicelib.domain.ports import Call
 from chalicelib.domain.session import Access
 
 from .server import answering, saying

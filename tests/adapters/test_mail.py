@@ -9,7 +9,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from botocore.stub import Stubber
 
 from chalicelib.adapters.mail import CONFIG, EACH_FOR, REFUSALS, Ses, client_for
-from chalicelib.domain.ports import Attachment, Mail, Partly, Refused, Unavailable
+from chalicelib.domain.errors import Partly, Refused, Unavailable
+from chalicelib.domain.ports import Attachment, Mail
 
 ALONE = ("a@example.com",)
 MAIL = Mail(

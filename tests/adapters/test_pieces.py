@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.pieces import KEEP, Pieces
-from chalicelib.domain.ports import Rejected, Unavailable
+from chalicelib.domain.errors import Rejected, Unavailable
 from chalicelib.triggers.records import wake
 
 NOW = datetime(2026, 11, 22, 17, tzinfo=UTC)

@@ -10,7 +10,7 @@ from chalicelib.adapters import presses
 from chalicelib.adapters.dynamodb import table as dynamodb
 from chalicelib.domain import ask, rows
 from chalicelib.domain.ask import Ask
-from chalicelib.domain.ports import Rejected, Unavailable
+from chalicelib.domain.errors import Rejected, Unavailable
 from chalicelib.domain.session import Session
 from tests import stories
 

@@ -11,7 +11,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.adapters import response_url
 from chalicelib.adapters.response_url import SLACK_API, TIMEOUT, allowed, respond
-from chalicelib.domain.ports import Refused, Unavailable
+from chalicelib.domain.errors import Refused, Unavailable
 
 from .server import answering, saying, silence
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.secrets import Secrets
-from chalicelib.domain.ports import Rejected, Unavailable
+from chalicelib.domain.errors import Rejected, Unavailable
 
 
 class Ssm:

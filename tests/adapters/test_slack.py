@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.adapters import slack
 from chalicelib.adapters.slack import Slack
-from chalicelib.domain.ports import Refused, Unavailable
+from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.workflow import runner, telling
 
 from .server import Answering, answering, saying, silence

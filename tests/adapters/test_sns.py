@@ -6,7 +6,7 @@ import pytest
 from botocore.stub import Stubber
 
 from chalicelib.adapters.sns import CONFIG, Sns
-from chalicelib.domain.ports import Refused, Unavailable
+from chalicelib.domain.errors import Refused, Unavailable
 
 TOPIC = "arn:aws:sns:eu-north-1:111122223333:break-glass-use"
 

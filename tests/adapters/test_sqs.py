@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.adapters.sqs import Queue, message
-from chalicelib.domain.ports import Rejected, Unavailable
+from chalicelib.domain.errors import Rejected, Unavailable
 
 URL = "https://sqs.eu-west-1.amazonaws.com/111122223333/bg"
 GONE = "QueueDoesNotExist"

@@ -29,8 +29,9 @@ from functools import cache
 from typing import Any
 
 from chalicelib.domain.ask import Ask
+from chalicelib.domain.errors import DoorTaken, Gone, Refused, Stale, Trouble, Unknown
 from chalicelib.domain.machine import FINAL, OPEN, State
-from chalicelib.domain.ports import Call, DoorTaken, Gone, Refused, Stale, Trouble, Unknown
+from chalicelib.domain.ports import Call
 from chalicelib.domain.session import Access, Glass, Lock, PermissionSet, Person, Session
 from tests.simulation.planted import load
 from tests.simulation.rows import Rows

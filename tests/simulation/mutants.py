@@ -11,8 +11,8 @@ from time import monotonic
 from typing import Any
 
 from chalicelib.domain.ask import Ask
+from chalicelib.domain.errors import Stale
 from chalicelib.domain.machine import OPEN, TRANSITIONS, State
-from chalicelib.domain.ports import Stale
 from chalicelib.domain.session import Access, Lock, Session
 from chalicelib.workflow.reconcile import Reconciler
 from chalicelib.workflow.runner import Runner

@@ -8,8 +8,8 @@ from typing import Any
 
 from chalicelib.domain import ask
 from chalicelib.domain.ask import Ask
+from chalicelib.domain.errors import DoorTaken, Stale, Unreadable
 from chalicelib.domain.machine import OPEN, State
-from chalicelib.domain.ports import DoorTaken, Stale, Unreadable
 from chalicelib.domain.session import Access, Lock, Noted, Session
 
 Wrote = Callable[[Session | None, Session], None]

@@ -22,20 +22,9 @@ from typing import Any
 
 from chalicelib.adapters.sqs import message
 from chalicelib.domain.ask import Ask, Kind
+from chalicelib.domain.errors import Gone, Refused, Stale, Trouble, Unavailable, Unknown
 from chalicelib.domain.machine import OPEN, State
-from chalicelib.domain.ports import (
-    Call,
-    Gone,
-    Mail,
-    Posted,
-    Reading,
-    Refused,
-    Reported,
-    Stale,
-    Trouble,
-    Unavailable,
-    Unknown,
-)
+from chalicelib.domain.ports import Call, Mail, Posted, Reading, Reported
 from chalicelib.domain.schedule import ESCALATE
 from chalicelib.domain.session import Access, Glass, Lock, Noted, PermissionSet, Person, Session
 from chalicelib.words import mails

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.ask import Kind, Outcome
+from chalicelib.domain.errors import DoorTaken, Stale, Unreadable
 from chalicelib.domain.machine import Event
-from chalicelib.domain.ports import DoorTaken, Stale, Unreadable
 from chalicelib.domain.session import Lock, Session
 from tests.store.contract import ACCESS, MINUTE, PAST, Store, bg, ended, extended, pressed
 from tests.stories import HOUR, NOON, granting, requested

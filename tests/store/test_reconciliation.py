@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.ports import DoorTaken, Stale, Unreadable
+from chalicelib.domain.errors import DoorTaken, Stale, Unreadable
 from chalicelib.domain.session import Lock, Noted
 from tests.store.contract import ACCESS, OTHER, Store, bg, released
 from tests.stories import HOUR, NOON, active, settling

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.errors import DoorTaken, Stale, Unreadable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import DoorTaken, Stale, Unreadable
 from chalicelib.domain.session import Lock, Session
 from tests.store.contract import ACCESS, MINUTE, PAST, Store, bg, released
 from tests.stories import HOUR, NOON, active, granting, requested, revoking, settling

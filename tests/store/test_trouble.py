@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain import rows
 from chalicelib.domain.ask import Kind
-from chalicelib.domain.ports import DoorTaken, Unavailable, Unreadable, Unwritable
+from chalicelib.domain.errors import DoorTaken, Unavailable, Unreadable, Unwritable
 from chalicelib.domain.session import Access, Lock, iso
 from tests.store.contract import ACCESS, MINUTE, OTHER, Store, bg, ended, pressed, released
 from tests.stories import HOUR, NOON, active, granting, requested

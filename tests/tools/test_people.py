@@ -19,8 +19,8 @@ from botocore.exceptions import (
 )
 
 from chalicelib.deploy import aws_errors
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Unavailable
 from simulator import company
 from tools import _checks, _project, logs
 from tools.__main__ import TRACEBACK, main

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.ports import TrailPage, Unavailable
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.ports import TrailPage
 from tests.trail.records import Record, event, session_of, sso_role
 from tools import suggest
 from tools.__main__ import main

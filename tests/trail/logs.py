@@ -10,8 +10,9 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.cloudtrail import CloudTrail
+from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Reading, Reported, TrailPage, Unavailable
+from chalicelib.domain.ports import Reading, Reported, TrailPage
 from chalicelib.domain.session import Session
 from chalicelib.report.reading import SessionReports
 from chalicelib.trail.event import moment

@@ -11,7 +11,7 @@ from pynamodb.exceptions import (
     TransactWriteError,
 )
 
-from chalicelib.domain.ports import Stale, Unavailable, Unwritable
+from chalicelib.domain.errors import Stale, Unavailable, Unwritable
 
 LOST_RACES = {"ConditionalCheckFailedException", "TransactionConflictException"}
 

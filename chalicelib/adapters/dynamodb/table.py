@@ -37,9 +37,9 @@ from chalicelib.adapters.dynamodb.values import (
 )
 from chalicelib.domain import ask, rows
 from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.errors import DoorTaken, Stale, Unreadable
 from chalicelib.domain.instance import ROW as INSTANCE
 from chalicelib.domain.machine import LIVE, State
-from chalicelib.domain.ports import DoorTaken, Stale, Unreadable
 from chalicelib.domain.session import SESSION_ID, Access, Lock, Noted, Session
 
 BEGINS = {rows.OPEN: "bg-", "door": "door/", "lease": "lease/", "assignment": "assignment/"}

@@ -13,8 +13,8 @@ from pynamodb.exceptions import (
 from chalicelib.adapters.dynamodb.model import SPOILED, Row
 from chalicelib.domain import ask, rows
 from chalicelib.domain.ask import Ask, Kind, Outcome
+from chalicelib.domain.errors import Unreadable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Unreadable
 from chalicelib.domain.session import Access, Noted, Session
 
 T = TypeVar("T")

@@ -19,7 +19,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from chalicelib.domain.ports import Refused, Trouble, Unavailable, Unknown
+from chalicelib.domain.errors import Refused, Trouble, Unavailable, Unknown
 
 CONNECT_TIMEOUT: Final = 2.0  # seconds
 

@@ -23,7 +23,8 @@ from chalicelib.adapters.identity_center.calls import (
     request_id_of,
     said,
 )
-from chalicelib.domain.ports import Call, Gone, Refused
+from chalicelib.domain.errors import Gone, Refused
+from chalicelib.domain.ports import Call
 from chalicelib.domain.session import Access, PermissionSet
 
 SKEW: Final = timedelta(seconds=60)  # between our clock and that of AWS's CreatedDate

@@ -1,0 +1,127 @@
+"""Every key of the settings: what it says, how it is read, and what it is unless set."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from chalicelib.config.values import (
+    RECIPIENTS,
+    SLACK_API,
+    account,
+    addresses,
+    alarm_to,
+    channel,
+    days,
+    duration,
+    dynamodb_table,
+    flag,
+    identity_store,
+    instance,
+    line,
+    log_group,
+    mailbox,
+    members,
+    permission_set,
+    portal,
+    reason,
+    reconcile,
+    slack_api,
+    sqs_queue,
+    ssm_prefix,
+    tell_to,
+)
+from chalicelib.domain.session import MAIL, OPTIONAL
+
+
+def table() -> str:
+    """All settings as a Markdown table, for the README."""
+    sections = (
+        ("`glasses.toml`", TOP),
+        ("`[glass.NAME]`, or `[defaults]` for all", GLASS),
+        ("Environment", ENVIRONMENT),
+    )
+    lines = ["| setting | what it says | unless set |", "|---|---|---|"]
+    for title, keys in sections:
+        lines.append(f"| **{title}** | | |")
+        lines += [f"| `{key.name}` | {key.says} | {key.otherwise} |" for key in keys]
+    lines.append("| **`[people]`** | | |")
+    says = (
+        "the e-mail of that Slack user, where Slack's own is not the one in the directory; "
+        "it pins: nobody else in Slack is taken for whoever is named here"
+    )
+    lines.append(f"| `U012ABC` | {says} | Slack's own |")
+    return "\n".join(lines) + "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A setting: how it is read, what it says, and what holds where it is not set."""
+
+    name: str
+    read: Callable[[object], Any]
+    says: str
+    default: Any = None
+    shown: str = ""  # the default, in words
+
+    @property
+    def required(self) -> bool:
+        return self.default is None and not self.shown
+
+    @property
+    def otherwise(self) -> str:
+        return self.shown or (f"`{self.default}`" if self.default is not None else "must be set")
+
+
+_MOMENT, _NIGHT, _DAY = timedelta(seconds=1), timedelta(hours=12), timedelta(hours=24)
+
+
+TOP: Final = (
+    Key("report_from", mailbox, "the address that reports come from, verified in SES"),
+    Key("cloudtrail_log_group", log_group, "name or ARN of the trail's CloudWatch log group"),
+    Key("identity_center_instance", instance, "the Identity Center instance", "", "found out"),
+    Key("identity_store", identity_store, "the instance's identity store", "", "found out"),
+    Key("access_portal", portal, "the address of your AWS access portal, for links into it",
+        "", "derived from the identity store"),
+    Key("reconcile", reconcile, "what to do about an assignment that no session accounts for: "
+        "`report` or `revoke`", "report"),
+    Key("alarm_to", alarm_to, "who is told of alarms: the ARN of an SNS topic, or an e-mail",
+        "", "nobody; CloudWatch shows them"),
+    Key("keep_days", days, "after how many days closed and denied sessions leave the log",
+        0, "kept for ever"),
+)  # fmt: skip
+
+
+GLASS: Final = (
+    Key("account", account, "the account's 12 digits, in quotes (not in `[defaults]`)"),
+    Key("permission_set", permission_set, "its name or ARN (not in `[defaults]`)"),
+    Key("may", members, "who may break it: e-mails, `group:NAME` of Identity Center, or "
+        "`everyone`"),
+    Key("report_to", addresses, f"who gets the report, {RECIPIENTS} addresses at most"),
+    Key("duration", duration(_MOMENT, _NIGHT), "how long access lasts, up to 12 h",
+        timedelta(hours=1), "`1h`"),
+    Key("report_after", duration(timedelta(0), _DAY), "how long CloudTrail is given to catch up "
+        "before the report, up to 24 h", timedelta(minutes=15), "`15m`"),
+    Key("extend", duration(_MOMENT, _NIGHT), "by how much *Extend* moves the end",
+        None, "no extending"),
+    Key("channel", channel, "the id of the Slack channel that is told", "", "nobody but the "
+        "person is told"),
+    Key("account_name", line, "what people call the account", "", "its id"),
+    Key("warn_before", duration(timedelta(0), _NIGHT), "how long before the end the person is "
+        "warned; `0s`: never", None, "`5m`, where access lasts longer than ten"),
+    Key("reason", reason, "`required`: nobody is let in who does not say why", OPTIONAL),
+    Key("tell_to", tell_to, "who hears at once that access was given: `report_to`, `nobody`, or "
+        "the ARN of an SNS topic whose name begins with `break-glass`", MAIL),
+    Key("tell_refusals", flag, "whether the channel hears who was refused", False, "`false`"),
+)  # fmt: skip
+
+
+ENVIRONMENT: Final = (
+    Key("BREAK_GLASS_TABLE", dynamodb_table, "the DynamoDB table", "break-glass"),
+    Key("BREAK_GLASS_QUEUE", sqs_queue, "the SQS queue", "break-glass"),
+    Key("BREAK_GLASS_SECRETS", ssm_prefix, "where in SSM the Slack secrets are", "/break-glass"),
+    Key("SLACK_API_URL", slack_api, "where Slack's Web API is", SLACK_API),
+)
+
+
+OF_ONE_GLASS: Final = frozenset({"account", "permission_set"})  # no sense as a default

@@ -1,0 +1,218 @@
+"""What a value of the settings has to look like, and what is said of one that does not."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
+from typing import Final
+
+from chalicelib.domain.session import MAIL, NOBODY, OPTIONAL, REQUIRED
+from chalicelib.workflow import policy
+
+RECIPIENTS: Final = 50  # as many as SES takes for one mail
+
+
+SLACK_API: Final = "https://slack.com/api/"
+
+
+def string(value: object, what: str, pattern: str, hint: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
+        raise ValueError(f"{shown(value)} is no {what}; {hint}")
+    return value
+
+
+def address(value: object) -> str:
+    plain = r"[^@\s<>,;:\"()\[\]\\]{1,64}@[\w-]{1,63}(\.[\w-]{1,63})+"
+    return string(value, "e-mail address", plain, 'write "name@example.com"')
+
+
+def mailbox(value: object) -> str:
+    """An address that SES takes: it refuses any other, and for its sake the whole mail."""
+    mail = address(value)
+    local, _, domain = mail.rpartition("@")
+    if not mail.isascii():
+        raise ValueError(f"{shown(value)} is not ASCII; SES takes no such address")
+    if not re.fullmatch(rf"{_ATOM}(\.{_ATOM})*", local):
+        raise ValueError(f"{shown(value)} is no address that SES takes; look at what is before @")
+    if len(mail) > 254 or not re.fullmatch(rf"({_LABEL}\.)+(?![0-9]+$){_LABEL}", domain):
+        raise ValueError(f"{shown(value)} is no address that SES takes; look at what is after @")
+    return mail
+
+
+_ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+
+
+def addresses(value: object) -> tuple[str, ...]:
+    addresses = tuple(_each(value, mailbox))
+    if len(addresses) > RECIPIENTS:
+        raise ValueError(f"{len(addresses)} addresses; one mail goes to {RECIPIENTS} at most")
+    return addresses
+
+
+def members(value: object) -> tuple[str, ...]:
+    members = tuple(_each(value, _member))
+    if "everyone" in members and len(members) > 1:
+        raise ValueError('"everyone" stands beside others; name everyone, or only the others')
+    return members
+
+
+def _member(value: object) -> str:
+    if value == "everyone":
+        return "everyone"
+    if isinstance(value, str) and re.fullmatch(r"group:\S(.*\S)?", value):
+        return value
+    try:
+        return policy.key(address(value))
+    except ValueError:
+        hint = 'write an e-mail address, "group:NAME" or "everyone"'
+        raise ValueError(f"{shown(value)} is nobody; {hint}") from None
+
+
+def _each(value: object, read: Callable[[object], str]) -> Iterator[str]:
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"{shown(value)} is no list with something in it; write it in [ ]")
+    wrong: list[str] = []
+    for member in value:
+        try:
+            yield read(member)
+        except ValueError as error:
+            wrong += error.args
+    if wrong:
+        raise ValueError(*wrong)
+
+
+def duration(shortest: timedelta, longest: timedelta) -> Callable[[object], timedelta]:
+    def read(value: object) -> timedelta:
+        pattern = r"(?=\d)(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?"
+        hint = 'write "1h", "90m" or "45s"'
+        parts = re.fullmatch(pattern, value, re.ASCII) if isinstance(value, str) else None
+        if parts is None:
+            raise ValueError(f"{shown(value)} is no duration; {hint}")
+        hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+        duration = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        if duration < shortest:
+            raise ValueError(f"{shown(value)} is too short; {_span(shortest)} at least")
+        if duration > longest:
+            raise ValueError(f"{shown(value)} is too long; {_span(longest)} at most")
+        return duration
+
+    return read
+
+
+def account(value: object) -> str:
+    return string(value, "account id", r"\d{12}", 'write its 12 digits in quotes, "111122223333"')
+
+
+def permission_set(value: object) -> str:
+    if isinstance(value, str) and value.startswith("arn:"):
+        arn = r"arn:aws(-[a-z]{1,5}){0,3}:sso:::permissionSet/(sso)?ins-[\w.-]{16}/ps-[\w./-]{16}"
+        hint = "it reads “arn:aws:sso:::permissionSet/ssoins-…/ps-…”"
+        return string(value, "permission set's ARN", arn, hint)
+    hint = "write its name (1 to 32 letters, digits, + = , . @ _ -) or its ARN"
+    return string(value, "permission set", r"[\w+=,.@-]{1,32}", hint)
+
+
+def instance(value: object) -> str:
+    arn = r"arn:aws(-[a-z]{1,5}){0,3}:sso:::instance/(sso)?ins-[\w.-]{16}"
+    return string(value, "instance's ARN", arn, "it reads “arn:aws:sso:::instance/ssoins-…”")
+
+
+def identity_store(value: object) -> str:
+    shape = r"d-[0-9a-f]{10}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    return string(value, "identity store's id", shape, "it reads “d-” and ten hexadecimal digits")
+
+
+def log_group(value: object) -> str:
+    hint = "write the name of the CloudWatch log group that the trail delivers to, or its ARN"
+    arn = r"arn:aws[\w-]*:logs:[\w-]+:\d{12}:log-group:"  # of a group that another account shares
+    return string(value, "log group", rf"({arn})?[\w./#-]{{1,512}}(:\*)?", hint)
+
+
+def channel(value: object) -> str:
+    if value == "":
+        return ""  # a glass may silence the default
+    hint = "write the channel's id, as “C012ABC”; Slack shows it under the channel's details"
+    return string(value, "channel", r"[CGD][A-Z0-9]{2,30}", hint)
+
+
+def line(value: object) -> str:
+    return string(value, "name", r"[^\x00-\x1f\x7f]{1,100}", "write 1 to 100 characters")
+
+
+def reconcile(value: object) -> str:
+    return string(value, "way to reconcile", "report|revoke", 'write "report" or "revoke"')
+
+
+def portal(value: object) -> str:
+    url = r"https://[a-z0-9.-]+\.[a-z]+(:\d{1,5})?(/[\w./~-]*)?"
+    hint = "write it as the browser shows it, “https://d-1234567890.awsapps.com/start”"
+    return string(value, "portal's address", url, hint).rstrip("/")
+
+
+def reason(value: object) -> str:
+    return string(value, "answer", f"{REQUIRED}|{OPTIONAL}", f'write "{REQUIRED}" or "{OPTIONAL}"')
+
+
+def tell_to(value: object) -> str:
+    """The functions may publish to topics of that name alone: see .chalice/policy-worker.json."""
+    if isinstance(value, str) and value.startswith("arn:"):
+        arn = r"arn:aws[\w-]*:sns:[\w-]+:\d{12}:break-glass[\w-]{0,245}"
+        hint = "it reads “arn:aws:sns:eu-west-1:111122223333:break-glass-…”, and is not FIFO"
+        return string(value, "topic's ARN that Break Glass may publish to", arn, hint)
+    return string(value, "listener", f"{MAIL}|{NOBODY}", f'write "{MAIL}", "{NOBODY}" or a topic')
+
+
+def flag(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"{shown(value)} is neither true nor false; write one, without quotes")
+
+
+def alarm_to(value: object) -> str:
+    if isinstance(value, str) and value.startswith("arn:"):
+        arn = r"arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w-]{1,256}"
+        hint = "it reads “arn:aws:sns:eu-west-1:111122223333:name”; FIFO topics take no alarms"
+        return string(value, "topic's ARN", arn, hint)
+    return mailbox(value)
+
+
+def days(value: object) -> int:
+    """TTL may come at any time from then on: a day is the least that makes sense."""
+    if type(value) is int and 1 <= value <= 36_500:
+        return value
+    raise ValueError(f"{shown(value)} is no number of days; write 1 to 36500, without quotes")
+
+
+def dynamodb_table(value: object) -> str:
+    return string(value, "table's name", r"[\w.-]{3,255}", "letters, digits, _ . -, 3 to 255")
+
+
+def sqs_queue(value: object) -> str:
+    # Four of SQS's 80 characters are for “-dlq”.
+    return string(value, "queue's name", r"[\w-]{1,76}", "letters, digits, _ -, 76 at most")
+
+
+def ssm_prefix(value: object) -> str:
+    hint = "write it as “/break-glass”, without a slash at the end"
+    return string(value, "parameter path", r"(/[\w.-]+){1,10}", hint)
+
+
+def slack_api(value: object) -> str:
+    """The bot's token goes there: so TLS, or this very machine."""
+    url = r"(https://[\w.-]+|http://(localhost|127\.0\.0\.1|\[::1\]))(:\d{1,5})?(/[\w./~-]*)?"
+    hint = "write “https://…”, or “http://” and this machine"
+    return string(value, "address", url, hint).rstrip("/") + "/"
+
+
+def shown(value: object) -> str:
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _span(duration: timedelta) -> str:
+    seconds = int(duration.total_seconds())
+    return f"{seconds // 3600}h" if seconds >= 3600 else f"{seconds}s"
+
+
+def joined(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
