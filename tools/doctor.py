@@ -8,10 +8,11 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tools import _checks, _project
-from tools._checks import BAD, NOTE, OK
+from tools import _project
 from tools._project import Misused
 from tools._words import as_json
+from tools.checks.every import CHECKS
+from tools.checks.patient import BAD, NOTE, OK, Finding, Patient, findings
 
 SUMMARY = "checks all that would stop you at 3 a.m., and names the cure; exit code: ready or not"
 FIRST = ("settings", "credentials")  # without them nothing else can be looked at
@@ -25,19 +26,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    patient = _checks.Patient(_project.stage_name(args.stage), args.stack)
+    patient = Patient(_project.stage_name(args.stage), args.stack)
     wanted = (args.only or "").lower()
-    chosen = {title for title, _ in _checks.CHECKS if wanted in title.lower()}
+    chosen = {title for title, _ in CHECKS if wanted in title.lower()}
     if not chosen:
-        there = ", ".join(title for title, _ in _checks.CHECKS)
+        there = ", ".join(title for title, _ in CHECKS)
         raise Misused(f"no check's name holds “{args.only}”; there are {there}")
     found: list[dict[str, str]] = []
-    for title, check in _checks.CHECKS:
+    for title, check in CHECKS:
         if title not in (*chosen, *FIRST):
             continue
-        findings = _checks.findings(patient, check)
-        stops = title in FIRST and any(each.state == BAD for each in findings)
-        for finding in findings if stops or title in chosen else []:
+        said = findings(patient, check)
+        stops = title in FIRST and any(each.state == BAD for each in said)
+        for finding in said if stops or title in chosen else []:
             line = {"check": title, "state": finding.state, "said": finding.said}
             found.append(line | ({"cure": finding.cure} if finding.cure else {}))
             if not args.json:
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     return 1 if bad else 0
 
 
-def _show(title: str, finding: _checks.Finding) -> None:
+def _show(title: str, finding: Finding) -> None:
     print(f"{MARKS[finding.state]} {title:16} {finding.said}", flush=True)
     if finding.state != OK and finding.cure:
         print(f"     {'':16} → {finding.cure}", flush=True)

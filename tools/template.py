@@ -19,7 +19,7 @@ from chalicelib.config.settings import Settings
 from chalicelib.deploy import infrastructure, schema
 from chalicelib.deploy.alarms import FUNCTIONS, alarms, dashboard, function_name
 from tools import _project
-from tools._checks import APP
+from tools.checks.patient import APP
 
 SUMMARY = "writes what `chalice package --merge-template` needs for a whole CloudFormation stack"
 

@@ -22,10 +22,11 @@ from chalicelib.deploy import aws_errors
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.machine import State
 from simulator import company
-from tools import _checks, _project, logs
+from tools import _project, logs
 from tools.__main__ import TRACEBACK, main
 from tools._project import ROOT
 from tools._words import Printable, as_json
+from tools.checks import every as _checks
 
 COMMANDS = [
     ("log",),

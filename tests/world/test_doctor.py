@@ -14,8 +14,9 @@ import pytest
 from simulator import company
 from simulator.world import STAGE, World
 from tests.world.ops import at, tool
-from tools import _checks
-from tools._checks import BAD, CHECKS, NOTE, Finding, Patient, findings
+from tools.checks import every as _checks
+from tools.checks.every import CHECKS
+from tools.checks.patient import BAD, NOTE, Finding, Patient, findings
 
 pytestmark = pytest.mark.world
 Break = Callable[[World], AbstractContextManager[None]]

@@ -1,0 +1,55 @@
+"""The checks of `doctor`: each looks at one thing, read-only, and says the cure where it fails.
+
+A check yields findings. Whatever AWS refuses to tell becomes a finding too; nothing is assumed.
+"""
+
+from __future__ import annotations
+
+from tools.checks.access import (
+    accounts,
+    clock,
+    credentials,
+    identity_center,
+    people,
+    permission_sets,
+    reach,
+    settings,
+)
+from tools.checks.deployed import (
+    event_sources,
+    functions,
+    logs,
+    queues,
+    route,
+    route_settings,
+    schedule,
+    table,
+    watch,
+)
+from tools.checks.patient import Check
+from tools.checks.told import channels, mail, overdue, slack, trail
+
+CHECKS: tuple[tuple[str, Check], ...] = (
+    ("settings", settings),
+    ("credentials", credentials),
+    ("clock", clock),
+    ("Identity Center", identity_center),
+    ("reach", reach),
+    ("accounts", accounts),
+    ("permission sets", permission_sets),
+    ("people", people),
+    ("functions", functions),
+    ("table", table),
+    ("queues", queues),
+    ("event sources", event_sources),
+    ("schedules", schedule),
+    ("route", route),
+    ("route's settings", route_settings),
+    ("logs", logs),
+    ("alarms", watch),
+    ("deadlines", overdue),
+    ("trail", trail),
+    ("mail", mail),
+    ("Slack", slack),
+    ("channels", channels),
+)

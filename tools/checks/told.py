@@ -1,0 +1,154 @@
+"""What the app reads and says: deadlines, trail, mail, Slack."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from tools._project import Problem
+from tools._rows import Rows
+from tools.checks.patient import BAD, NOTE, OK, OVERDUE, QUIET, Finding, Patient
+from tools.slack_manifest import SCOPES
+
+
+def overdue(patient: Patient) -> Iterator[Finding]:
+    rows, now = Rows(patient.settings.table).open_now(), patient.now()
+    late = 0
+    for row in rows:
+        ends = row.get("ended_at") or row.get("deadline")
+        if ends and now - datetime.fromisoformat(ends) > OVERDUE:
+            late += 1
+            cure = f"`python -m tools log {row['id']}` says what is in the way"
+            who = f"{row.get('email')} may have {row.get('permission_set')}"
+            where = f"on {row.get('account_id')} since it should have ended at {ends}"
+            yield Finding(BAD, f"{who} {where}", cure)
+    if not late:
+        yield Finding(OK, f"{len(rows)} sessions open, none past its deadline")
+
+
+def trail(patient: Patient) -> Iterator[Finding]:
+    client, group = patient.aws("logs"), patient.settings.cloudtrail_log_group
+    by_arn = group.startswith("arn:")
+    name = group.split(":log-group:")[-1].removesuffix(":*")
+    if not by_arn or group.split(":")[4] == patient.account:
+        pages = client.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        if name not in [each["logGroupName"] for each in pages]:
+            cure = (
+                "have the organisation's trail deliver to a log group and name it in glasses.toml"
+            )
+            yield Finding(BAD, f"the trail's log group {name} does not exist here", cure)
+            return
+    for account_id in sorted({glass.account_id for glass in patient.settings.glasses.values()}):
+        if _heard_of(patient, account_id):
+            yield Finding(OK, f"the trail has had events from {account_id} within a day")
+        else:
+            cure = "see that the trail is the organisation's, covers all regions, and delivers here"
+            said = f"the trail has had no event from {account_id} for a day: reports would be empty"
+            yield Finding(BAD, said, cure)
+
+
+def mail(patient: Patient) -> Iterator[Finding]:
+    client, known = patient.aws("sesv2"), patient.settings
+    account = client.get_account()
+    sandbox = not account.get("ProductionAccessEnabled")
+    if not account.get("SendingEnabled", True):
+        cure = "see the SES console: sending is paused for this account"
+        yield Finding(BAD, "SES sends nothing from this account", cure)
+    sender = known.report_from
+    if not _verified(client, sender):
+        cure = f"verify {sender} or its domain in SES, in this region"
+        yield Finding(BAD, f"SES does not know {sender}", cure)
+    else:
+        yield Finding(OK, f"SES sends from {sender}")
+    recipients = sorted({to for glass in known.glasses.values() for to in glass.report_to})
+    if sandbox:
+        cure = "ask for production access in SES, or verify each recipient"
+        unknown = [to for to in recipients if not _verified(client, to)]
+        for to in unknown:
+            yield Finding(BAD, f"SES is in its sandbox and sends nothing to {to}", cure)
+        if not unknown:
+            yield Finding(NOTE, "SES is in its sandbox: 200 mails a day", cure)
+    for to in recipients:
+        try:
+            client.get_suppressed_destination(EmailAddress=to)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NotFoundException":
+                raise
+            continue
+        cure = f"aws sesv2 delete-suppressed-destination --email-address {to}"
+        yield Finding(BAD, f"SES holds back what goes to {to}: it bounced or complained", cure)
+
+
+def slack(patient: Patient) -> Iterator[Finding]:
+    cure = "`python -m tools secrets` takes the bot's token; `slack-manifest` makes the app"
+    try:
+        found = patient.slack("auth.test")
+    except Problem as problem:
+        yield Finding(BAD, f"with the bot's token, {problem}", cure)
+        return
+    yield Finding(OK, f"the bot is {found.get('user')} in {found.get('team')}")
+    have = {each.strip() for each in found["scopes"].split(",") if each.strip()}
+    for scope in sorted(set(SCOPES) - have):
+        cure = "add it under OAuth & Permissions, or paste the manifest anew; then reinstall"
+        state = NOTE if scope in ("channels:read", "groups:read") else BAD
+        yield Finding(state, f"the app lacks the scope {scope}: it {SCOPES[scope]}", cure)
+    for scope in sorted(have - set(SCOPES)):
+        cure = "take it away under OAuth & Permissions: what the token may not do, no thief can"
+        yield Finding(NOTE, f"the app has the scope {scope}, which nothing here uses", cure)
+
+
+def channels(patient: Patient) -> Iterator[Finding]:
+    glasses = patient.settings.glasses.values()
+    for channel in sorted({glass.channel for glass in glasses if glass.channel}):
+        try:
+            found = patient.slack("conversations.info", channel=channel).get("channel", {})
+        except Problem as problem:
+            lacks = "missing_scope" in str(problem)
+            cure = "correct the glass's channel (its id, not its name), or /invite the app to it"
+            if "cannot be read" in str(problem):
+                cure = "run `python -m tools secrets`"
+            yield Finding(NOTE if lacks else BAD, f"channel {channel}: {problem}", cure)
+            continue
+        if not found.get("is_member"):
+            cure = "invite the app: /invite @Break Glass"
+            yield Finding(BAD, f"the app is not in #{found.get('name', channel)}", cure)
+        else:
+            yield Finding(OK, f"the app is in #{found.get('name', channel)}")
+
+
+def _heard_of(patient: Patient, account_id: str) -> bool:
+    """By Logs Insights, as reports ask: so this shows that reports can ask, too."""
+    client, group = patient.aws("logs"), patient.settings.cloudtrail_log_group
+    now = patient.now()
+    where = {"logGroupIdentifiers" if group.startswith("arn:") else "logGroupNames": [group]}
+    query = client.start_query(
+        **where,
+        startTime=int((now - QUIET).timestamp()),
+        endTime=int(now.timestamp()) + 60,
+        queryString="fields @timestamp | filter @message like "
+        f'/"recipientAccountId": ?"{account_id}"/ | limit 1',
+    )["queryId"]
+    for _ in range(60):
+        answer = client.get_query_results(queryId=query)
+        if answer["status"] not in ("Scheduled", "Running"):
+            return bool(answer["results"])
+        time.sleep(0.5)
+    raise Problem("Logs Insights has not answered within half a minute")
+
+
+def _verified(client: Any, address: str) -> bool:
+    """By itself, or by its domain."""
+    for identity in (address, address.partition("@")[2]):
+        try:
+            found = client.get_email_identity(EmailIdentity=identity)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NotFoundException":
+                raise
+            continue
+        if found.get("VerifiedForSendingStatus"):
+            return True
+    return False
