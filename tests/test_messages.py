@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Noted, Session
-from chalicelib.words import cards, mails, messages
+from chalicelib.words import answers, cards, findings, mails, messages
 from chalicelib.workflow import news
 from tests.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
 
@@ -66,9 +66,9 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "alarm is over, late", messages.resolved(settling(alarms=9, lag_gone=9000.0))
     yield "already open", messages.denied(denied.with_(reason=messages.already_open(active())))
     yield "taken back", messages.taken_back(settling(shape="found"))
-    yield "found", messages.found(glass(), [steve()])
-    yield "found many", messages.found(glass(), [steve()] * 7)
-    yield "mended", messages.mended(["a lease without a session: bg-1"])
+    yield "found", findings.found(glass(), [steve()])
+    yield "found many", findings.found(glass(), [steve()] * 7)
+    yield "mended", findings.mended(["a lease without a session: bg-1"])
     yield "alarm about a report", messages.alarm(settling(state=State.REPORTING, tries=4))
     yield from asks()
 
@@ -80,7 +80,7 @@ def asks() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "not asked", messages.ephemeral(messages.NOT_ASKED)
     yield "asked of no session", messages.ephemeral(messages.NO_SESSION)
     for name, ask in decided().items():
-        yield f"ask {name}", messages.ANSWERS[ask.outcome](ask)
+        yield f"ask {name}", answers.ANSWERS[ask.outcome](ask)
 
 
 def decided() -> dict[str, Ask]:
@@ -186,7 +186,7 @@ def test_every_message_reads_as_it_is_kept(snapshot: Any) -> None:
 )
 def test_no_name_can_mention_or_link(session: Session) -> None:
     hostile = asked("end").with_(glass=HOSTILE, reason=HOSTILE)
-    for answer in messages.ANSWERS.values():
+    for answer in answers.ANSWERS.values():
         assert "<!channel>" not in str(answer(hostile))
     said = [make(session) for make in messages.TO_CHANNEL.values()]
     said += [make(session, NOON) for make in (cards.mine, cards.channel, cards.warning)]
@@ -224,7 +224,7 @@ def test_reasons_say_what_is_missing() -> None:
 
 
 def test_everything_that_may_come_of_an_ask_has_an_answer() -> None:
-    assert set(messages.ANSWERS) == set(Outcome) == {ask.outcome for ask in decided().values()}
+    assert set(answers.ANSWERS) == set(Outcome) == {ask.outcome for ask in decided().values()}
 
 
 @pytest.mark.parametrize("state", list(State))
@@ -297,7 +297,7 @@ def test_everything_is_said_of_a_session_without_names_or_channel() -> None:
 
 
 def test_more_than_a_message_holds_is_counted() -> None:
-    text = messages.mended([f"row {n}" for n in range(12)])["text"]
+    text = findings.mended([f"row {n}" for n in range(12)])["text"]
     assert "row 9" in text
     assert "row 10" not in text
     assert "and 2 more" in text
@@ -312,7 +312,7 @@ def test_the_mail_about_what_was_found_has_all_of_it() -> None:
 
 def test_whom_nobody_knows_any_more_is_named_by_id() -> None:
     gone = replace(steve(), email="", name="")
-    assert "somebody (user 9067f0a1-0006" in messages.found(glass(), [gone])["text"]
+    assert "somebody (user 9067f0a1-0006" in findings.found(glass(), [gone])["text"]
 
 
 @pytest.mark.parametrize("channel", ["C0INCIDENT", ""])

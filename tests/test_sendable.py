@@ -20,7 +20,7 @@ from chalicelib.domain import text
 from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Glass, Noted, Session
-from chalicelib.words import cards, mails, messages
+from chalicelib.words import answers, cards, findings, mails, messages
 from chalicelib.workflow import policy
 from simulator.slack_blocks import mistakes_in
 from tests.letters import Letter
@@ -177,7 +177,7 @@ ALL = list(speakers())
 
 def test_every_kind_of_message_is_among_those_tried() -> None:
     tried = {function for _, _, function in ALL}
-    tables = (messages.TO_CHANNEL, mails.TO_MAIL, messages.ANSWERS)
+    tables = (messages.TO_CHANNEL, mails.TO_MAIL, answers.ANSWERS)
     assert {function for table in tables for function in table.values()} <= tried
     assert {
         "mine",
@@ -283,7 +283,7 @@ def lines_of(said: Any) -> int:
     return str(said[1]).count("\n")
 
 
-@pytest.mark.parametrize("make", messages.ANSWERS.values())
+@pytest.mark.parametrize("make", answers.ANSWERS.values())
 def test_an_answer_is_sendable_to_the_person_alone_and_by_the_bot(
     make: Callable[[Ask], dict[str, Any]],
 ) -> None:
@@ -333,7 +333,7 @@ def test_whoever_is_found_has_a_command_of_their_own() -> None:
         name="&" * 1024,
         permission_set="x" * 32,
     )
-    said = messages.found(glass(), [who] * 5)
+    said = findings.found(glass(), [who] * 5)
     assert_slack_takes(said)
     commands = [b for b in said["blocks"] if messages.delete_command(who.access) in str(b)]
     assert len(commands) == 5

@@ -11,16 +11,8 @@ from typing import Any, Final
 from chalicelib.domain.session import Glass, Noted, Session
 from chalicelib.domain.text import clean
 from chalicelib.words import links
-from chalicelib.words.messages import (
-    ERROR,
-    clock,
-    delete_command,
-    how_many,
-    if_right,
-    noted_person,
-    place_of,
-    times,
-)
+from chalicelib.words.findings import how_many, if_right, noted_person, place_of
+from chalicelib.words.messages import ERROR, clock, delete_command, times
 from chalicelib.words.rendering import rendered
 
 Words = tuple[str, str, str]  # of a mail: subject, text, HTML

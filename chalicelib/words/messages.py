@@ -6,49 +6,90 @@ none of them can make a message longer than Slack takes. mails.py says the like 
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.domain.ask import Ask, Kind, Outcome
+from chalicelib.domain.ask import Kind
 from chalicelib.domain.machine import State
-from chalicelib.domain.session import Access, Glass, Noted, Session
+from chalicelib.domain.session import Access, Glass, Session
 from chalicelib.domain.text import clean
 from chalicelib.words import markup
 from chalicelib.words.markup import escape, mrkdwn, plain, section
 
 Message = dict[str, Any]
 
+
 INCOMING = "Glass broken – access incoming…"
+
+
 WHERE = "It comes to you as a direct message, with all that you need."
+
+
 NOT_RECORDED = (
     "Nothing was recorded, so no access will come. Press again in a minute; "
     "if that fails too, use your emergency sign-in and call the platform team."
 )
+
+
 OVER = "The session is over"
+
+
 STANDS = f"{OVER}; the access they had before stays."
+
+
 NOT_OURS = "This button is not for Break Glass, so nothing was done here."
+
+
 ASKED = {
     Kind.END: "Ending it now…",
     Kind.EXTEND: "Extending it…",
     Kind.REASON: "Thank you, it will be in the report.",
 }
+
+
 STRANGER = "you are not among those who may break this glass"
+
+
 NOT_AGAIN = "That works once, and where the glass allows it."
+
+
 NO_SESSION = "Nothing was changed: Break Glass knows no session that belongs to this button."
+
+
 NOT_ASKED = (
     "That could not be recorded, so nothing was changed. Press again in a moment. "
     "In any case the access ends at its set time."
 )
+
+
 ALREADY_OPEN = "It is already open until "
+
+
 WHY_FIRST = "This glass wants to know why"
+
+
 SHOWN = 5  # lines of a kind in one Slack message; the mail has all of them
+
+
 LINE, ERROR, COMMAND = 240, 900, 700  # signs of each in a message, escaped
+
+
 GLASS = 100  # signs of a glass's name; those of glasses.toml have 40
+
+
 SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
+
+
 CHANNEL = re.compile(r"[CDG][A-Z0-9]{1,30}", re.ASCII)
+
+
 NOBODY = "Slack does not know you as a person of this workspace."
+
+
 PINNED = "In Slack you have an e-mail that [people] in glasses.toml gives to somebody else."
+
+
 UNREADABLE = "This is not a Slack payload that Break Glass understands."
 
 
@@ -63,9 +104,6 @@ def incoming() -> Message:
     """The first answer; from then on the person's own card says how it stands."""
     context = {"type": "context", "elements": [mrkdwn(WHERE)]}
     return ephemeral(INCOMING, [section(INCOMING), context])
-
-
-# Why not ------------------------------------------------------------------------------------------
 
 
 def no_such_glass(session: Session) -> str:
@@ -87,12 +125,9 @@ def already_open(holder: Session) -> str:
     return f"{ALREADY_OPEN}{clock(holder.deadline)}; the card in your direct messages has buttons"
 
 
-# To the person ------------------------------------------------------------------------------------
-
-
 def denied(session: Session) -> Message:
     added = " was added" if session.reason.startswith(ALREADY_OPEN) else ""
-    text = f"No access{added} to {name(session)}: {_sentence(session.reason)}"
+    text = f"No access{added} to {name(session)}: {sentence(session.reason)}"
     if CHANNEL.fullmatch(session.mine_channel):
         where = f"https://slack.com/app_redirect?channel={session.mine_channel}"
         text += f" <{where}|Open it>."
@@ -102,7 +137,7 @@ def denied(session: Session) -> Message:
 def refused(session: Session) -> Message:
     """To the channel, where the glass wants that."""
     who = f"{mention(session.slack_user)} ({escape(session.email or session.slack_user_name)})"
-    text = f":no_entry_sign: {who} was refused {name(session)}: {_sentence(session.reason)}"
+    text = f":no_entry_sign: {who} was refused {name(session)}: {sentence(session.reason)}"
     return {"text": plain(text), "blocks": [section(text)]}
 
 
@@ -137,71 +172,6 @@ def why_not_extended(session: Session) -> str:
 
 def times(number: int) -> str:
     return "once" if number == 1 else f"{number} times"
-
-
-# To whoever asked to end or to extend -------------------------------------------------------------
-
-
-def _of(ask: Ask) -> str:
-    return f"“{escape(ask.glass, GLASS)}”" if ask.glass else "that session"
-
-
-def _answer(text: str) -> Message:
-    return {"text": plain(text), "blocks": [section(text)]}
-
-
-def you_ended(ask: Ask) -> Message:
-    if ask.reason:
-        what = "session on" if ask.reason.startswith(OVER) else "access to"
-        return _answer(f"You have ended the {what} {_of(ask)}. {_sentence(ask.reason)}")
-    return _answer(f"You have ended the access to {_of(ask)}. It is being taken back.")
-
-
-def noted(ask: Ask) -> Message:
-    return _answer(f"Your reason for {_of(ask)} is noted.")
-
-
-def you_extended(ask: Ask) -> Message:
-    before, after = date(ask.deadline_before), date(ask.deadline_after)
-    return _answer(f"You have extended the access to {_of(ask)} from {before} to {after}.")
-
-
-def refused_ask(ask: Ask) -> Message:
-    what = {Kind.END: "end", Kind.EXTEND: "extend"}.get(ask.kind, "give the reason for")
-    others = "" if ask.kind is Kind.REASON else ", and whoever may break the glass"
-    return _answer(
-        f"Nothing was changed: you may not {what} the access to {_of(ask)}. "
-        f"{_sentence(ask.reason)} Only the person who has the access can do that{others}."
-    )
-
-
-def too_late(ask: Ask) -> Message:
-    return _answer(f"The access to {_of(ask)} was not changed. {_sentence(ask.reason)}".rstrip())
-
-
-def not_extended(ask: Ask) -> Message:
-    return _answer(
-        f"The access to {_of(ask)} was not extended. {_sentence(ask.reason) or NOT_AGAIN} "
-        f"It ends at {date(ask.deadline_before)}."
-    )
-
-
-def no_session(ask: Ask) -> Message:
-    return _answer(NO_SESSION)
-
-
-ANSWERS: dict[str, Callable[[Ask], Message]] = {
-    Outcome.ENDED: you_ended,
-    Outcome.EXTENDED: you_extended,
-    Outcome.NOTED: noted,
-    Outcome.REFUSED: refused_ask,
-    Outcome.TOO_LATE: too_late,
-    Outcome.NOT_EXTENDED: not_extended,
-    Outcome.NO_SESSION: no_session,
-}
-
-
-# To the channel -----------------------------------------------------------------------------------
 
 
 def report(session: Session) -> Message:
@@ -247,9 +217,6 @@ TO_CHANNEL: dict[str, Callable[[Session], Message]] = {  # in the card's thread,
     "resolved": resolved,
     "taken_back": taken_back,
 }
-
-
-# Alarms -------------------------------------------------------------------------------------------
 
 
 def trouble(session: Session) -> tuple[str, str, str]:
@@ -307,54 +274,6 @@ def what_of(session: Session) -> str:
     )
 
 
-# What reconciliation found ------------------------------------------------------------------------
-
-
-def found(glass: Glass, what: Sequence[Noted], region: str = "") -> Message:
-    """Assignments that no session accounts for, said once; the first few with their commands."""
-    parts = [f":mag: *{how_many(what)}* on {escape(place_of(glass, what))}."]
-    for each in what[:SHOWN]:
-        command = escape(delete_command(each.access, region), COMMAND)
-        parts.append(f"• {escape(noted_person(each))}\n```{command}```")
-    if len(what) > SHOWN:
-        parts.append(f"… and {len(what) - SHOWN} more; the mail to your report's readers has all.")
-    parts.append(escape(if_right(glass)))
-    return {"text": plain("\n".join(parts)), "blocks": [section(part) for part in parts]}
-
-
-def mended(what: Sequence[str]) -> Message:
-    """Rows that disagreed and were put right."""
-    said = [":wrench: *The log's own rows disagreed, and were put right:*"]
-    said += [f"• {escape(each, LINE)}" for each in what[: 2 * SHOWN]]
-    if len(what) > 2 * SHOWN:
-        said.append(f"… and {len(what) - 2 * SHOWN} more; the function's log has all of them.")
-    text = "\n".join(said)
-    return {"text": plain(text), "blocks": [section(text)]}
-
-
-def how_many(what: Sequence[Noted]) -> str:
-    return f"{len(what)} assignment{'s' if len(what) > 1 else ''} without a session"
-
-
-def place_of(glass: Glass, what: Sequence[Noted]) -> str:
-    where = f"{glass.account_name} ({glass.account_id})" if glass.account_name else glass.account_id
-    return f"{where}: {clean(what[0].permission_set)}"
-
-
-def noted_person(noted: Noted) -> str:
-    if not noted.email:
-        return f"{clean(noted.name) or 'somebody'} (user {clean(noted.access.principal_id)})"
-    email = clean(noted.email)
-    return f"{clean(noted.name)} ({email})" if noted.name else email
-
-
-def if_right(glass: Glass) -> str:
-    return (
-        "Nobody broke the glass for that, so it will not end by itself. If it is meant to stay: "
-        f"python -m tools standing accept {glass.name} EMAIL. If not, run the command above."
-    )
-
-
 def delete_command(access: Access, region: str = "") -> str:
     """The AWS CLI command that takes the assignment back; nothing in it is more than a word."""
     from shlex import quote  # only for who is told of trouble
@@ -382,10 +301,7 @@ def by_bot(message: Message) -> Message:
     return {key: message[key] for key in ("text", "blocks") if key in message}
 
 
-# Pieces -------------------------------------------------------------------------------------------
-
-
-def _sentence(reason: str) -> str:
+def sentence(reason: str) -> str:
     """A reason, as we or others have worded it, to stand by itself."""
     said = escape(reason, ERROR).rstrip(".")
     return f"{_capital(said)}." if said else ""

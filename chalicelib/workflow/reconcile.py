@@ -30,7 +30,7 @@ from chalicelib.domain.ports import (
 )
 from chalicelib.domain.session import Access, Glass, Noted, PermissionSet, Session
 from chalicelib.domain.verdict import UNEXPLAINED, Facts, Verdict, judge
-from chalicelib.words import messages
+from chalicelib.words import findings, messages
 
 LATEST: Final = timedelta(minutes=10)  # what AWS has accepted takes no longer
 LOOK_AGAIN: Final = timedelta(seconds=5)  # a session may have begun or ended between two reads
@@ -234,7 +234,7 @@ class Reconciler:
             what = [noted for noted in owed if to in noted.owed]
             try:
                 if what and to == "channel" and glass.channel:
-                    self.chat.post(glass.channel, messages.found(glass, what, self.region))
+                    self.chat.post(glass.channel, findings.found(glass, what, self.region))
                 elif what and to == "mail":
                     self._mail(
                         Mail(glass.report_to, *self.letters.found_mail(glass, what, self.region))
@@ -337,7 +337,7 @@ class Reconciler:
         for channel in sorted({each.channel for each in mended} - {""}):
             what = [each.what for each in mended if each.channel == channel]
             try:
-                self.chat.post(channel, messages.mended(what))
+                self.chat.post(channel, findings.mended(what))
             except Trouble as trouble:  # the log has it
                 self.journal("warning", "not said", error=str(trouble))
 

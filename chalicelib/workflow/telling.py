@@ -10,7 +10,7 @@ from chalicelib.domain.errors import Partly, Refused, Trouble, Unavailable
 from chalicelib.domain.ports import Chat, Clock, Journal, Letters, Mail, Post, Topics
 from chalicelib.domain.session import MAIL, RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
 from chalicelib.operations.trace import trace
-from chalicelib.words import cards, messages
+from chalicelib.words import answers, cards, messages
 from chalicelib.workflow import news
 
 SAYS_FOR = timedelta(seconds=12)  # then what is still untold is left to the next look: the last
@@ -78,7 +78,7 @@ class Teller:
             raise Unavailable(self._why(error, ask.session_id)) from error
 
     def _answer(self, ask: Ask, replaces: bool) -> None:
-        message = messages.ANSWERS[ask.outcome](ask)
+        message = answers.ANSWERS[ask.outcome](ask)
         if ask.tell_tries == 0 and ask.response_url:
             lives = self.clock.now() < ask.asked_at + RESPONSE_URL_LIVES
             try:

@@ -1,0 +1,66 @@
+"""What whoever asked to end, to extend or gave a reason reads: what came of it. Pure."""
+
+from collections.abc import Callable
+
+from chalicelib.domain.ask import Ask, Kind, Outcome
+from chalicelib.words.markup import escape, plain, section
+from chalicelib.words.messages import GLASS, NO_SESSION, NOT_AGAIN, OVER, Message, date, sentence
+
+
+def _of(ask: Ask) -> str:
+    return f"“{escape(ask.glass, GLASS)}”" if ask.glass else "that session"
+
+
+def _answer(text: str) -> Message:
+    return {"text": plain(text), "blocks": [section(text)]}
+
+
+def you_ended(ask: Ask) -> Message:
+    if ask.reason:
+        what = "session on" if ask.reason.startswith(OVER) else "access to"
+        return _answer(f"You have ended the {what} {_of(ask)}. {sentence(ask.reason)}")
+    return _answer(f"You have ended the access to {_of(ask)}. It is being taken back.")
+
+
+def noted(ask: Ask) -> Message:
+    return _answer(f"Your reason for {_of(ask)} is noted.")
+
+
+def you_extended(ask: Ask) -> Message:
+    before, after = date(ask.deadline_before), date(ask.deadline_after)
+    return _answer(f"You have extended the access to {_of(ask)} from {before} to {after}.")
+
+
+def refused_ask(ask: Ask) -> Message:
+    what = {Kind.END: "end", Kind.EXTEND: "extend"}.get(ask.kind, "give the reason for")
+    others = "" if ask.kind is Kind.REASON else ", and whoever may break the glass"
+    return _answer(
+        f"Nothing was changed: you may not {what} the access to {_of(ask)}. "
+        f"{sentence(ask.reason)} Only the person who has the access can do that{others}."
+    )
+
+
+def too_late(ask: Ask) -> Message:
+    return _answer(f"The access to {_of(ask)} was not changed. {sentence(ask.reason)}".rstrip())
+
+
+def not_extended(ask: Ask) -> Message:
+    return _answer(
+        f"The access to {_of(ask)} was not extended. {sentence(ask.reason) or NOT_AGAIN} "
+        f"It ends at {date(ask.deadline_before)}."
+    )
+
+
+def no_session(ask: Ask) -> Message:
+    return _answer(NO_SESSION)
+
+
+ANSWERS: dict[str, Callable[[Ask], Message]] = {
+    Outcome.ENDED: you_ended,
+    Outcome.EXTENDED: you_extended,
+    Outcome.NOTED: noted,
+    Outcome.REFUSED: refused_ask,
+    Outcome.TOO_LATE: too_late,
+    Outcome.NOT_EXTENDED: not_extended,
+    Outcome.NO_SESSION: no_session,
+}
