@@ -30,7 +30,9 @@ from chalicelib.domain.session import Access, Session
 from chalicelib.report.reading import PIECE
 from chalicelib.triggers.looks import SAYING_TAKES
 from chalicelib.wiring import SWEEP_PACE, WORKER_PACE
-from chalicelib.workflow.runner import POLL, Glasses, Look, Outside, Runner
+from chalicelib.workflow.answers import Look, Outside
+from chalicelib.workflow.runner import Glasses, Runner
+from chalicelib.workflow.timing import POLL
 from tests.simulation.rows import Rows
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

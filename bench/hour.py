@@ -182,7 +182,7 @@ class _Driver:
         looks.work(body, self._remaining("worker"))
 
     def _look(self, session_id: str, side: str, known: Any = None) -> None:
-        from chalicelib.workflow.runner import Look
+        from chalicelib.workflow.answers import Look
 
         self.wiring.runner().advance(session_id, Look(side, self._remaining(side)), known)
 

@@ -135,8 +135,9 @@ def runner() -> "Runner":
     from uuid import uuid4
 
     from chalicelib.operations.steps import Logged
+    from chalicelib.workflow.answers import Outside
     from chalicelib.workflow.deciding import Glasses
-    from chalicelib.workflow.runner import Outside, Runner
+    from chalicelib.workflow.runner import Runner
 
     known = settings()
     identity_center, directory = _identity()

@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.session import Session
-from chalicelib.workflow.runner import Look, Rest
+from chalicelib.workflow.answers import Look, Rest
 from tests.stories import NOON
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)

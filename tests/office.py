@@ -8,8 +8,8 @@ from typing import Any
 from chalicelib.domain.ports import Mail
 from chalicelib.domain.session import Access, Glass, Noted, PermissionSet, Person, Session
 from chalicelib.words import mails
+from chalicelib.workflow.answers import Look
 from chalicelib.workflow.reconcile import Reconciler
-from chalicelib.workflow.runner import Look
 from tests.books import MemoryBooks
 from tests.outside import World
 from tests.stories import NOON, SET, active, glass

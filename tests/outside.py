@@ -9,8 +9,9 @@ from chalicelib.domain.ask import Ask
 from chalicelib.domain.ports import Call, Mail, Posted, Reading, Reported
 from chalicelib.domain.session import Access, Glass, PermissionSet, Person, Session
 from chalicelib.words import mails
+from chalicelib.workflow.answers import Look, Outside
 from chalicelib.workflow.deciding import Glasses
-from chalicelib.workflow.runner import Look, Outside, Runner
+from chalicelib.workflow.runner import Runner
 from tests.books import MemoryBooks
 from tests.stories import HOUR, NOON, SET, glass
 

@@ -9,7 +9,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.domain.errors import Unavailable
 from chalicelib.triggers import looks
-from chalicelib.workflow.runner import Look
+from chalicelib.workflow.answers import Look
 
 
 class Runner:

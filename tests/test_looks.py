@@ -11,7 +11,7 @@ from chalicelib.domain.errors import Unavailable, Unreadable
 from chalicelib.domain.schedule import EARLY
 from chalicelib.domain.session import iso
 from chalicelib.triggers import looks
-from chalicelib.workflow.runner import Rest
+from chalicelib.workflow.answers import Rest
 from tests.looking import MINUTE, SECOND, Everything, ask_id, gone, pressed, record
 from tests.stories import HOUR, NOON
 

@@ -18,7 +18,7 @@ from chalicelib.domain.session import Session
 from chalicelib.route.front import Front
 from chalicelib.triggers import looks
 from chalicelib.words import messages
-from chalicelib.workflow.runner import Look
+from chalicelib.workflow.answers import Look
 from tests.outside import World
 from tests.stories import HOUR, NOON, active, glass
 from tests.test_press import block_actions, legacy

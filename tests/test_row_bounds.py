@@ -20,7 +20,7 @@ from chalicelib.domain.machine import Event, State
 from chalicelib.domain.ports import Call, Mail, PermissionSet, Person, Reading, Reported
 from chalicelib.domain.session import Session
 from chalicelib.route.front import Front
-from chalicelib.workflow.runner import Look
+from chalicelib.workflow.answers import Look
 from tests.books import MemoryBooks
 from tests.outside import World
 from tests.stories import HOUR, NOON, SET, active, glass, requested

@@ -11,14 +11,8 @@ from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown, Unread
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Call, Reading, Reported
 from chalicelib.domain.session import Access, Lock, Session
-from chalicelib.workflow.runner import (
-    CALL_TAKES,
-    LISTING_LAG,
-    LONGEST_CLAIM,
-    NETWORK,
-    SKEW,
-    UNKNOWN,
-)
+from chalicelib.workflow.changes import UNKNOWN
+from chalicelib.workflow.timing import CALL_TAKES, LISTING_LAG, LONGEST_CLAIM, NETWORK, SKEW
 from tests.outside import World
 from tests.stories import HOUR, NOON, SET, active, glass, granting, requested, revoking, settling
 
@@ -76,7 +70,7 @@ def test_what_is_no_session_is_nobodys_business(world: World) -> None:
 
 
 def _look(world: World) -> Any:
-    from chalicelib.workflow.runner import Look
+    from chalicelib.workflow.answers import Look
 
     return Look("queue", lambda: world.left)
 
@@ -854,7 +848,7 @@ def test_who_has_forgotten_an_alarm_says_it_once_more_and_never_less(
     if forgets == "cold":
         runner.forget()
     else:
-        monkeypatch.setattr("chalicelib.workflow.runner.REMEMBERED", 1)
+        monkeypatch.setattr("chalicelib.workflow.alarms.REMEMBERED", 1)
     runner.alarm(other.id, "an error")
     runner.alarm(first.id, "an error")
     assert len(world.mails) == 3
@@ -1392,7 +1386,7 @@ def test_who_has_access_is_warned_once_before_it_ends_and_again_where_it_was_ext
 
 
 def test_a_quiet_look_leaves_the_warning_to_the_next(world: World) -> None:
-    from chalicelib.workflow.runner import Look
+    from chalicelib.workflow.answers import Look
 
     session = world.keep(active(warn_before=5 * MINUTE))
     world.time = NOON + HOUR - MINUTE
@@ -1674,7 +1668,7 @@ def test_nothing_moves_in_a_circle(world: World) -> None:
 
 
 def _now(world: World) -> Any:
-    from chalicelib.workflow.runner import Rest
+    from chalicelib.workflow.answers import Rest
 
     return Rest(world.time)
 

@@ -154,14 +154,18 @@ PIECES = {
     "noted_person",
     "if_right",
     "about",
+    "as_sentence",
 }
 
 
+WORDS = (messages, answers, findings, cards, mails)
+
+
 def speakers() -> Iterator[tuple[str, str, Callable[..., Any]]]:
-    spoken = [inspect.getmembers(each, inspect.isfunction) for each in (messages, cards, mails)]
+    spoken = [inspect.getmembers(each, inspect.isfunction) for each in WORDS]
     for name, function in chain(*spoken):
         kind = SPEAKS.get(get_type_hints(function).get("return"))
-        own = function.__module__ in (messages.__name__, cards.__name__, mails.__name__)
+        own = function.__module__ in {each.__name__ for each in WORDS}
         if own and kind and name not in PIECES and not name.startswith("_"):
             yield name, kind, function
 

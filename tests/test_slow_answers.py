@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown, Unread
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Reading
 from chalicelib.domain.session import Session
-from chalicelib.workflow.runner import Look
+from chalicelib.workflow.answers import Look
 from tests.outside import World, given
 from tests.stories import HOUR, NOON, active, glass, granting, revoking, settling
 from tests.test_runner import asked

@@ -9,7 +9,7 @@ import pytest
 from chalicelib import wiring
 from chalicelib.domain.errors import Unavailable, Unreadable
 from chalicelib.triggers import looks
-from chalicelib.workflow.runner import Rest
+from chalicelib.workflow.answers import Rest
 from tests.looking import MINUTE, SECOND, Everything, ask_id
 from tests.stories import NOON, active, revoking
 

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.errors import Partly, Unavailable
 from chalicelib.domain.session import Session
-from chalicelib.workflow.runner import Look
+from chalicelib.workflow.answers import Look
 from tests.outside import World
 from tests.stories import HOUR, NOON, active, glass, revoking, settling
 from tests.test_runner import asked, pressed

@@ -16,7 +16,8 @@ from chalicelib.operations import figures
 from chalicelib.operations.journal import journal
 from chalicelib.operations.trace import trace
 from chalicelib.triggers.records import Wake, wake
-from chalicelib.workflow.runner import POLL, Look, Rest
+from chalicelib.workflow.answers import Look, Rest
+from chalicelib.workflow.timing import POLL
 
 Remaining = Callable[[], timedelta]
 NOW = timedelta(0)

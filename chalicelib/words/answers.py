@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chalicelib.domain.ask import Ask, Kind, Outcome
 from chalicelib.words.markup import escape, plain, section
-from chalicelib.words.messages import GLASS, NO_SESSION, NOT_AGAIN, OVER, Message, date, sentence
+from chalicelib.words.messages import GLASS, NO_SESSION, NOT_AGAIN, OVER, Message, as_sentence, date
 
 
 def _of(ask: Ask) -> str:
@@ -18,7 +18,7 @@ def _answer(text: str) -> Message:
 def you_ended(ask: Ask) -> Message:
     if ask.reason:
         what = "session on" if ask.reason.startswith(OVER) else "access to"
-        return _answer(f"You have ended the {what} {_of(ask)}. {sentence(ask.reason)}")
+        return _answer(f"You have ended the {what} {_of(ask)}. {as_sentence(ask.reason)}")
     return _answer(f"You have ended the access to {_of(ask)}. It is being taken back.")
 
 
@@ -36,17 +36,17 @@ def refused_ask(ask: Ask) -> Message:
     others = "" if ask.kind is Kind.REASON else ", and whoever may break the glass"
     return _answer(
         f"Nothing was changed: you may not {what} the access to {_of(ask)}. "
-        f"{sentence(ask.reason)} Only the person who has the access can do that{others}."
+        f"{as_sentence(ask.reason)} Only the person who has the access can do that{others}."
     )
 
 
 def too_late(ask: Ask) -> Message:
-    return _answer(f"The access to {_of(ask)} was not changed. {sentence(ask.reason)}".rstrip())
+    return _answer(f"The access to {_of(ask)} was not changed. {as_sentence(ask.reason)}".rstrip())
 
 
 def not_extended(ask: Ask) -> Message:
     return _answer(
-        f"The access to {_of(ask)} was not extended. {sentence(ask.reason) or NOT_AGAIN} "
+        f"The access to {_of(ask)} was not extended. {as_sentence(ask.reason) or NOT_AGAIN} "
         f"It ends at {date(ask.deadline_before)}."
     )
 

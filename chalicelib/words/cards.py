@@ -89,7 +89,7 @@ def head(session: Session, now: datetime) -> str:
 
 def mine(session: Session, now: datetime) -> Message:
     """The person's own card: what they have, until when, and every button that works."""
-    seen, first, said = phase(session, now), head(session, now), sentence(session, now)
+    seen, first, said = phase(session, now), head(session, now), _sentence(session, now)
     notes = _context(f"{_people(session)}{_reason(session)}")
     field = [] if session.why or seen is Phase.NEVER else [why(f"{WHY} {session.id}")]
     if seen in (Phase.NEVER, Phase.STAYS, Phase.CLOSED):
@@ -120,7 +120,7 @@ def _how(session: Session) -> str:
     return f"{how}{stands if session.stands else ''}Everything you do will be reported."
 
 
-def sentence(session: Session, now: datetime) -> str:
+def _sentence(session: Session, now: datetime) -> str:
     """The person's card in one sentence, which is also what a phone shows of it."""
     given = f"{escape(session.permission_set)} on {account(session)}"
     match phase(session, now):

@@ -127,7 +127,7 @@ def already_open(holder: Session) -> str:
 
 def denied(session: Session) -> Message:
     added = " was added" if session.reason.startswith(ALREADY_OPEN) else ""
-    text = f"No access{added} to {name(session)}: {sentence(session.reason)}"
+    text = f"No access{added} to {name(session)}: {as_sentence(session.reason)}"
     if CHANNEL.fullmatch(session.mine_channel):
         where = f"https://slack.com/app_redirect?channel={session.mine_channel}"
         text += f" <{where}|Open it>."
@@ -137,7 +137,7 @@ def denied(session: Session) -> Message:
 def refused(session: Session) -> Message:
     """To the channel, where the glass wants that."""
     who = f"{mention(session.slack_user)} ({escape(session.email or session.slack_user_name)})"
-    text = f":no_entry_sign: {who} was refused {name(session)}: {sentence(session.reason)}"
+    text = f":no_entry_sign: {who} was refused {name(session)}: {as_sentence(session.reason)}"
     return {"text": plain(text), "blocks": [section(text)]}
 
 
@@ -301,7 +301,7 @@ def by_bot(message: Message) -> Message:
     return {key: message[key] for key in ("text", "blocks") if key in message}
 
 
-def sentence(reason: str) -> str:
+def as_sentence(reason: str) -> str:
     """A reason, as we or others have worded it, to stand by itself."""
     said = escape(reason, ERROR).rstrip(".")
     return f"{_capital(said)}." if said else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.session import Access, Session
 from chalicelib.words.messages import delete_command
-from chalicelib.workflow.runner import SKEW
+from chalicelib.workflow.timing import SKEW
 from tests.simulation.rows import short
 
 if TYPE_CHECKING:

@@ -10,8 +10,12 @@ from typing import Any
 Patch = tuple[str, str, str]  # module, what stands there once, what shall stand there
 
 
+CHAIN = (  # the runner and what it is made of, each importing only those before it
+    "timing", "changes", "commit", "outbox", "calls", "alarms", "asks", "decide", "grant", "revoke",
+    "reports", "runner",
+)  # fmt: skip
 HOMES = {  # where the modules are that faults are planted in
-    "runner": "workflow.runner",
+    **{name: f"workflow.{name}" for name in CHAIN},
     "reconcile": "workflow.reconcile",
     "looks": "triggers.looks",
     "schedule": "domain.schedule",
@@ -26,15 +30,28 @@ class Outdated(Exception):
 def load(patches: Iterable[Patch] = (), into: str = "runner", **constants: Any) -> dict[str, Any]:
     """The names of a fresh chalicelib.workflow.runner (or `into`) with these patches and constants.
 
-    Functions of other modules that a patch changes are given to it in place of the real ones.
+    What the runner is made of is made afresh as well. Functions of other modules that a patch
+    changes are given to them in place of the real ones.
     """
-    texts = {into: source(into)} | patched(patches)
-    names = executed(into, texts.pop(into))
-    for module, text in texts.items():
-        for name, value in executed(module, text).items():
-            if isinstance(value, FunctionType) and name in names:
+    texts = patched(patches)
+    modules = CHAIN if into == "runner" else (into,)
+    fresh: dict[str, Any] = {}
+    for module in [each for each in texts if each not in modules]:
+        names = executed(module, texts[module])
+        fresh |= {name: value for name, value in names.items() if isinstance(value, FunctionType)}
+    names = {}
+    for module in modules:
+        names = executed(module, texts.get(module) or source(module))
+        own = f"chalicelib.{HOMES[module]}"
+        for name, value in fresh.items():
+            if name in names and getattr(names[name], "__module__", "") != own:
                 names[name] = value
-    names.update(constants)
+        names |= {name: value for name, value in constants.items() if name in names}
+        fresh |= {
+            name: value
+            for name, value in names.items()
+            if isinstance(value, FunctionType | type) and value.__module__ == own
+        }
     return names
 
 

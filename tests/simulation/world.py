@@ -28,9 +28,11 @@ from chalicelib.domain.ports import Call, Mail, Posted, Reading, Reported
 from chalicelib.domain.schedule import ESCALATE
 from chalicelib.domain.session import Access, Glass, Lock, Noted, PermissionSet, Person, Session
 from chalicelib.words import mails
+from chalicelib.workflow.answers import Look, Outside, Rest
 from chalicelib.workflow.deciding import Glasses
 from chalicelib.workflow.reconcile import Reconciler
-from chalicelib.workflow.runner import CALL_TAKES, NETWORK, SKEW, Look, Outside, Rest, Runner
+from chalicelib.workflow.runner import Runner
+from chalicelib.workflow.timing import CALL_TAKES, NETWORK, SKEW
 from tests.simulation.explained import Explained
 from tests.simulation.faults import OUTAGES, Faults
 from tests.simulation.hands import Hands

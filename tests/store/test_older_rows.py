@@ -14,7 +14,7 @@ import pytest
 
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Session
-from chalicelib.workflow.runner import Look
+from chalicelib.workflow.answers import Look
 from tests.outside import World
 from tests.store.contract import ACCESS, Store, bg
 from tests.stories import HOUR, NOON, SET

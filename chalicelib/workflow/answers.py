@@ -1,0 +1,117 @@
+"""What a duty is given, and what it may answer: the runner carries it out.
+
+No duty calls another, and none calls the runner. What it writes itself is written by Commit.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.domain.machine import Event
+from chalicelib.domain.ports import (
+    Chat,
+    Clock,
+    Directory,
+    IdentityCenter,
+    Journal,
+    Letters,
+    Post,
+    Reports,
+    Store,
+    Topics,
+    WakeUps,
+)
+from chalicelib.domain.schedule import next_look
+from chalicelib.domain.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a session: from which side, and how long the worker at hand may still live.
+
+    For `patience` in all it waits in place for what is due, while access may be open: the queue's
+    side for a first poll, and longer the stream's, which may be alone.
+    """
+
+    side: str  # queue | sweep | stream
+    remaining: Callable[[], timedelta]
+    patience: timedelta = timedelta(0)
+    quiet: bool = False  # tells nobody anything: others wait to be looked at
+    says_first: bool = False  # the duty has had its try in a quiet look just now, and has it after
+    asks_nobody: bool = False  # decides an ask only where that needs no answer from outside
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everything that the runner needs from outside."""
+
+    store: Store
+    identity_center: IdentityCenter
+    directory: Directory
+    chat: Chat
+    post: Post
+    topics: Topics
+    letters: Letters
+    wakeups: WakeUps
+    clock: Clock
+    journal: Journal
+    token: Callable[[], str]  # a fresh claim's
+    reports: Reports
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """When to look again. `exact`: it is a deadline, to be met. `urgent`: access may be open.
+
+    `known`: the row as we have just read or written it. `tells`: something is to be said, here
+    where the look was a quiet one, elsewhere where it was there to say it; so it ends.
+    """
+
+    until: datetime
+    exact: bool = False
+    urgent: bool = False
+    known: Session | None = None
+    tells: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Became:
+    """A fact. It is kept unsaved until the first write of the duty that it brings, which has both;
+    where that duty waits for somebody else, or there is something to say, it is written alone."""
+
+    session: Session
+    event: Event
+    changes: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class GoOn:
+    """The duty of the session's state is to be done at once, in the same look.
+
+    `proven`: this very look has written the intent. `unsaved`: what a call came to that was made
+    under the claim of `claimed`; the next write has it too, and where another has written
+    meanwhile, it is written by the claim's token.
+    """
+
+    session: Session
+    look: Look
+    proven: bool = False
+    claimed: Session | None = None
+    unsaved: Mapping[str, Any] = field(default_factory=dict)
+
+
+Answer = Rest | Became | GoOn | None
+
+
+def became(session: Session, event: Event, **changes: Any) -> Became:
+    """That event, with what it changes besides the state."""
+    return Became(session, event, changes)
+
+
+def rest_of(session: Session, now: datetime, known: Session | None = None) -> Rest | None:
+    """Until the session next asks for something; None: never again."""
+    until = next_look(session, now)
+    if until is None:
+        return None
+    return Rest(until, exact=until == session.times_out_at, urgent=session.live, known=known)

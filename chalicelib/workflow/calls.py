@@ -1,0 +1,157 @@
+"""Acts outside: claimed before, their outcome written after, and settled before anything else."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from chalicelib.domain.errors import Stale, Trouble, Unknown, Unwritable
+from chalicelib.domain.ports import Call
+from chalicelib.domain.schedule import next_look
+from chalicelib.domain.session import Session
+from chalicelib.workflow.answers import Answer, GoOn, Look, Outside, Rest
+from chalicelib.workflow.changes import DONE, REFUSED, UNKNOWN, next_try, said_slow
+from chalicelib.workflow.commit import Commit
+from chalicelib.workflow.timing import (
+    AT_IT,
+    CALL_TAKES,
+    FORGETS,
+    NETWORK,
+    POLL,
+    SKEW,
+    later_by,
+    reached,
+    rests_for,
+)
+
+FREE = {"busy_until": None, "busy_token": ""}
+OF_A_STATE = ("tries", "last_error")
+NO_CALL = Call("NONE")
+
+
+class Calls:
+    """Rules A4 and A5 of the protocol, and what became of a call."""
+
+    def __init__(self, outside: Outside, commit: Commit) -> None:
+        self.store = outside.store
+        self.identity_center = outside.identity_center
+        self.clock = outside.clock
+        self.token = outside.token
+        self.journal = outside.journal
+        self.commit = commit
+
+    def settled(self, session: Session, call: str, *, deletion: bool = False) -> Call | None:
+        """What became of our call; None while it may still land. Raises Unavailable.
+
+        Without a request id we ask for every request in progress, and whose each is. A create that
+        is not among them may be on its way until `grant_late_until`; of a delete we need not wait
+        for that, since another one does no harm.
+        """
+        if call in ("", REFUSED, DONE):
+            return NO_CALL
+        asked_at = session.revoke_asked_at if deletion else session.grant_asked_at
+        aws, now = self.identity_center, self.clock.now()
+        if call == UNKNOWN:
+            if not deletion and not reached(session.grant_late_until or now, now):
+                return None
+            since = (asked_at or session.asked_at) - SKEW
+            in_progress = aws.deleting if deletion else aws.creating
+            return None if in_progress(session.access, since) else NO_CALL
+        became = aws.deletion if deletion else aws.creation
+        status = became(session.access, call)
+        young = not reached(later_by(asked_at, FORGETS), self.clock.now())
+        if status.in_progress or (status.unknown and young):
+            return None
+        return status
+
+    def claim(self, session: Session, look: Look, late: str = "", **changes: Any) -> Session | None:
+        """A4: written before the act. None where there is no time left for it.
+
+        `busy_until`: so long others leave it to us; nothing depends on that but how often a thing
+        is asked. `late` names the field that says until when what we ask for may land, should we
+        die over it: later than any other worker's clock says, and that is what the rules count on.
+        """
+        left = look.remaining()  # before the clock: a pause between them must lengthen the claim
+        if left < CALL_TAKES:
+            return None
+        now = self.clock.now()
+        until = now + left + NETWORK + SKEW
+        if late:
+            known = getattr(session, late)
+            changes[late] = max(known, until) if known else until
+            until = min(until, now + AT_IT)
+        claimed = session.with_(busy_until=until, busy_token=self.token(), **changes)
+        self.store.write(claimed.with_(look_at=next_look(claimed, now)))
+        return claimed.with_(version=session.version + 1)
+
+    def held(self, claimed: Session, act: Callable[[], Answer]) -> Answer:
+        """The act under that claim. What fails is counted under the claim, which it frees: so the
+        next try comes in seconds. What the call came to is not known then, and stays so."""
+        try:
+            return act()
+        except (Stale, Unwritable):
+            raise
+        except Exception as error:
+            trouble, now = self.commit.foreseen(claimed, error), self.clock.now()
+
+            def count(mine: Session) -> "Rest | None":
+                overtaken = mine.state is not claimed.state  # whose tries and reason are its own
+                if overtaken:
+                    return self.commit.write(mine, now)
+                return self.commit.try_later(mine, now, trouble)
+
+            return self.under_claim(claimed, count)
+
+    def under_claim(
+        self, claimed: Session, write: "Callable[[Session], Rest | None]"
+    ) -> "Rest | None":
+        """What came of a duty, though an alarm or news may have been written meanwhile."""
+        mine = claimed
+        while True:  # each turn means that another has written, and so has got on
+            try:
+                return write(mine.with_(**FREE))
+            except Stale:
+                row, _ = self.store.read(claimed.id)
+                if row is None or row.busy_token != claimed.busy_token:
+                    raise
+                mine = row
+
+    def outcome(
+        self,
+        claimed: Session,
+        trouble: Trouble | None = None,
+        look: Look | None = None,
+        wait: timedelta = POLL,
+        **changes: Any,
+    ) -> Answer:
+        """A5: what the call came to; where another has written meanwhile, by our token.
+
+        Without `changes` it is unknown, and stays so. Who has the patience waits under the claim
+        until AWS has most likely done it, and then goes on: one write has the request and what
+        became of it.
+        """
+        now = self.clock.now()
+        if trouble is not None:
+            changes |= {"tries": claimed.tries + 1, "last_error": str(trouble)}
+            what = "outcome unknown" if isinstance(trouble, Unknown) else "refused"
+            self.journal("warning", what, session=claimed.id, error=str(trouble))
+        changes = FREE | changes
+        known = claimed.with_(**changes)
+        try:
+            if look is not None and look.patience >= wait:
+                if wait:
+                    self.clock.sleep(wait)
+                look = replace(look, patience=look.patience - wait)
+                return GoOn(known, look, claimed=claimed, unsaved=changes)
+            retry_at = now + (rests_for(claimed, trouble) if trouble else wait)
+            known = said_slow(known) if trouble else known
+            return self.commit.write(next_try(known, retry_at), now)
+        except Stale:
+            return self.lost(claimed, changes)
+
+    def lost(self, claimed: Session, changes: Mapping[str, Any]) -> Rest:
+        """Another has written meanwhile: what the call came to is written by the claim's token.
+        The row is perhaps in another state by now, whose tries and reason are its own."""
+        kept = {name: value for name, value in changes.items() if name not in OF_A_STATE}
+        self.store.outcome(claimed.id, claimed.busy_token, kept)
+        return Rest(self.clock.now())

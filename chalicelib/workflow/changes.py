@@ -1,0 +1,135 @@
+"""What a session becomes by what happens to it. Pure."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.machine import Event, State
+from chalicelib.domain.session import DECIDE_WITHIN, Session
+from chalicelib.workflow import news
+from chalicelib.workflow.telling import ALARMS
+from chalicelib.workflow.timing import LISTING_LAG, MINUTE, SKEW, later_by, reached
+
+UNKNOWN = "?"  # of a call: claimed, and what came of it not recorded
+REFUSED = "refused"
+DONE = "done"
+SLOW = 3  # tries, after which the person hears that it takes long
+
+
+def from_now(asked: Session, now: datetime) -> Session:
+    """An ask is not from later than now, whatever it says."""
+    if asked.asked_at <= now + SKEW:
+        return asked
+    return asked.with_(asked_at=now, wait_until=now + DECIDE_WITHIN, look_at=now)
+
+
+def of_its_time(ask: Ask, session: Session | None, now: datetime) -> Ask:
+    """Nor is what is asked of a session older than it, or the log would have it elsewhere."""
+    at = now if ask.asked_at > now + SKEW else ask.asked_at
+    return ask.with_(asked_at=max(at, session.asked_at) if session is not None else at)
+
+
+def end_of(session: Session, event: Event, now: datetime, side: str) -> dict[str, Any]:
+    """What goes with the end of access; why it never came, where it did not."""
+    why = session.reason if session.granted_at else session.reason or session.last_error
+    return {
+        "ended_at": now,
+        "ended_how": str(event),
+        "ended_look": side,
+        "revoke_call": "",
+        "reason": why,
+    }
+
+
+def alarms_heard(session: Session, now: datetime) -> tuple[str, ...]:
+    """Which alarms people have heard, or are just hearing from somebody who has yet to write it."""
+    just = set(session.owed) & ALARMS if being_told(session, now) else set()
+    return tuple(sorted({*session.alarmed, *just}))
+
+
+def with_noted(session: Session, heard: Mapping[str, int]) -> Session:
+    """The session with the alarms of which nobody could write that people have heard them.
+
+    `heard`: how many of each. Where it is over by now, they have yet to hear that.
+    """
+    said = {news for news, number in heard.items() if number}
+    if session.live:
+        alarm = [news for news in ALARMS if session.channel or news == "alarm_mail"]
+        alarms = max(session.alarms, min(heard[news] for news in alarm))
+        still = [news for news in session.owed if news not in said or heard[news] < session.alarms]
+        alarmed = tuple(sorted({*session.alarmed, *said}))
+        return session.with_(alarms=alarms, alarmed=alarmed, owed=tuple(still))
+    told = set(session.alarmed) if session.state is State.SETTLING else set()
+    if session.found and session.standing == "no":
+        told = said  # “taken back” has told them
+    ends = [news.ENDS[each] for each in news.ENDS if each in said - told]
+    owed = dict.fromkeys((*session.owed, *ends))
+    return session.with_(owed=tuple(owed), tell_at=None, tell_tries=0) if ends else session
+
+
+def being_told(session: Session, now: datetime) -> bool:
+    """Whether somebody is just saying what is owed, and has yet to write what was said."""
+    return bool(session.tell_token) and session.tell_at is not None and now < session.tell_at
+
+
+def said_slow(tried: Session) -> Session:
+    """Whoever waits for access hears that it takes long, once."""
+    if tried.state is not State.GRANTING or tried.tries != SLOW:
+        return tried
+    return tried.with_(owed=news.owing(tried, news.MINE))
+
+
+def said_soon(session: Session, at: datetime, *each: str) -> Session:
+    """News for `at`: what is under way is over by then most often, and says it better."""
+    if session.owed or not each:
+        return session.with_(owed=news.owing(session, *each))
+    return session.with_(owed=each, tell_at=at)
+
+
+def next_try(session: Session, retry_at: datetime) -> Session:
+    """When the duty is tried next. What is overdue is said anew on its cards each minute."""
+    before, over = session.retry_at, session.over_since
+    tried = session.with_(retry_at=retry_at)
+    if session.state is not State.REVOKING or before is None or over is None:
+        return tried
+    if (before - over) // MINUTE == (retry_at - over) // MINUTE:
+        return tried
+    return said_soon(tried, retry_at, *news.of_a_change(session))
+
+
+def why_now(ask: Ask, session: Session) -> str:
+    """What whoever has the access said in the card's field, if anything."""
+    return ask.why if ask.why and ask.slack_user == session.slack_user else session.why
+
+
+def reasoned(decided: Ask, session: Session) -> tuple[Ask, Session | None]:
+    """The reason, from whoever has or had the access; also when it is over, for report and log."""
+    if decided.slack_user != session.slack_user:
+        return decided.with_(outcome=Outcome.REFUSED, reason=""), None
+    if session.state is State.DENIED:
+        return decided.with_(outcome=Outcome.TOO_LATE, reason="It was never open."), None
+    owed = news.owing(session, *news.of_a_change(session))
+    after = session.with_(why=decided.why, owed=owed)
+    return decided.with_(outcome=Outcome.NOTED, owed=()), after
+
+
+def was_asked_early(session: Session) -> bool:
+    """Whether the latest delete was asked while a grant of ours could still land after it."""
+    late, asked = session.grant_late_until, session.revoke_asked_at
+    return session.grant_call == UNKNOWN and bool(late and asked and asked < late)
+
+
+def proof_of(session: Session, listed_at: datetime | None = None) -> dict[str, Any]:
+    """What was there to be taken back had come, though nobody wrote it down then."""
+    return {
+        "granted_at": session.granted_at or session.grant_asked_at,
+        "listed_at": session.listed_at or listed_at,
+    }
+
+
+def never_seen(session: Session, now: datetime) -> bool:
+    """Whether the listing may be one from before our grant, which it has never shown."""
+    shows = later_by(session.grant_late_until or session.grant_asked_at, LISTING_LAG)
+    seen = session.listed_at or session.grant_call == REFUSED or reached(shows, now)
+    return shows is not None and not seen

@@ -1,0 +1,104 @@
+"""REQUESTED: who this is, whether they may, and the lock."""
+
+from datetime import datetime
+
+from chalicelib.domain.errors import DoorTaken, Unavailable
+from chalicelib.domain.machine import Event, State
+from chalicelib.domain.schedule import scheduled
+from chalicelib.domain.session import Lock, Session
+from chalicelib.words import messages
+from chalicelib.workflow import news
+from chalicelib.workflow.answers import Answer, GoOn, Look, Outside, Rest, became
+from chalicelib.workflow.changes import said_soon
+from chalicelib.workflow.commit import Commit
+from chalicelib.workflow.deciding import Decider
+from chalicelib.workflow.timing import COMES, FORGETS, LONGEST_CLAIM, reached
+
+
+class Decide:
+    """Lets in, turns away, or waits for the lock."""
+
+    def __init__(self, outside: Outside, commit: Commit, decider: Decider) -> None:
+        self.store = outside.store
+        self.identity_center = outside.identity_center
+        self.clock = outside.clock
+        self.journal = outside.journal
+        self.commit = commit
+        self.decider = decider
+
+    def __call__(self, session: Session, now: datetime, look: Look) -> Answer:
+        """Who this is, whether they may; then session, door and lease in one write.
+
+        Safe to repeat: nothing outside is touched, and the write needs the version and the door.
+        """
+        session, refusal = self.decider.known(session)
+        if refusal is not None:
+            return self._deny(session, refusal, now)
+        now = self.clock.now()  # the deadline counts from here, not from before the look-ups
+        if reached(session.wait_until, now):
+            return became(session, Event.WAITED_TOO_LONG)
+        deadline = now + session.duration
+        allowed = session.entered(
+            Event.ALLOWED, now, look.side, allowed_at=now, deadline=deadline, reason=""
+        )
+        allowed = said_soon(allowed, now + COMES, news.MINE)
+        allowed, _ = scheduled(allowed, now)
+        try:
+            self.store.allow(allowed)
+        except DoorTaken:
+            return self._turn_away(session, now, look)
+        allowed = allowed.with_(version=session.version + 1)
+        return GoOn(allowed, look, proven=True)
+
+    def _turn_away(self, session: Session, now: datetime, look: Look) -> Answer:
+        """Another session holds the door: denied while it is open, else let in when it is free.
+
+        Raises Unavailable.
+        """
+        lock = self.store.lock(session.access)
+        if lock is None:  # free by now
+            return Rest(now, known=session)
+        holder, _ = self.store.read(lock.holder)
+        if holder is None:
+            return self._orphaned(session, lock, now)
+        if not holder.live and lock.free_at is not None:  # a delete of it may still land
+            return self._freed(session, lock, lock.free_at, now)
+        if not holder.live:  # mended: nobody is behind this door
+            self.journal("warning", "a door without a session", door=session.access.key)
+            self.store.free(session.access, lock)
+            return Rest(now, known=session)
+        over = holder.state is State.REVOKING or reached(holder.deadline, now)
+        if over or holder.found:  # free in seconds
+            return self.commit.try_later(
+                session, now, Unavailable("the access is just being taken back")
+            )
+        held = session.with_(mine_channel=holder.mine_channel)
+        return self._deny(held, messages.already_open(holder), now)
+
+    def _orphaned(self, session: Session, lock: Lock, now: datetime) -> "Rest | None":
+        """An operator deleted the row of the session that holds the door: nobody tells any more
+        what it has asked for. The door is free when nothing of that can land. Raises Unavailable.
+        """
+        if session.orphan_at is None:  # from here on nobody can claim that session
+            text = "a session that was deleted may still be at it"
+            return self.commit.try_later(session, now, Unavailable(text), orphan_at=now)
+        return self._freed(session, lock, session.orphan_at + LONGEST_CLAIM, now)
+
+    def _freed(
+        self, session: Session, lock: Lock, free_at: datetime, now: datetime
+    ) -> "Rest | None":
+        """Frees the door when nothing of its holder's can land any more. Raises Unavailable."""
+        aws, since = self.identity_center, now - FORGETS
+        late = not reached(free_at, now)
+        if late or aws.creating(session.access, since) or aws.deleting(session.access, since):
+            text = "what an earlier session has asked for may still land"
+            return self.commit.try_later(session, now, Unavailable(text))
+        self.journal("info", "a door that an earlier session left", door=session.access.key)
+        self.store.free(session.access, lock)
+        return Rest(now, known=session)
+
+    def _deny(self, session: Session, reason: str, now: datetime) -> Answer:
+        owed = () if session.reason == reason else ("denied",)  # the route has said it
+        if self.decider.tells(session, reason):
+            owed = (*owed, "refused")
+        return became(session, Event.REFUSED, reason=reason, denied_at=now, owed=owed)

@@ -1,0 +1,132 @@
+"""GRANTING: the assignment is asked for, once it is sure that it is ours to ask for."""
+
+from datetime import datetime
+from typing import Any
+
+from chalicelib.domain.errors import Refused, Unavailable, Unknown
+from chalicelib.domain.machine import Event
+from chalicelib.domain.session import Session
+from chalicelib.workflow import news
+from chalicelib.workflow.answers import Answer, Look, Outside, became
+from chalicelib.workflow.calls import Calls
+from chalicelib.workflow.changes import REFUSED, UNKNOWN
+from chalicelib.workflow.commit import Commit
+from chalicelib.workflow.deciding import Decider
+from chalicelib.workflow.timing import FORGETS, LISTING_LAG, later_by, reached
+
+
+class Grant:
+    """Asks for the assignment, and waits until it is listed."""
+
+    def __init__(self, outside: Outside, commit: Commit, calls: Calls, decider: Decider) -> None:
+        self.store = outside.store
+        self.identity_center = outside.identity_center
+        self.clock = outside.clock
+        self.journal = outside.journal
+        self.commit = commit
+        self.calls = calls
+        self.decider = decider
+
+    def __call__(
+        self, session: Session, now: datetime, look: Look, *, proven: bool = False
+    ) -> Answer:
+        """Asks for the assignment, once it is sure that it is ours to ask for.
+
+        `proven`: this very look has written the intent, by the rules. Safe to repeat: whether it
+        stood before us is observed once, and nothing is asked again while an earlier call may
+        still land.
+        """
+        if session.standing == "":
+            if self._another_lives(session):
+                reason = "Another session holds this access."
+                return became(session, Event.GRANT_FAILED, reason=reason)
+            stands = self.identity_center.assigned(session.access)
+            if session.found:
+                return self._taken_over(session, stands)
+            if stands and self.identity_center.deleting(session.access, now - FORGETS):
+                return self.commit.poll(session, now, session.allowed_at)  # it is on its way out
+            if stands:
+                return self._granted(session, now, standing="left" if session.orphan_at else "yes")
+            return self._create(session, look, proven=proven)
+        call = self.calls.settled(session, session.grant_call)
+        if call is None and session.grant_call != UNKNOWN:
+            return self.commit.poll(session, now, session.grant_asked_at)
+        if self.identity_center.assigned(session.access):
+            return self._granted(session, now, grant_call="" if call else UNKNOWN)
+        if call is None:  # it may still land
+            return self.commit.poll(session, now, session.grant_asked_at)
+        if session.grant_call == REFUSED:
+            return became(session, Event.GRANT_FAILED)
+        if call.failed:
+            failed = Unavailable(call.reason or "it failed")
+            return self.commit.try_later(session, now, failed, grant_call="")
+        if call.succeeded and not reached(later_by(session.grant_asked_at, LISTING_LAG), now):
+            return self.commit.poll(session, now, session.grant_asked_at)
+        return self._create(session, look)
+
+    def _taken_over(self, session: Session, stands: bool) -> Answer:
+        """What nobody accounts for is taken back as if we had given it; nothing is granted.
+
+        The door is ours and no other session lives, so it is nobody's live access.
+        """
+        if not stands:
+            reason = "It was gone before it could be taken back."
+            return became(session, Event.GRANT_FAILED, reason=reason)
+        return became(session, Event.ENDED, standing="no", ended_by="reconcile")
+
+    def _another_lives(self, session: Session) -> bool:
+        """Looked for after the door was taken: a door deleted by an operator proves nothing."""
+        for other_id in self.store.living(session.access):
+            if other_id != session.id:
+                other, _ = self.store.read(other_id)
+                if other is not None and other.live and other.access == session.access:
+                    return True
+        return False
+
+    def _create(self, session: Session, look: Look, *, proven: bool = False) -> Answer:
+        """Held once more against what a row alone cannot bring about: the lock, and the rules."""
+        if not proven:
+            lock = self.store.lock(session.access)
+            refusal = self.decider.still_refused(session)
+            if lock is None or lock.holder != session.id or lock.free_at is not None:
+                refusal = refusal or "The session does not hold the lock of this access."
+            if refusal is not None:
+                now = self.clock.now()
+                return became(session, Event.GRANT_FAILED, reason=refusal)
+        now = self.clock.now()  # the look-ups took time: the deadline may have passed
+        if reached(session.deadline, now):
+            return became(session, Event.EXPIRED)
+        asked = {"standing": "no", "grant_call": UNKNOWN, "grant_asked_at": now}
+        claimed = self.calls.claim(session, look, "grant_late_until", **asked)
+        if claimed is None:
+            return self.commit.leave(session, now)
+        return self.calls.held(claimed, lambda: self._asks_create(claimed, look))
+
+    def _asks_create(self, claimed: Session, look: Look) -> Answer:
+        known: dict[str, Any] = {"grant_late_until": None}
+        try:
+            request_id = self.identity_center.create(claimed.access)
+        except Refused as refused:
+            answer = REFUSED if refused.lasting else ""
+            return self.calls.outcome(claimed, refused, **known, grant_call=answer)
+        except Unknown as unknown:
+            return self.calls.outcome(claimed, unknown)
+        return self.calls.outcome(claimed, look=look, **known, grant_call=request_id)
+
+    def _granted(
+        self,
+        session: Session,
+        now: datetime,
+        standing: str = "no",
+        grant_call: str = "",
+    ) -> Answer:
+        """In. `grant_call` stays unknown where what we asked for may yet land once more."""
+        return became(
+            session,
+            Event.GRANTED,
+            standing=standing,
+            grant_call=grant_call,
+            granted_at=now,
+            listed_at=now,
+            owed=news.owing(session, *news.of_a_grant(session)),
+        )

@@ -1,0 +1,146 @@
+"""REVOKING: the assignment is taken back, and read back until nothing can bring it back."""
+
+from datetime import datetime
+from typing import Any
+
+from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
+from chalicelib.domain.machine import Event
+from chalicelib.domain.session import Session
+from chalicelib.workflow import news
+from chalicelib.workflow.answers import Answer, Look, Outside
+from chalicelib.workflow.calls import Calls
+from chalicelib.workflow.changes import (
+    DONE,
+    UNKNOWN,
+    alarms_heard,
+    never_seen,
+    proof_of,
+    was_asked_early,
+)
+from chalicelib.workflow.commit import Commit
+from chalicelib.workflow.outbox import Outbox
+from chalicelib.workflow.timing import AGAIN, CALL_TAKES, NOTHING, POLL, seconds_between
+
+
+class Revoke:
+    """Takes back what we gave, and nothing else; never gives up."""
+
+    def __init__(self, outside: Outside, commit: Commit, calls: Calls, outbox: Outbox) -> None:
+        self.store = outside.store
+        self.identity_center = outside.identity_center
+        self.clock = outside.clock
+        self.journal = outside.journal
+        self.commit = commit
+        self.calls = calls
+        self.outbox = outbox
+
+    def __call__(self, session: Session, now: datetime, look: Look) -> Answer:
+        """Takes the assignment back, and says REVOKED only when nothing can bring it back.
+
+        Safe to repeat: nothing is deleted that stood before us, and a delete of what is gone
+        changes nothing. What it takes from nobody else is the lock's to see to. Never gives up.
+        """
+        if session.standing != "no":  # nothing of ours to take back
+            return self._release(session, look)
+        changes: dict[str, Any] = {}
+        call = self.calls.settled(session, session.revoke_call, deletion=True)
+        if call is None:
+            return self.commit.poll(session, now, session.revoke_asked_at)
+        if call.failed:
+            failed = Unavailable(call.reason or "it failed")
+            return self.commit.try_later(session, now, failed, revoke_call="")
+        if call.succeeded:
+            changes |= proof_of(session)
+        grant = self.calls.settled(session, session.grant_call)
+        if grant is None:
+            return self._revoke_early(session, now, look, changes)
+        if grant.succeeded:
+            changes |= proof_of(session)
+        early = was_asked_early(session)
+        if session.revoke_call != DONE or early:
+            if not call.succeeded or early:
+                return self._delete(session.with_(**changes), look)
+            changes["revoke_succeeded_at"] = session.revoke_succeeded_at or now
+        if self.identity_center.assigned(session.access):
+            listed = Unavailable("the delete succeeded, and the assignment is still listed")
+            changes |= proof_of(session, now)
+            return self.commit.try_later(session, now, listed, revoke_call="", **changes)
+        if not grant.failed and never_seen(session.with_(**changes), now):
+            return self.commit.poll(session.with_(**changes), now, session.revoke_asked_at)
+        return self._release(session.with_(**changes), look)
+
+    def _revoke_early(
+        self, session: Session, now: datetime, look: Look, changes: dict[str, Any]
+    ) -> Answer:
+        """The grant may still land, so nothing is concluded; but what is there is taken back now.
+
+        What such a delete came to proves nothing: another is asked when the grant is settled.
+        """
+        late = session.grant_late_until
+        may_land = session.grant_call == UNKNOWN and late is not None and now < late
+        if may_land and self.identity_center.assigned(session.access):
+            changes = changes | proof_of(session, now)
+            return self._delete(session.with_(**changes), look, now)
+        return self.commit.poll(session.with_(**changes), now, session.grant_asked_at)
+
+    def _delete(self, session: Session, look: Look, early: datetime | None = None) -> Answer:
+        """Asks for the deletion, as an SDK would: where the outcome is unknown, at once again.
+
+        As long as one may land, the lock stays: so it can take nobody else's access.
+        """
+        now = early or self.clock.now()
+        first = session.revoke_first_asked_at is None
+        claimed = self.calls.claim(
+            session,
+            look,
+            "revoke_late_until",
+            revoke_call=UNKNOWN,
+            revoke_asked_at=now,
+            revoke_first_asked_at=session.revoke_first_asked_at or now,
+            revoke_look=look.side if first else session.revoke_look,
+            lag_asked=seconds_between(session.over_since, now) if first else session.lag_asked,
+        )
+        if claimed is None:
+            return self.commit.leave(session, now)
+        before = session.revoke_late_until
+        return self.calls.held(claimed, lambda: self._asks_delete(claimed, look, before))
+
+    def _asks_delete(self, claimed: Session, look: Look, before: datetime | None) -> Answer:
+        known: dict[str, Any] = {"revoke_late_until": before}
+        rests = iter(AGAIN)
+        while True:
+            try:
+                request_id = self.identity_center.delete(claimed.access)
+                return self.calls.outcome(claimed, look=look, **known, revoke_call=request_id)
+            except Gone:  # asked early, it is asked again and again: not without a pause
+                wait = POLL if was_asked_early(claimed) else NOTHING
+                return self.calls.outcome(claimed, look=look, wait=wait, **known, revoke_call=DONE)
+            except Refused as refused:
+                return self.calls.outcome(claimed, refused, **known, revoke_call="")
+            except Unknown as unknown:
+                known = {}  # from now on a delete of ours may be under way
+                if (rest := next(rests, None)) is None or look.remaining() < CALL_TAKES:
+                    return self.calls.outcome(claimed, unknown)
+                self.clock.sleep(rest)
+
+    def _release(self, session: Session, look: Look) -> Answer:
+        """REVOKED: from now on the door is free, or will be when no delete can land any more."""
+        now = self.clock.now()
+        released = session.entered(
+            Event.REVOKED,
+            now,
+            look.side,
+            gone_at=now,
+            gone_look=look.side,
+            lag_gone=seconds_between(session.over_since, now),
+            report_at=now + session.report_after,
+            busy_until=None,
+            busy_token="",
+            alarmed=alarms_heard(session, now),  # of whose end is told now: see note_alarms
+            reason="" if session.granted_at and not session.found else session.reason,
+            owed=(
+                *news.still_true(session),
+                *news.of_the_end(session.with_(alarmed=alarms_heard(session, now))),
+            ),
+        )
+        return self.outbox.announce(released, now, look, self.store.release)
