@@ -11,7 +11,7 @@ import pytest
 from tests.simulation.__main__ import CASES
 from tests.simulation.explorer import Explorer
 from tests.simulation.faults import NAMES
-from tests.simulation.world import Behind, Forged, Hung, Meddled, World
+from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World
 
 SEEDS = 1_200  # `make simulate` has more
 AT_ONCE = 200
@@ -55,6 +55,11 @@ def test_short_sessions_one_after_another_are_told_apart_though_lists_are_behind
         if wrong:
             failed[seed] = wrong[0]
     assert not failed
+
+
+def test_whoever_waits_behind_a_session_whose_row_is_deleted_keeps_what_they_get() -> None:
+    wrong = {seed: found[0] for seed in range(AT_ONCE) if (found := Orphaned(seed).run())}
+    assert not wrong
 
 
 def test_who_forges_whatever_may_be_asked_for_is_given_nothing() -> None:

@@ -19,7 +19,7 @@ from chalicelib.workflow.runner import Runner
 from tests.simulation.explorer import Bounds, Explorer
 from tests.simulation.planted import Patch, load
 from tests.simulation.rows import Rows
-from tests.simulation.world import Behind, Forged, Hung, Meddled, World
+from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World
 
 SMALL = Bounds(faults=1, duration=1, waits=1, end=False, extend=False)
 CALM = replace(SMALL, faults=0)
@@ -383,11 +383,11 @@ MUTANTS = (
         "clock not read again at the claim",
         (
             ("runner", "            now = self.clock.now()\n            due = asks(",
-             "            now = self.read_at = self.clock.now()\n            due = asks("),
+             "            now = Session.read_at = self.clock.now()\n            due = asks("),
             ("grant", "        now = self.clock.now()  # the look-ups took time: the deadline may "
-             "have passed\n", "        now = self.read_at\n"),
+             "have passed\n", "        now = Session.read_at\n"),
             ("calls", "        now = self.clock.now()\n        until = now + left",
-             "        now = self.read_at\n        until = now + left"),
+             "        now = Session.read_at\n        until = now + left"),
         ),
         bounds=CALM,
     ),
@@ -489,8 +489,9 @@ MUTANTS = (
         (
             ("grant", _LIVES, _LIVES.replace("self._another_lives(session)", "False")),
             ("decide", "        try:\n            self.store.allow(allowed)\n",
-             "        if self._another_lives(session):\n"
-             "            return self._deny(session, 'open', now, look)\n"
+             "        others = (each for each in self.store.living(session.access) if each != session.id)\n"
+             "        if any(other and other.live for other, _ in map(self.store.read, others)):\n"
+             "            return self._deny(session, 'open', now)\n"
              "        try:\n            self.store.allow(allowed)\n"),
         ),
         bounds=replace(SMALL, hand_door=True),
@@ -506,7 +507,7 @@ MUTANTS = (
         (("runner", "            due = asks(session, leased, now)\n",
           "            due = asks(session, leased, now)\n"
           "            settling = session.state is State.SETTLING and session.standing == 'no'\n"
-          "            if settling and self.identity_center.assigned(session.access):\n"
+          "            if settling and self.calls.identity_center.assigned(session.access):\n"
           "                back = session.with_(state=State.REVOKING, revoke_call='')\n"
           "                return self.commit.write(back, now)\n"),),
     ),
@@ -514,12 +515,13 @@ MUTANTS = (
         "Extend by what the settings say now",
         (("asks", "deadline=session.deadline + session.extend,",
           "deadline=session.deadline + getattr(\n"
-          "                self.glasses.by_name.get(session.glass), 'duration', session.extend),"),),
+          "                self.decider.glasses.by_name.get(session.glass), 'duration', session.extend),"),),
     ),
     Mutant(
         "a door whose session is gone is waited for since the press",
         (("decide", "session.orphan_at + LONGEST_CLAIM", "session.asked_at + LONGEST_CLAIM"),),
-        lives=Meddled,
+        lives=Orphaned,
+        seed=268,
     ),
     Mutant(
         "a door whose session is gone stays shut",
@@ -588,6 +590,7 @@ MUTANTS = (
         "an acceptance is overwritten",
         (("reconcile", "        if judge(Facts(False, known, None)) is not Verdict.FOUND:\n"
           "            return  # accepted by name, or noted by another run, since we looked\n", ""),),
+        seed=4453,
     ),
     Mutant(
         "what was found is said to nobody",

@@ -7,6 +7,9 @@ from functools import cache
 from types import FunctionType
 from typing import Any
 
+from chalicelib.domain import machine
+from chalicelib.workflow import calls, changes
+
 Patch = tuple[str, str, str]  # module, what stands there once, what shall stand there
 
 
@@ -71,6 +74,9 @@ def source(module: str) -> str:
 
 
 def executed(module: str, text: str) -> dict[str, Any]:
-    names: dict[str, Any] = {"__name__": f"chalicelib.{HOMES[module]}"}
+    names: dict[str, Any] = {}
+    for other in (machine, calls, changes):  # a fault may need what the module does without
+        names |= {name: value for name, value in vars(other).items() if not name.startswith("__")}
+    names["__name__"] = f"chalicelib.{HOMES[module]}"
     exec(compile(text, f"chalicelib/{module}.py", "exec"), names)
     return names

@@ -1144,6 +1144,30 @@ class Behind(World):
                 self.fail(f"{new.id} reads that its access stands, and it is just being taken")
 
 
+class Orphaned(Behind):
+    """A life in which a session is being taken back for minutes, somebody waits for its lock, and a
+    hand deletes its row; what it has asked for may land then."""
+
+    def _people(self) -> None:
+        random, self.mode = self.random, ""
+        self.duration = 20 * SECOND
+        self.faults.outages.clear()
+        self.faults.rates = {"throttled": 0.9, "late": random.choice((0.4, 0.8))}
+        self.pressed_at = when = random.randrange(MINUTE)
+        self.glasses = {name: replace(glass, duration=timedelta(milliseconds=self.duration))
+                        for name, glass in self.glasses.items()}  # fmt: skip
+        self.runner, self.reconciler = self._functions()
+        self.at(when, self.press, session_id_of(1), "UANN", "prod")
+        over = when + self.duration
+        for n in (2, 3):
+            self.at(over + random.randrange(MINUTE), self.press, session_id_of(n), "UANN", "prod")
+        gone = over + random.randrange(70 * SECOND, 150 * SECOND)
+        self.at(gone, self.hands.delete_row, session_id_of(1))
+        self.hands.last = gone
+        self.at(random.randrange(MINUTE), self.sweep)
+        self.at(gone + 5 * MINUTE, self.heal)
+
+
 class Forged(World):
     """A life in which somebody writes whatever a role that may only ask can write, and once even
     a session's row: nothing is granted by it that no glass allows, and no access stays."""
