@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from simulator.identity_center import Access, PermissionSet
+from simulator.assignments import Access, PermissionSet
 from simulator.identity_store import Group, User
 
 REGION = "us-east-1"

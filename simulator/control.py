@@ -34,8 +34,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import parse_qsl
 
+from simulator.assignments import Access
 from simulator.faults import Faults, UnknownSetting
-from simulator.identity_center import Access, IdentityCenter
+from simulator.identity_center import IdentityCenter
 from simulator.mail import Mailbox
 from simulator.slack import Slack
 from simulator.web import Answer, Request

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from simulator import cloudtrail_records as records
+from simulator.assignments import Access
 from simulator.company import (
     HOME_ACCOUNT,
     IDENTITY_STORE_ID,
@@ -22,7 +23,7 @@ from simulator.company import (
     STAGING,
 )
 from simulator.faults import Faults
-from simulator.identity_center import Access, IdentityCenter
+from simulator.identity_center import IdentityCenter
 
 _LOOK_SECONDS = 0.2
 _EVERY = 5.0  # after the first visit, one more call in the account so often

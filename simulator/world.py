@@ -14,7 +14,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,6 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import boto3
@@ -34,12 +32,31 @@ from simulator import company, packages
 from simulator.outside import BOT_TOKEN, SIGNING_SECRET
 from simulator.page import Page
 from simulator.press import press
+from simulator.surroundings import (
+    aws_environment,
+    facts_of,
+    fetched,
+    heartbeat,
+    pip_config,
+    sigterm_as_exit,
+    write_atomically,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
 LOCAL = ROOT / ".local"
+
+
 SHIPS = ("app.py", "chalicelib", ".chalice", "requirements.txt", "vendor")
+
+
 STAGE = "local"
+
+
 _CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"  # of this interpreter
+
+
 STAGE_NAME = "api"  # the API Gateway stage, part of every route's address
 
 
@@ -91,7 +108,7 @@ class World:
         page: serve the page that shows it all.
         """
         world = cls(project, auth, cache)
-        with _sigterm_as_exit():
+        with sigterm_as_exit():
             try:
                 world._boot(world_file)
                 if deploy:
@@ -99,7 +116,7 @@ class World:
                 if page:
                     world.facts["page"] = Page(world).url
                 if world_file:
-                    _write_atomically(world_file, world.facts)
+                    write_atomically(world_file, world.facts)
                 yield world
             finally:
                 world._end(world_file)
@@ -147,7 +164,7 @@ class World:
         """
         change = settings.pop("change", bool(settings))
         data = json.dumps(settings).encode() if change else None
-        return _get(f"{self.facts['control']}/{path}", data)
+        return fetched(f"{self.facts['control']}/{path}", data)
 
     def history(self, since: int = 0) -> list[dict[str, Any]]:
         """Identity Center's truth, oldest first; without the first `since` entries."""
@@ -213,7 +230,7 @@ class World:
         clean = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "PYTHONPATH"))}
         environment = {
             **clean,
-            **_aws_environment(),
+            **aws_environment(),
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "localhost",
             "TMPDIR": str(tmp),
@@ -245,7 +262,7 @@ class World:
                 break
         if not addresses:
             raise WorldError(f"the outside world did not start:\n{self._tail()}")
-        self.facts = _facts(addresses)
+        self.facts = facts_of(addresses)
         self._prepare_aws()
 
     def _prepare_aws(self) -> None:
@@ -265,7 +282,7 @@ class World:
             logGroupName=company.TRAIL,
             logStreamName=f"{company.HOME_ACCOUNT}_CloudTrail_{company.REGION}",
             logEvents=[
-                {"timestamp": now, "message": json.dumps(_heartbeat(account_id, now / 1000))}
+                {"timestamp": now, "message": json.dumps(heartbeat(account_id, now / 1000))}
                 for account_id in company.ACCOUNTS
             ],
         )
@@ -299,17 +316,17 @@ class World:
 
     def _deploy_environment(self) -> dict[str, str]:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("AWS_")}
-        pip_config = _pip_config()
+        config = pip_config()
         return {
             **clean,
-            **_aws_environment(),
+            **aws_environment(),
             "AWS_ENDPOINT_URL": self.facts["endpoint"],
             "HOME": str(self.home / "home"),
             "TMPDIR": str(self.home / "tmp"),
             "PIP_DISABLE_PIP_VERSION_CHECK": "1",
             "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(self.cache / "pip")),
             "PYTHONDONTWRITEBYTECODE": "1",  # or bytecode of the staging folder would ship
-            **({"PIP_CONFIG_FILE": pip_config} if pip_config else {}),
+            **({"PIP_CONFIG_FILE": config} if config else {}),
         }
 
     def _deployed(self, resource_type: str) -> dict[str, Any]:
@@ -336,106 +353,3 @@ class World:
         if world_file:
             world_file.unlink(missing_ok=True)
         shutil.rmtree(self.home, ignore_errors=True)
-
-
-def _facts(addresses: dict[str, str]) -> dict[str, Any]:
-    return {
-        **addresses,
-        "slack_url": None,
-        "signing_secret": SIGNING_SECRET,
-        "cloudtrail_log_group": company.TRAIL,
-        "instance_arn": company.INSTANCE_ARN,
-        "identity_store_id": company.IDENTITY_STORE_ID,
-        "table": "break-glass",
-        "page": None,
-        "glasses": {
-            each.name: {
-                "account_id": each.account_id,
-                "permission_set_arn": each.permission_set.arn,
-                "seconds": each.seconds,
-            }
-            for each in company.GLASSES
-        },
-        "people": {
-            each.slack_id: {
-                "email": each.user.email,
-                "principal_id": each.user.user_id if each.in_identity_center else None,
-                "may": list(each.may),
-            }
-            for each in company.PEOPLE
-        },
-    }
-
-
-def _heartbeat(account_id: str, at: float) -> dict[str, Any]:
-    """What an AWS service does in an account by itself."""
-    when = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
-    return {
-        "eventVersion": "1.08",
-        "userIdentity": {"type": "AWSService", "invokedBy": "lambda.amazonaws.com"},
-        "eventTime": when,
-        "eventSource": "sts.amazonaws.com",
-        "eventName": "AssumeRole",
-        "awsRegion": company.REGION,
-        "sourceIPAddress": "lambda.amazonaws.com",
-        "userAgent": "lambda.amazonaws.com",
-        "eventID": f"00000000-0000-4000-8000-{account_id}",
-        "eventType": "AwsApiCall",
-        "managementEvent": True,
-        "readOnly": True,
-        "recipientAccountId": account_id,
-    }
-
-
-def _aws_environment() -> dict[str, str]:
-    """Credentials that work nowhere else, and none of the developer's own."""
-    return {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": company.REGION,
-        "AWS_REGION": company.REGION,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-
-
-def _pip_config() -> str | None:
-    """The developer's own pip configuration, which a changed HOME would hide from pip."""
-    if "PIP_CONFIG_FILE" in os.environ:
-        return os.environ["PIP_CONFIG_FILE"]
-    home = Path.home()
-    places = (home / ".config/pip/pip.conf", home / ".pip/pip.conf",
-              home / "Library/Application Support/pip/pip.conf")  # fmt: skip
-    return next((str(place) for place in places if place.exists()), None)
-
-
-def _get(url: str, data: bytes | None = None) -> Any:
-    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.loads(answer.read())
-
-
-def _write_atomically(path: Path, facts: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(f".{os.getpid()}.draft")
-    draft.write_text(json.dumps(facts, indent=2) + "\n")
-    os.replace(draft, path)
-
-
-@contextlib.contextmanager
-def _sigterm_as_exit() -> Iterator[None]:
-    """SIGTERM unwinds the stack as Ctrl-C does, so that everything is put away."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    try:
-        before = signal.signal(signal.SIGTERM, leave)
-    except ValueError:  # not in the main thread: whoever is there handles signals
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -396,6 +396,5 @@ def _time(text: str) -> str:
     try:
         return _rows.moment(text)
     except (ValueError, OverflowError):
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no time: write 2026-11-22, 2026-11-22T15:04Z or 36h"
-        ) from None
+        how = "write 2026-11-22, 2026-11-22T15:04Z or 36h"
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: {how}") from None

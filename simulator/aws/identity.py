@@ -15,7 +15,8 @@ from ministack import app
 from ministack.core import iam_actions, iam_evaluator, router
 from ministack.core.responses import get_account_id, get_region
 
-from simulator.identity_center import Accepted, IdentityCenter
+from simulator.assignments import Accepted
+from simulator.identity_center import IdentityCenter
 from simulator.identity_store import IdentityStore
 from simulator.wire import CONTENT_TYPE, Problem, answer, error
 

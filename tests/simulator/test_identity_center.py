@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from simulator import company
-from simulator.identity_center import Accepted, IdentityCenter
+from simulator.assignments import Accepted
+from simulator.identity_center import IdentityCenter
 from simulator.wire import Problem
 
 ALICE = company.person("alice").user.user_id

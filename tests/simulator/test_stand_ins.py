@@ -11,7 +11,8 @@ import pytest
 from slack_sdk.signature import SignatureVerifier
 
 from simulator import company
-from simulator.identity_center import Access, IdentityCenter
+from simulator.assignments import Access
+from simulator.identity_center import IdentityCenter
 from simulator.insights_filter import Malformed, compile_filter
 from simulator.mail import Mailbox
 from simulator.press import SHAPES, press
