@@ -24,7 +24,10 @@ def thread(session: Session) -> list[Link]:
     if not (TEAM.fullmatch(team) and CHANNEL.fullmatch(channel) and TS.fullmatch(ts)):
         return []
     return [
-        ("Open the thread in Slack", f"https://app.slack.com/client/{team}/{channel}/thread/{channel}-{ts}")
+        (
+            "Open the thread in Slack",
+            f"https://app.slack.com/client/{team}/{channel}/thread/{channel}-{ts}",
+        )
     ]
 
 

@@ -7,7 +7,7 @@ the rows alone, so it does not matter who looks, how often, how late, or who die
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, assert_never
+from typing import Any
 
 from chalicelib.domain.errors import Stale, Unwritable
 from chalicelib.domain.machine import DUTIES, Duty, Event
@@ -168,15 +168,12 @@ class Runner:
             return self.commit.try_later(session, now, self.commit.foreseen(session, error))
 
     def _carried_out(self, answer: Answer, look: Look) -> "Rest | None":
-        match answer:
-            case Became():
-                now = self.clock.now()
-                return self._happened(answer.session, answer.event, now, look, **answer.changes)
-            case GoOn():
-                return self._gone_on(answer)
-            case Rest() | None:
-                return answer
-        assert_never(answer)
+        if isinstance(answer, Became):
+            now = self.clock.now()
+            return self._happened(answer.session, answer.event, now, look, **answer.changes)
+        if isinstance(answer, GoOn):
+            return self._gone_on(answer)
+        return answer
 
     def _gone_on(self, answer: GoOn) -> "Rest | None":
         session, look, claimed = answer.session, answer.look, answer.claimed
