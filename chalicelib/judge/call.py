@@ -7,8 +7,9 @@ here raises for it, and everything that is read has a bound.
 import json
 import re
 from collections.abc import Iterable, Iterator
+from copy import copy
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Self
 
 Json = dict[str, Any]
 Leaf = tuple[tuple[str, ...], str]
@@ -91,6 +92,15 @@ class Call:
             if all(part in way for part in above):
                 yield value
 
+    def each(self, lists: frozenset[str]) -> Iterator[Self]:
+        """The call as though it had asked for one element of such a list alone, for every one."""
+        for element in elements(self.asked, lists):
+            part = copy(self)
+            part.__dict__.pop("request", None)
+            part.__dict__.pop("index", None)
+            part.asked = element
+            yield part
+
     def _field(self, way: tuple[str, ...]) -> Iterator[str]:
         value: Any = self.record
         for name in way:
@@ -146,6 +156,33 @@ def leaves(value: Any) -> list[Leaf]:
     return found
 
 
+def elements(value: Any, lists: frozenset[str], depth: int = DEEPEST) -> Iterator[Json]:
+    """What stands in the lists of these names, in small letters; one that stands alone as well."""
+    if isinstance(value, str) and value[:1] in ("{", "[") and len(value) <= LONGEST:
+        value = parsed(value)
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, dict) or not depth:
+        return
+    for name, inner in value.items():
+        if str(name).lower() in lists:
+            yield from _unwrapped(inner)
+        else:
+            yield from elements(inner, lists, depth - 1)
+
+
+def _unwrapped(value: Any, depth: int = 3) -> Iterator[Json]:
+    if isinstance(value, list):
+        for inner in value[:LEAVES]:
+            yield from _unwrapped(inner, depth)
+    elif isinstance(value, dict):
+        wraps = len(value) == 1 and WRAPPERS.issuperset(str(name).lower() for name in value)
+        if wraps and depth:
+            yield from _unwrapped(next(iter(value.values())), depth - 1)
+        else:
+            yield value
+
+
 def _gather(value: Any, way: tuple[str, ...], found: list[Leaf]) -> None:
     if len(way) > DEEPEST or len(found) >= LEAVES:
         return
@@ -157,6 +194,8 @@ def _gather(value: Any, way: tuple[str, ...], found: list[Leaf]) -> None:
                 if isinstance(inside, dict | list):
                     _gather(inside, (*way, INSIDE), found)
     elif isinstance(value, dict):
+        if "op" in value and "path" in value:
+            _gather_patch(value, way, found)
         for name, inner in value.items():
             said = str(name).lower()
             wraps = said in WRAPPERS and way and way[-1] != INSIDE
@@ -169,6 +208,13 @@ def _gather(value: Any, way: tuple[str, ...], found: list[Leaf]) -> None:
         found.append((way, "true" if value else "false"))
     elif isinstance(value, int | float):
         found.append((way, str(value)))
+
+
+def _gather_patch(patch: Json, way: tuple[str, ...], found: list[Leaf]) -> None:
+    """A patch sets what its path leads to: as if that had been asked for by its name."""
+    names = tuple(filter(None, text(patch["path"]).lower().split("/")))
+    if names and len(names) < DEEPEST and patch["op"] in ("add", "replace"):
+        _gather(patch.get("value"), (*way, *names), found)
 
 
 def parsed(said: str) -> Any:

@@ -61,7 +61,7 @@ class Case:
                 continue
             if rule.reach and not getattr(self.reach, rule.reach):
                 continue
-            if rule.holds(call):
+            if rule.holds_of_one(call) if rule.each else rule.holds(call):
                 found.append(rule)
         ids = {rule.id for rule in found}
         found = [rule for rule in found if _stands(rule, ids)]
@@ -157,7 +157,9 @@ def _notes(rule: Rule, case: Case) -> list[str]:
 
 def _let_in(rule: Rule, let_in: Reach) -> list[str]:
     if rule.reach == "unclear":
-        return [f"perhaps opened to the world: it cannot be told {_as_question(let_in.unclear)}"]
+        whose = let_in.unclear.startswith("whose")
+        how = "shared with another account" if whose else "opened to the world"
+        return [f"perhaps {how}: it cannot be told {_as_question(let_in.unclear)}"]
     if rule.reach == "everybody":
         return [let_in.everybody]
     if let_in.accounts:
@@ -168,7 +170,7 @@ def _let_in(rule: Rule, let_in: Reach) -> list[str]:
 
 
 def _as_question(unclear: str) -> str:
-    return unclear if unclear.startswith("whom") else f"whether it is open: {unclear}"
+    return unclear if unclear.startswith(("whom", "whose")) else f"whether it is open: {unclear}"
 
 
 def about(call: Call, verdict: Judgement) -> str:

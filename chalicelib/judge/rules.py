@@ -23,8 +23,8 @@ STEP = 100  # between two severities; the kinds of one severity lie in between
 LITTLE = 1  # what weighs next to nothing, and is a line all the same
 
 KEYS = frozenset({
-    "id", "calls", "when", "unless", "reach", "reads", "direct", "little", "severity", "reason",
-    "says", "instead_of", "example", "source",
+    "id", "calls", "each", "when", "unless", "reach", "reads", "direct", "little", "severity",
+    "reason", "says", "instead_of", "example", "source",
 })  # fmt: skip
 
 
@@ -75,6 +75,7 @@ class Rule:
     reason: str
     says: str = ""
     calls: tuple[tuple[re.Pattern[str], re.Pattern[str]], ...]
+    each: frozenset[str] = frozenset()  # lists, of which one element has to fit by itself
     when: tuple[Test, ...] = ()
     unless: tuple[Test, ...] = ()
     reach: str = ""
@@ -93,6 +94,10 @@ class Rule:
         return all(test.holds(call) for test in self.when) and not any(
             test.holds(call) for test in self.unless
         )
+
+    def holds_of_one(self, call: Call) -> bool:
+        """The same of one element of the lists that the rule is about, by itself."""
+        return any(map(self.holds, call.each(self.each)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +210,7 @@ def _rule(said: Mapping[str, Any]) -> Rule:
             reason=str(said["reason"]),
             says=str(said.get("says", "")),
             calls=tuple(map(_calls, said["calls"])),
+            each=frozenset(filter(None, said.get("each", "").lower().split("|"))),
             when=tuple(_tests(said.get("when", {}))),
             unless=tuple(_tests(said.get("unless", {}))),
             reach=said.get("reach", ""),
