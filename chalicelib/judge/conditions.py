@@ -134,8 +134,9 @@ def _narrows(operator: str, key: str, values: list[Any], present: bool, federate
     said = [str(value) for value in values]
     if not said:
         return Narrows.YES  # nothing passes
+    literal = operator in ("stringequals", "stringequalsignorecase")
     if federated and ":" in key and not key.startswith("aws:"):
-        return _of_federation(key, said)
+        return _of_federation(key, said, literal)
     if key in FROM_AWS:
         true = any(value.lower() == "true" for value in said)
         return Narrows.UNCLEAR if true else Narrows.NO
@@ -145,7 +146,6 @@ def _narrows(operator: str, key: str, values: list[Any], present: bool, federate
         return Narrows.NO if internet(said) else Narrows.YES
     if key in WITHIN:
         return Narrows.YES
-    literal = operator in ("stringequals", "stringequalsignorecase")
     if key in RESOURCES:
         caller = all("${aws:principal" in value.lower() for value in said)
         return Narrows.YES if caller else Narrows.NO
@@ -192,12 +192,19 @@ def _one_arn(value: str, literal: bool) -> bool:
     return parts[2] == "s3" and resource[:1] not in ("*", "?", "")
 
 
-def _of_federation(key: str, values: list[str]) -> Narrows:
+# The owner in what a provider says of who asks, as GitHub's `repo:OWNER/NAME:…`, without wildcards.
+_OWNER = re.compile(
+    r"(?:(?:repo|repository|repository_owner|project_path|organization|org|enterprise)[:/])?+"
+    r"(?:\{[0-9a-f-]{36}\}|[^*?:/]++(?:[:/]|$))"
+)
+
+
+def _of_federation(key: str, values: list[str], literal: bool) -> Narrows:
     """`sub` says who; `aud` for whom a token was made, which at GitHub whoever asks chooses."""
     provider, _, field = key.rpartition(":")
     chosen = "githubusercontent" in provider or "gitlab" in provider
     if field in ("sub", "oaud", "amr", "repository", "repository_owner", "repository_id"):
-        return _all_of(values, lambda value: bool(re.match(r"[^*?]{2,}[:/]?[^*?]+", value)))
+        return _all_of(values, lambda value: literal or bool(_OWNER.match(value)))
     if field == "aud":
         return Narrows.NO if chosen else Narrows.YES
     return Narrows.UNCLEAR

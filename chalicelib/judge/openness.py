@@ -22,8 +22,8 @@ LISTS = ("acl", "grant", "uri", "group", "toadd", "principal", "accountid")
 
 # Names that never open anything, or close it.
 CLOSES = re.compile(
-    r"Revoke|Delete|Remove|Detach|Disassociate|Terminate|Stop|Tag|Untag|Deny|.*Descriptions"
-    r"|.*(Egress)$"
+    r"(Batch)?(Revoke|Delete|Remove|Detach|Disassociate|Terminate|Stop|Tag|Untag|Deny|Close|Cancel"
+    r"|Retire|Reject|Deauthorize|Unshare)|.*Descriptions|.*(Egress|Preview)$"
 )
 # Policies that say what may be called through something of one's own, by whoever may call at all.
 OF_CALLERS = frozenset({"CreateVpcEndpoint", "ModifyVpcEndpoint"})
@@ -36,7 +36,7 @@ SHARED_BY = frozenset({
     "peerownerid", "accounts", "sourceaccount", "datalakeprincipalidentifier", "granteearn",
     "subscriberidentity", "awsprincipal", "targetid", "id", "destination", "owner",
     "destinationowner", "principalarn", "allowedprincipals", "email", "transferaccountid",
-    "associateuserids",
+    "associateuserids", "consumeridentifier", "granteeidentifier", "targetaccountids",
 })  # fmt: skip
 _ONLY_IN = {  # names that say this of some calls alone
     "account": re.compile(r"PutBucketReplication|Authorize.*Access|.*Share.*|.*Permission.*"),
@@ -49,9 +49,10 @@ _ONLY_IN = {  # names that say this of some calls alone
     ),
     "principals": re.compile(r"(Create|Associate)ResourceShare.*|.*Permission.*|.*Entitlement.*"),
     "userid": re.compile(r"Modify.*Attribute"),
-    "userids": re.compile(r"Modify.*Attribute"),
+    "userids": re.compile(r"Modify.*Attribute|.*DistributionConfiguration"),
+    "targetaccountids": re.compile(r".*DistributionConfiguration"),
     "targetid": re.compile(r"Share.*"),
-    "id": re.compile(r"PutBucketAcl|PutObjectAcl"),
+    "id": re.compile(r"PutBucketAcl|PutObjectAcl|ShareDirectory"),
     "destination": re.compile(r"(?!.*)"),
     "owner": re.compile(r"(?!.*)"),
     "email": re.compile(r"(?!.*)"),
@@ -134,9 +135,11 @@ def _of(statement: Json, denied: list[Json], call: Call) -> Reach:
         account for kind, said in principals if kind == "aws" and (account := account_of(said))
     )
     if not _everybody(statement):
+        canonical = [said for kind, said in principals if kind == "canonicaluser"]
         open_to = [said for said in federated if _public_provider(said)]
         if not open_to:
-            return Reach(accounts=accounts)
+            whose = f"whose the canonical user {canonical[0][:12]}… is" if canonical else ""
+            return Reach(unclear=whose, accounts=accounts)
         match narrows(statement, federated=True):
             case (Narrows.NO, _):
                 return Reach(f"to whoever signs in at {open_to[0][:80]}", accounts=accounts)
@@ -316,7 +319,6 @@ _SETTINGS = (
     ("publicAccess.type", "SERVICE_PROVIDED_EIPS", ""),
     ("accessRules.getObject", "public", ""),
     ("getObject", "public", ".*Bucket.*"),
-    ("directInternetAccess", "Enabled", ""),
     ("publicAccessEnabled", "true", ""),
     ("visibility", "PUBLIC", "(Create|Update).*(Repository|Package|App|Type|Document).*"),
     ("accessScope", "PUBLIC", ""),

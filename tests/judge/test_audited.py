@@ -10,8 +10,9 @@ from tests.judge.calls import ELSEWHERE, verdict
 from tests.trail.records import ACCOUNT
 
 WATCHING, OPENED = "watching switched off", "opened to the world"
-PERMISSIONS = "permissions changed"
+SHARED, PERMISSIONS = "shared with another account", "permissions changed"
 GONE, GUARD, CHANGED = "destroyed", "safeguard removed", "changed"
+NETWORK = "network rules changed"
 
 
 def attributes(**pairs: str) -> dict[str, Any]:
@@ -163,3 +164,106 @@ def test_elements_are_found_in_whatever_holds_them() -> None:
     inside = {"a": {"items": [{"x": 1}, {"x": 2}]}, "b": json.dumps({"A": {"x": 3}})}
     assert [each["x"] for each in elements(inside, frozenset({"a"}))] == [1, 2, 3]
     assert not list(elements({"a": "text", "b": "[" * 50}, frozenset({"a"})))
+
+
+# Whom it lets in ---------------------------------------------------------------------------------
+
+GITHUB = "token.actions.githubusercontent.com"
+OWNER = "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"
+
+
+def trusting(sub: str, operator: str = "StringLike") -> dict[str, Any]:
+    provider = {"Federated": f"arn:aws:iam::{ACCOUNT}:oidc-provider/{GITHUB}"}
+    statement = {"Effect": "Allow", "Principal": provider, "Condition": {
+        "StringEquals": {f"{GITHUB}:aud": "sts.amazonaws.com"}, operator: {f"{GITHUB}:sub": sub},
+    }}  # fmt: skip
+    return {"roleName": "r", "policyDocument": json.dumps({"Statement": [statement]})}
+
+
+@pytest.mark.parametrize(
+    ("sub", "severity", "reason"),
+    [
+        ("repo:*", "critical", OPENED),
+        ("repo:*:ref:refs/heads/main", "critical", OPENED),
+        ("repo:*/shop:*", "critical", OPENED),
+        ("repo:acme*", "critical", OPENED),
+        ("*:acme/shop:*", "critical", OPENED),
+        ("repo:acme/*", "high", "trust or sign-in changed"),
+        ("repo:acme/shop:ref:refs/heads/main", "high", "trust or sign-in changed"),
+        ("repository_owner:acme:*", "high", "trust or sign-in changed"),
+    ],
+)
+def test_who_may_come_from_github_is_said_by_the_owner(
+    sub: str, severity: str, reason: str
+) -> None:
+    said = verdict("iam", "UpdateAssumeRolePolicy", trusting(sub))
+    assert (said.severity, said.reason) == (severity, reason)
+
+
+def test_a_wildcard_that_is_compared_as_a_letter_lets_nobody_in() -> None:
+    said = verdict("iam", "UpdateAssumeRolePolicy", trusting("repo:*", "ForAnyValue:StringEquals"))
+    assert said.reason == "trust or sign-in changed"
+
+
+PUBLIC = json.dumps({"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "s3:*"}]})
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "asked", "severity", "reason"),
+    [
+        # What takes away, or only tries, opens nothing.
+        ("lightsail", "CloseInstancePublicPorts", {"instanceName": "w"}, "medium", NETWORK),
+        ("lightsail", "PutInstancePublicPorts", {"portInfos": [{"cidrs": ["203.0.113.0/24"]}]},
+         "medium", NETWORK),
+        ("lightsail", "PutInstancePublicPorts", {"portInfos": [{"cidrs": ["0.0.0.0/0"]}]},
+         "critical", OPENED),
+        ("lakeformation", "BatchRevokePermissions", {"entries": [
+            {"principal": {"dataLakePrincipalIdentifier": ELSEWHERE}}]}, "high", PERMISSIONS),
+        ("access-analyzer", "CreateAccessPreview", {"configurations": {"b": {"s3Bucket": {
+            "bucketPolicy": PUBLIC}}}}, "low", CHANGED),
+        ("sagemaker", "CreateNotebookInstance", {"directInternetAccess": "Enabled"}, "medium",
+         "code replaced"),
+        # A patch asks for what its path leads to.
+        ("apigateway", "UpdateMethod", patch("/authorizationType", "NONE"), "critical", OPENED),
+        ("apigateway", "UpdateMethod", patch("/authorizationType", "AWS_IAM"), "low", CHANGED),
+        # Other names under which something is shared.
+        ("imagebuilder", "CreateDistributionConfiguration", {"distributions": [{
+            "amiDistributionConfiguration": {"launchPermission": {"userIds": [ELSEWHERE]}}}]},
+         "critical", SHARED),
+        ("imagebuilder", "CreateDistributionConfiguration", {"distributions": [{
+            "amiDistributionConfiguration": {"launchPermission": {"userIds": [ACCOUNT]}}}]},
+         "low", CHANGED),
+        ("s3", "CreateAccessGrant", {"grantee": {
+            "granteeIdentifier": f"arn:aws:iam::{ELSEWHERE}:role/r"}}, "critical", SHARED),
+    ],
+)  # fmt: skip
+def test_who_is_let_in_is_told(
+    service: str, name: str, asked: Any, severity: str, reason: str
+) -> None:
+    said = verdict(service, name, asked)
+    assert (said.severity, said.reason) == (severity, reason)
+
+
+@pytest.mark.parametrize(
+    ("service", "name", "asked"),
+    [
+        ("ds", "ShareDirectory", {"directoryId": "d", "shareTarget": {"id": ELSEWHERE}}),
+        ("redshift", "AuthorizeDataShare", {"dataShareArn": "a", "consumerIdentifier": ELSEWHERE}),
+    ],
+)
+def test_the_account_that_something_is_shared_with_is_said(
+    service: str, name: str, asked: Any
+) -> None:
+    said = verdict(service, name, asked)
+    assert (said.severity, said.reason) == ("critical", SHARED)
+    assert said.note == f"with {ELSEWHERE}"
+
+
+def test_whose_a_canonical_user_is_cannot_be_told() -> None:
+    statement = {"Effect": "Allow", "Principal": {"CanonicalUser": OWNER}, "Action": "s3:Get*"}
+    said = verdict("s3", "PutBucketPolicy", {"bucketPolicy": {"Statement": [statement]}})
+    assert (said.severity, said.reason) == ("high", PERMISSIONS)
+    assert said.note == (
+        "perhaps shared with another account: it cannot be told whose the canonical user "
+        f"{OWNER[:12]}… is"
+    )
