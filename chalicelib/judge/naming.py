@@ -10,10 +10,24 @@ BESIDES = frozenset({"serviceEventDetails", "additionalEventData", "resources"})
 FILTERS = frozenset({"filters", "filter", "targets", "criteria"})
 MADE_WHOLE = frozenset({"networkinterface"})  # elsewhere a part of what is made
 PARTS = frozenset({"name", "arn", "id"})
-WHOLES = frozenset({"iaminstanceprofile", "launchtemplate"})
+WHOLES = frozenset({"iaminstanceprofile", "launchtemplate", "resourcerecordset"})
+PAIRS: dict[tuple[str, ...], str] = {  # a name that says something else below another
+    ("targets", "arn"): "targetarn",
+    ("targets", "values"): "targetvalues",
+    ("memberid", "userid"): "memberid",
+}
 SHOWN = 5  # values of one parameter
 BESIDE = 3  # further parameters
 LONGEST = 300  # letters of one value
+
+# What a call is about, where its name is that of a part or of a tie: a grant is of a key.
+WHOSE = {
+    "grant": "keyid",
+    "destination": "deliverystreamname",
+    "emailidentitypolicy": "emailidentity",
+    "permission": "eventbusname",
+    "standardscontrolassociations": "securitycontrolid",
+}
 
 # Parameters that a person would name first, whatever the call; what is earlier is nearer.
 FIRST = {name: rank for rank, name in enumerate((
@@ -24,21 +38,24 @@ FIRST = {name: rank for rank, name in enumerate((
     "cluster", "statemachinearn", "detectorid", "alarmnames", "configurationrecordername",
     "principalid", "permissionsetarn", "keyid", "environmentid", "volumeid", "hostedzoneid",
     "distributionid", "resourcearn", "arn",
-    "name", "names", "id", "target", "rule",
+    "name", "names", "id", "target", "rule", "registryid",
 ))}  # fmt: skip
 
 # Names of parameters that say what a call is about.
 IDENTITY = re.compile(
-    r".+(id|ids|idset|idlist|arn|arns|name|names|identifier|identifiers|url|alias)$"
+    r".+(id|ids|idset|idlist|namelist|arnlist|todelete|arn|arns|name|names|identifier|identifiers|url"
+    r"|alias)$"
     r"|(.*bucket|cluster|service|services|topic|queue|rule|rules|user|resource|resources|target"
     r"|principal|principals|repository|domain|layers|task|container|email|identity|identities|arn|arns|id"
     r"|ids|name|names|alias|certificate|apiid|policy|attribute|attributename|targets|endpoint"
     r"|regionname|region|instances|taskdefinition|runtime|location|destination|key|phonenumber"
     r"|emailaddress|identitypool|channel|namespace|project|app|values|valuestoadd|granteeprincipal"
+    r"|serviceprincipal|identifier|path|emailidentity|package"
     r"|accountwithrestoreaccess|cidrip|fileset|servicecode|quotacode|x-amz-copy-source|securitygroups|serialnumber)$"
 )
 NOISE = re.compile(
-    r".*token|.*requestid|requester.*|callerreference|rolesessionname|versionid|.*nextmarker|marker"
+    r".*token|(?!spotinstance).*requestid|requester.*|callerreference|rolesessionname|versionid"
+    r"|.*nextmarker|marker"
     r"|availabilityzone.*|.*engine.*name|licensemodel|devicename|hostname|metricname|displayname"
     r"|ownerid|reservationid|typename|originsequencenumber|externalid|.*classname|contentsha.*"
     r"|rootdevicename|authorname|accesskeyid|hostedrotation.*|clientid|.*publickey.*|.*signature.*"
@@ -65,12 +82,14 @@ MAKES = re.compile(
     r"|Issue|Upload|Export"
 )
 TELLING = re.compile(  # what stands beside the first: named where it says with what
-    r"policyarn|policyname|document(name)?|.*rolearns?|rolename|groupname|.*instanceprofile.*|layers"
+    r".*policyarn|policyname|providername|.*todelete|.*target(id|arn)"
+    r"|granteeidentifier|grantid|package|datalakeprincipalidentifier|resourcerecordset.*|repository"
+    r"|document(name)?|.*rolearns?|rolename|groupname|.*instanceprofile.*|layers"
     r"|imageid|gatewayid|.*gatewayid|principal|.*principals?|destination.*|target.*|s3bucket.*"
     r"|servicename|.*snapshot(id|identifier|arn)|source.*|keyname|vpcid|subnetid|networkaclid"
     r"|routetableid|.*bucket|stagename|versionid|task|container|taskdefinition|cluster|permissionset.*|valuestoadd"
     r"|accountwithrestoreaccess|username|rule|key|queueurl|topicarn|endpoint|protocol|attribute"
-    r"|resourcearn|webaclarn|associationid|allocationid|volumeid|instanceid"
+    r"|resource(arn|id)|webaclarn|associationid|allocationid|volumeid|instanceid"
     r"|securitygroups|principal(id|arn)|accountids|x-amz-copy-source|dbinstanceidentifier|dbclusteridentifier|restapiid|apiid|filesystemid"
     r"|functionname|action|servicelinked.*|memberid|groupid|parametername|loggroupname"
 )
@@ -82,6 +101,8 @@ def named(call: Call) -> str:
     known = bool(asked) and _is_about(asked[0][0], _nouns(call.plain))
     if not known and MAKES.match(call.plain) and (made := _made(call)):
         asked = _merged(made, asked)
+    if not asked:
+        asked = _identities(call.request, call.plain, widely=True)
     if not asked:
         asked = _identities(call.answered, call.plain)
     if not asked:
@@ -107,19 +128,21 @@ def briefly(call: Call) -> str:
 
     Most calls are such reads, and this is quick.
     """
-    best, rank = "", (9, 9, len(FIRST) + 1)
-    nested = False
+    best, own, rank = "", "", (9, 9, len(FIRST) + 1)
+    nested, nouns = False, _nouns(call.plain)
     for name, value in call.asked.items():
         low = name.lower()
         if isinstance(value, dict):
             nested = nested or not _passed_over(low)
         elif (isinstance(value, str) or (isinstance(value, list) and value)) and _names(low):
-            at = _rank(low, 1, _nouns(call.plain))
+            at = _rank(low, 1, nouns)
             if at < rank and (said := _plainly(low, value)):
                 best, rank = said, at
+        elif not best and isinstance(value, str) and value and _is_noun(low, nouns):
+            own = _plainly(low, value)
     if best and (key := text(call.asked.get("key"))) and call.asked.get("bucketName") == best:
         return f"{best}/{key[:LONGEST]}"
-    return best or (named(call) if nested else _beside(call))
+    return best or own or (named(call) if nested else _beside(call))
 
 
 def _plainly(name: str, value: str | list[object]) -> str:
@@ -138,8 +161,14 @@ def _of(name: str, values: list[str], call: Call) -> str:
     return ", ".join(values[:SHOWN]) + more
 
 
-def _identities(found: tuple[Leaf, ...], name: str) -> list[tuple[str, list[str]]]:
-    """The parameters that name something, each with its values, the nearest first."""
+def _identities(
+    found: tuple[Leaf, ...], name: str, widely: bool = False
+) -> list[tuple[str, list[str]]]:
+    """The parameters that name something, each with its values, the nearest first.
+
+    Where that finds nothing, `widely` looks into configurations as well, and for a parameter that
+    is called what the call is: the `workGroup` of UpdateWorkGroup.
+    """
     groups: dict[str, list[str]] = {}
     depths: dict[str, int] = {}
     odd: set[str] = set()
@@ -149,14 +178,18 @@ def _identities(found: tuple[Leaf, ...], name: str) -> list[tuple[str, list[str]
         if not way or INSIDE in way or len(groups) > 60:
             continue
         last = way[-1]
-        if not _names(last) or not _shows(last, said):
-            odd.update((last,) if _names(last) else ())
+        names = _names(last) or (widely and _is_noun(last, nouns))
+        if not names or not _shows(last, said):
+            odd.update((last,) if names else ())
             continue
-        if len(way) > 1 and any(_passed_over(part) and part != own for part in way[:-1]):
-            continue
-        if len(way) > 1 and last in PARTS and way[-2] in WHOLES:
-            last = way[-2] + last  # a profile's name, which is not the machine's
-        depth = len(way) - (1 if way[0].endswith("request") else 0)
+        depth = 1
+        if len(way) > 1:
+            if _is_set(way, own, widely):
+                continue
+            depth = _depth(way)
+            if last in PARTS and way[-2] in WHOLES:
+                last = way[-2] + last  # a profile's name, which is not the machine's
+            last = PAIRS.get(way[-2:], last)
         if depth > 5:
             continue
         key = last
@@ -173,13 +206,29 @@ def _identities(found: tuple[Leaf, ...], name: str) -> list[tuple[str, list[str]
     return sorted(groups.items(), key=lambda item: _rank(item[0], depths[item[0]], nouns))
 
 
+def _is_set(way: tuple[str, ...], own: str, widely: bool) -> bool:
+    """Whether a value is one of those that a call sets, and not what it sets them of."""
+    if "destination" in way:
+        return False
+    return any(
+        _passed_over(part) and part != own and not (widely and part.endswith("configuration"))
+        for part in way[:-1]
+    )
+
+
+def _depth(way: tuple[str, ...]) -> int:
+    """How far down a value stands; a `resource`, with its kind below it, is near."""
+    wraps = 1 if way[0].endswith("request") else 0
+    return max(1, len(way) - wraps - (2 if "resource" in way[:-1] else 0))
+
+
 def _made(call: Call) -> list[tuple[str, list[str]]]:
     """What a call that makes something has made: by the id that its answer gives it."""
     nouns = _nouns(call.plain)
     return [
         (name, values)
         for name, values in _identities(call.answered, call.plain)
-        if _is_about(name, nouns) or name in ("id", "arn")
+        if _is_about(name, nouns) or name in ("id", "arn", "identifier")
     ][:1]
 
 
@@ -192,11 +241,31 @@ def _merged(
 
 
 def _rank(name: str, depth: int, nouns: tuple[str, ...]) -> tuple[int, int, int]:
-    about = 0 if _is_about(name, nouns) else 1 if name in FIRST else 2
-    return min(depth, 3), about, FIRST.get(name, len(FIRST))
+    about, first = _nearness(name, nouns)
+    return (min(depth, 3) if about >= 0 else 0), about, first
+
+
+@lru_cache(maxsize=8192)
+def _nearness(name: str, nouns: tuple[str, ...]) -> tuple[int, int]:
+    """How near a parameter is to what the call is about: below nothing, wherever it stands."""
+    if any(WHOSE.get(noun) == name for noun in nouns):
+        return -1, 0
+    if _is_about(name, nouns) and not name.endswith("todelete"):
+        return 0, FIRST.get(name, len(FIRST))
+    if name == "rolearn" or name.endswith("todelete"):
+        return 3, 0  # not what it is done to: the role by which it works, a list
+    return (1, FIRST[name]) if name in FIRST else (2, len(FIRST))
+
+
+@lru_cache(maxsize=8192)
+def _is_noun(name: str, nouns: tuple[str, ...]) -> bool:
+    """Whether a parameter is called what the call is about, or what that begins with."""
+    return name in nouns or (len(name) > 6 and any(noun.startswith(name) for noun in nouns))
 
 
 def _is_about(name: str, nouns: tuple[str, ...]) -> bool:
+    if any(WHOSE.get(noun) == name for noun in nouns):
+        return True
     stem = SUFFIX.sub("", name) or name
     return any(noun.startswith(stem) or stem.startswith(noun) for noun in nouns)
 
@@ -204,6 +273,7 @@ def _is_about(name: str, nouns: tuple[str, ...]) -> bool:
 @lru_cache(maxsize=2048)
 def _nouns(name: str) -> tuple[str, ...]:
     """`DeleteRouteTable` is about a route table."""
+    name = name.removeprefix("Batch").removeprefix("Admin")
     verb = VERB.match(name)
     noun = name[verb.end() :] if verb else name
     for cut in ("From", "To", "With", "For", "By"):

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.judge.call import elements
-from tests.judge.calls import ELSEWHERE, verdict
+from chalicelib.judge.call import Call, elements
+from chalicelib.judge.naming import briefly
+from tests.judge.calls import ELSEWHERE, named, verdict, write
 from tests.trail.records import ACCOUNT
 
 WATCHING, OPENED = "watching switched off", "opened to the world"
@@ -267,3 +268,101 @@ def test_whose_a_canonical_user_is_cannot_be_told() -> None:
         "perhaps shared with another account: it cannot be told whose the canonical user "
         f"{OWNER[:12]}… is"
     )
+
+
+# What it was done to, and with what --------------------------------------------------------------
+
+KEY, ROLE = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/k", f"arn:aws:iam::{ACCOUNT}:role/r"
+STORE = f"arn:aws:cloudtrail:eu-west-1:{ACCOUNT}:eventdatastore/e"
+BUS = f"arn:aws:events:eu-west-1:{ELSEWHERE}:event-bus/default"
+TABLE = {"table": {"databaseName": "sales", "name": "orders"}}
+ADMIN = "arn:aws:iam::aws:policy/AdministratorAccess"
+
+NAMED: tuple[tuple[str, str, Any, str], ...] = (
+    # Called what the call is called, or plainly; or it stands within a configuration.
+    ("ssm", "GetParametersByPath", {"path": "/pw", "withDecryption": True}, "/pw"),
+    ("cloudtrail", "DeleteEventDataStore", {"eventDataStore": STORE}, STORE),
+    ("cloudtrail", "StopEventDataStoreIngestion", {"eventDataStore": STORE}, STORE),
+    ("athena", "UpdateWorkGroup", {"workGroup": "w", "configurationUpdates": {}}, "w"),
+    ("batch", "DeleteJobQueue", {"jobQueue": "q"}, "q"),
+    ("batch", "DeleteComputeEnvironment", {"computeEnvironment": "c"}, "c"),
+    ("resource-groups", "DeleteGroup", {"Group": "g"}, "g"),
+    ("glue", "BatchDeleteConnection", {"connectionNameList": ["c1"]}, "c1"),
+    ("ec2", "CancelSpotInstanceRequests", {"spotInstanceRequestIdSet": {"items": [
+        {"spotInstanceRequestId": "sir-1"}]}}, "sir-1"),
+    ("rbin", "DeleteRule", {"identifier": "r"}, "r"),
+    ("organizations", "DisableAWSServiceAccess", {"servicePrincipal": "x.amazonaws.com"},
+     "x.amazonaws.com"),
+    ("ecr", "PutReplicationConfiguration", {"replicationConfiguration": {"rules": [
+        {"destinations": [{"region": "eu-central-1", "registryId": ELSEWHERE}]}]}}, ELSEWHERE),
+    ("wafv2", "PutLoggingConfiguration", {"loggingConfiguration": {"resourceArn": "arn:x:acl"}},
+     "arn:x:acl"),
+    # What a tie or a part belongs to is nearer than it; the role stands beside.
+    ("kms", "CreateGrant", {"keyId": KEY, "granteePrincipal": ROLE}, f"{KEY} with {ROLE}"),
+    ("kms", "RevokeGrant", {"keyId": "k1", "grantId": "gg"}, "k1 with gg"),
+    ("config", "PutConfigurationRecorder", {"configurationRecorder": {
+        "name": "default", "roleARN": ROLE}}, f"default with {ROLE}"),
+    ("firehose", "UpdateDestination", {"deliveryStreamName": "f", "destinationId": "d-1"},
+     "f with d-1"),
+    ("ses", "CreateEmailIdentityPolicy", {"emailIdentity": "a.example", "policyName": "own"},
+     "a.example with own"),
+    ("eks", "CreatePodIdentityAssociation", {"name": "prod", "roleArn": ROLE},
+     f"prod with {ROLE}"),
+    ("pipes", "UpdatePipe", {"name": "p", "roleArn": ROLE}, f"p with {ROLE}"),
+    ("codepipeline", "UpdatePipeline", {"pipeline": {"name": "p", "roleArn": ROLE, "stages": [
+        {"name": "Source"}]}}, f"p with {ROLE}"),
+    ("lakeformation", "GrantPermissions", {"principal": {"dataLakePrincipalIdentifier": ELSEWHERE},
+     "resource": TABLE, "permissions": ["SELECT"]}, f"orders with {ELSEWHERE}"),
+    ("events", "PutPermission", {"principal": ELSEWHERE, "eventBusName": "default"},
+     f"default with {ELSEWHERE}"),
+    ("securityhub", "BatchUpdateStandardsControlAssociations", {
+        "standardsControlAssociationUpdates": [{"standardsArn": "arn:x", "securityControlId": "C1",
+                                                "associationStatus": "DISABLED"}]}, "C1"),
+    # With what.
+    ("sso", "AttachManagedPolicyToPermissionSet", {"permissionSetArn": "arn:x:ps",
+     "managedPolicyArn": ADMIN}, f"arn:x:ps with {ADMIN}"),
+    ("identitystore", "CreateGroupMembership", {"groupId": "g", "memberId": {"userId": "u"}},
+     "g with u"),
+    ("ssm", "SendCommand", {"documentName": "D", "targets": [
+        {"key": "tag:Role", "values": ["web"]}]}, "D with tag:Role, web"),
+    ("s3", "PutBucketReplication", {"bucketName": "b", "ReplicationConfiguration": {
+        "Rule": {"Destination": {"Bucket": "arn:aws:s3:::evil"}}}}, "b with arn:aws:s3:::evil"),
+    ("events", "PutTargets", {"rule": "all", "targets": [{"id": "1", "arn": BUS}]},
+     f"all with {BUS}"),
+    ("ec2", "CreateTrafficMirrorSession", {"networkInterfaceId": "eni-1",
+     "trafficMirrorTargetId": "tmt-1"}, "eni-1 with tmt-1"),
+    ("route53resolver", "DisassociateResolverQueryLogConfig", {
+        "resolverQueryLogConfigId": "q", "resourceId": "vpc-1"}, "q with vpc-1"),
+    ("organizations", "RegisterDelegatedAdministrator", {"accountId": ELSEWHERE,
+     "servicePrincipal": "x.amazonaws.com"}, f"{ELSEWHERE} with x.amazonaws.com"),
+    ("cognito-idp", "CreateIdentityProvider", {"userPoolId": "p", "providerName": "evil"},
+     "p with evil"),
+    ("route53", "ChangeResourceRecordSets", {"hostedZoneId": "Z1", "changeBatch": {"changes": [
+        {"resourceRecordSet": {"name": "www.a.example."}}]}}, "Z1 with www.a.example."),
+    ("glue", "BatchDeleteTable", {"databaseName": "db", "tablesToDelete": ["t1", "t2"]},
+     "db with t1, t2"),
+    ("codeartifact", "DeletePackageVersions", {"domain": "d", "repository": "r", "package": "pkg"},
+     "pkg with r"),
+    ("s3", "CreateAccessGrant", {"accessGrantsLocationId": "default", "grantee": {
+        "granteeIdentifier": ROLE}}, f"default with {ROLE}"),
+    # A setting is not what it is set of.
+    ("ecr", "PutImageTagMutability", {"repositoryName": "e", "imageTagMutability": "MUTABLE"}, "e"),
+    ("elasticloadbalancing", "SetIpAddressType", {"ipAddressType": "ipv4", "loadBalancerArn": "l"},
+     "l"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("service", "name", "asked", "said"), NAMED)
+def test_it_names_what_it_was_done_to_and_with(
+    service: str, name: str, asked: Any, said: str
+) -> None:
+    assert named(service, name, asked) == said
+
+
+def test_what_the_answer_alone_names_is_named() -> None:
+    made = {"responseElements": {"identifier": "rule-1"}}
+    assert named("rbin", "CreateRule", {"resourceType": "EBS_SNAPSHOT"}, **made) == "rule-1"
+
+
+def test_a_read_that_names_by_its_own_noun_alone_is_brief_about_it() -> None:
+    assert briefly(Call(write("athena", "GetWorkGroup", {"workGroup": "w"}), ACCOUNT)) == "w"
