@@ -8,10 +8,13 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.domain.errors import Unavailable, Unreadable
+from chalicelib.domain.machine import State
 from chalicelib.domain.schedule import EARLY
 from chalicelib.domain.session import iso
 from chalicelib.triggers import looks
+from chalicelib.triggers.looks import NOW
 from chalicelib.workflow.answers import Rest
+from tests import stories
 from tests.looking import MINUTE, SECOND, Everything, ask_id, gone, pressed, record
 from tests.stories import HOUR, NOON
 
@@ -226,12 +229,23 @@ def test_what_does_not_end_soon_is_the_queues_lest_others_wait_for_it(world: Eve
     assert (world.looked, world.sent) == (["bg-1"], ["bg-1"])
 
 
+def test_what_is_live_is_not_over_because_the_patience_is(world: Everything) -> None:
+    """Under a claim a rest without patience is not urgent, though access may be open."""
+    world.answers["bg-1"] = [Rest(NOON, known=stories.active())]
+    assert follow(world, gone("bg-1")) == NONE
+    assert world.sent == ["bg-1"]
+    world.answers["bg-2"] = [Rest(NOON, known=stories.revoking(state=State.SETTLING))]
+    assert follow(world, gone("bg-2")) == NONE
+    assert world.sent == ["bg-1"]
+
+
 def test_what_does_not_end_soon_is_seen_through_here_where_the_queue_takes_nothing(
     world: Everything,
 ) -> None:
     world.answers["bg-1"], world.refuses = [STILL], True
     assert follow(world, gone("bg-1")) == NONE
-    assert [look.patience for _, look in world.looks] == [looks.A_GRANT_TAKES, PATIENCE]
+    shorter = PATIENCE - looks.A_GRANT_TAKES
+    assert [look.patience for _, look in world.looks] == [looks.A_GRANT_TAKES, shorter]
 
 
 @pytest.mark.parametrize("refuses", [False, True])
@@ -247,8 +261,10 @@ def test_one_after_the_other_is_looked_at_here_only_as_long_as_others_can_wait(
     world.advance = slow  # type: ignore[method-assign]
     world.refuses = refuses
     assert follow(world, gone("bg-1"), gone("bg-2"), gone("bg-3")) == NONE
-    assert world.looked == (["bg-1", "bg-2", "bg-3"] if refuses else ["bg-1"])
     assert world.sent == ([] if refuses else ["bg-2", "bg-3"])
+    assert world.looked == ["bg-1", "bg-2", "bg-3"]  # once each, in case nobody takes them
+    waits = [look.patience for _, look in world.looks]
+    assert waits == [looks.A_GRANT_TAKES] * (3 if refuses else 1) + [NOW] * (0 if refuses else 2)
 
 
 @pytest.mark.parametrize("refuses_after", [0, 3, 1_000])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.ask import Ask
-from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown, Unreadable
+from chalicelib.domain.errors import Gone, Refused, Stale, Unavailable, Unknown, Unreadable
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Call, Reading, Reported
 from chalicelib.domain.session import Access, Lock, Session
@@ -475,6 +475,30 @@ def held(world: World, **changes: Any) -> Session:
     world.assignments.add(session.access)
     world.time = NOON + HOUR
     return session
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+@pytest.mark.parametrize("stale", [False, True])
+def test_what_a_call_came_to_is_counted_and_frees_its_claim_though_the_table_fails(
+    world: World, failing: int, stale: bool
+) -> None:
+    """Not even the next step's own failure could be written: the claim stood, without a reason."""
+    session = held(world)
+    write, number = world.books.write, 0
+
+    def fails(row: Session) -> None:
+        nonlocal number
+        number += 1
+        if 1 < number <= 1 + failing:  # the claim is written, and then nothing
+            raise Stale("another") if stale and number == 2 else Unavailable("DynamoDB: down")
+        write(row)
+
+    world.books.write = fails  # type: ignore[method-assign]
+    world.books.release = fails  # type: ignore[method-assign]
+    row = world.look(session, patience=3)
+    assert (row.busy_until, row.busy_token) == (None, "")
+    del world.books.write, world.books.release
+    assert world.until(row, "SETTLING")
 
 
 def test_no_delete_is_asked_before_the_grant_is_settled(world: World) -> None:

@@ -102,7 +102,7 @@ def follow(
     def others_wait() -> bool:
         return whole - remaining() > OTHERS_WAIT
 
-    gone, forwarded, refused = list[Told](), list[Told](), list[Told]()
+    gone, forwarded, refused, left = list[Told](), list[Told](), list[Told](), list[Wake]()
     failed: list[str] = []
     for record in records:
         try:
@@ -121,7 +121,9 @@ def follow(
             if not _bury(record):
                 failed.append(_number(record))
     for found, record in gone:
-        if not ((others_wait() and _forward(found)) or _see_to(found, remaining, patience)):
+        if others_wait() and _forward(found):
+            left.append(found)
+        elif not _see_to(found, remaining, patience):
             failed.append(_number(record))
     for found, record in refused:
         if _forward(found):
@@ -131,6 +133,9 @@ def follow(
     for found, _ in forwarded:
         if found.ends and not others_wait():
             _end_here(found, remaining)
+    for found in left:  # once each, in case nobody takes what the queue holds
+        if remaining() > A_GRANT_TAKES:
+            _look(found, remaining, NOW)
     for record in records:
         _count(record)
     return _again(failed)
@@ -287,8 +292,12 @@ def _see_to(found: Wake, remaining: Remaining, patience: timedelta) -> bool:
     rests: list[Rest | None] = []
     if not _look(found, remaining, min(patience, A_GRANT_TAKES), rests.append):
         return False
-    still = any(rest is not None and rest.urgent for rest in rests)
-    return not still or _forward(found) or _look(found, remaining, patience)
+    still = any(
+        rest is not None and (rest.urgent or (rest.known is not None and rest.known.live))
+        for rest in rests
+    )
+    more = max(patience - A_GRANT_TAKES, NOW)
+    return not still or _forward(found) or _look(found, remaining, more)
 
 
 def _look(

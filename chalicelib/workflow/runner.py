@@ -176,17 +176,20 @@ class Runner:
         return answer
 
     def _gone_on(self, answer: GoOn) -> "Rest | None":
-        session, look, claimed = answer.session, answer.look, answer.claimed
-        how = {"proven": True} if answer.proven else {}
-        try:
-            rest = self._do(DUTIES[session.state], session, self.clock.now(), look, **how)
-        except Stale:
-            if claimed is None:
-                raise
-            return self.calls.lost(claimed, answer.unsaved)
-        if rest is None or claimed is None:
-            return rest
-        return replace(rest, urgent=rest.urgent and look.patience >= POLL)
+        session, look, duty = answer.session, answer.look, DUTIES[answer.session.state]
+        if answer.claimed is None:
+            how = {"proven": True} if answer.proven else {}
+            return self._do(duty, session, self.clock.now(), look, **how)
+        claimed = answer.claimed
+
+        def do() -> Answer:
+            try:
+                return self._do(duty, session, self.clock.now(), look)
+            except Stale:
+                return self.calls.lost(claimed, answer.unsaved)
+
+        rest = self._carried_out(self.calls.held(claimed, do), look)
+        return rest and replace(rest, urgent=rest.urgent and look.patience >= POLL)
 
     def _happened(
         self, session: Session, event: Event, now: datetime, look: Look, **changes: Any
