@@ -13,15 +13,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chalicelib.report import build
 from simulator import company
 from simulator.page import FILES
 from tests.page.browser import ROOT, Browser, browser, programs
 from tests.test_mails import every
 from tests.test_messages import everything
+from tests.trail.example import example_records, example_session
 
 PAGE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Messages</title>
 <link rel="stylesheet" href="page.css">
@@ -128,6 +131,20 @@ def test_every_mail_is_drawn(dark: bool) -> None:
         )
         window.shows(f"[data-loaded='{len(list(every()))}']")
         whole(window, "mails", dark)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(("where", "wide"), [("phone", 390), ("desktop", 1000)])
+def test_the_report_is_drawn(where: str, wide: int, dark: bool, tmp_path: Path) -> None:
+    programs()
+    letter = tmp_path / "report.html"
+    letter.write_text(build.to_mail(build.build(example_session(), example_records()))[2])
+    with browser(letter.as_uri(), wide, 900, dark=dark) as window:
+        assert "Look at these first" in window.read("body")
+        assert window.run("return document.documentElement.scrollWidth") <= window.width
+        window.resize(window.run("return document.documentElement.scrollHeight"))
+        window.picture(f"report-{where}-{'dark' if dark else 'light'}", "html")
 
 
 def test_the_page_of_pictures_shows_them_and_they_are_there() -> None:
