@@ -7,7 +7,7 @@ DEEPEST = 12  # frames, the innermost
 
 
 def trace(error: BaseException) -> str:
-    """`runner.py:212 _grant < identity_center.py:88 create`: places alone, the outermost first.
+    """`runner.py:165 _do < grant.py:52 __call__`: places alone, the outermost first.
 
     Neither the error's own words nor any value: those may hold what somebody has sent.
     """

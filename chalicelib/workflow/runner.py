@@ -168,6 +168,7 @@ class Runner:
             return self.commit.try_later(session, now, self.commit.foreseen(session, error))
 
     def _carried_out(self, answer: Answer, look: Look) -> "Rest | None":
+        """What a duty has answered, done."""
         if isinstance(answer, Became):
             now = self.clock.now()
             return self._happened(answer.session, answer.event, now, look, **answer.changes)
@@ -176,6 +177,7 @@ class Runner:
         return answer
 
     def _gone_on(self, answer: GoOn) -> "Rest | None":
+        """The next duty; after a call under its claim, which whatever fails then frees."""
         session, look, duty = answer.session, answer.look, DUTIES[answer.session.state]
         if answer.claimed is None:
             how = {"proven": True} if answer.proven else {}

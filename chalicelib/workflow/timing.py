@@ -7,7 +7,7 @@ from chalicelib.domain.errors import Trouble
 from chalicelib.domain.session import Session
 
 CALL_TAKES = timedelta(seconds=8)  # the longest that a create or delete takes, all in all
-LONGEST_CLAIM = timedelta(seconds=70)  # nothing lands later after its claim: see _claim
+LONGEST_CLAIM = timedelta(seconds=70)  # nothing lands later after its claim: see Calls.claim
 NETWORK = timedelta(seconds=3)  # what was sent before a worker died may still arrive
 SKEW = timedelta(seconds=2)  # between any two workers' clocks
 AT_IT = CALL_TAKES + SKEW  # so long a claim keeps others from the same duty

@@ -12,7 +12,7 @@ from multiprocessing import Pool, cpu_count
 from tests.simulation.explorer import Bounds, Explorer, Found
 from tests.simulation.faults import NAMES
 from tests.simulation.mutants import MUTANTS, Verdict, judge
-from tests.simulation.world import Behind, Forged, Hung, Meddled, World
+from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World
 
 
 def main() -> int:
@@ -45,6 +45,10 @@ def main() -> int:
         command.add_argument(
             "--behind", action="store_const", dest="lives", const=Behind,
             help="lives in which lists are behind, and short sessions follow one another",
+        )  # fmt: skip
+        command.add_argument(
+            "--orphaned", action="store_const", dest="lives", const=Orphaned,
+            help="lives in which somebody waits behind a session whose row is deleted",
         )  # fmt: skip
     for command in (run, explore, mutants):
         command.add_argument("--cores", type=int, default=cpu_count())
@@ -177,16 +181,15 @@ def plant(words: list[str], cores: int) -> int:
     with Pool(cores) as pool:
         for verdict in pool.imap(_judge, [MUTANTS.index(m) for m in chosen], chunksize=1):
             print(row(verdict), flush=True)
-            alive += not (verdict.found_by or verdict.mutant.harmless)
+            alive += not verdict.found_by
     print(f"{len(chosen)} rules left out one at a time, {alive} of them unnoticed")
     return 1 if alive else 0
 
 
 def row(verdict: Verdict) -> str:
-    mutant = verdict.mutant
-    outcome = verdict.outcome if verdict.found_by else mutant.harmless or verdict.outcome
-    found_by = verdict.found_by or ("harmless here" if mutant.harmless else "NOTHING")
-    return f"{mutant.rule:<45} {found_by:<16} {outcome:<62} {verdict.seconds:.1f}"
+    found_by = verdict.found_by or "NOTHING"
+    rule, outcome = verdict.mutant.rule, verdict.outcome
+    return f"{rule:<45} {found_by:<16} {outcome:<62} {verdict.seconds:.1f}"
 
 
 def _judge(number: int) -> Verdict:

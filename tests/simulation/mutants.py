@@ -40,7 +40,6 @@ class Mutant:
     bounds: Bounds | None = None  # within which the explorer finds it
     seed: int | None = None  # with which the simulation finds it
     lives: type[World] = World
-    harmless: str = ""  # why our code is sound without the rule, where it is
     reduced: bool = True  # whether the explorer may count on acts that follow conditional writes
 
     def runner(self) -> type[Runner]:
@@ -443,7 +442,7 @@ MUTANTS = (
         "alarms wait for the duty",
         (("runner", "            if reached(escalates_at(session), now):",
           "            if due is None and reached(escalates_at(session), now):"),),
-        harmless="the alarm follows the try in the same look, unless its worker has no time left",
+        seed=904,
     ),
     Mutant(
         "a try rests from when it was begun",
