@@ -30,7 +30,7 @@ from chalicelib.domain.session import Access, Session
 from chalicelib.report.reading import PIECE
 from chalicelib.triggers.looks import SAYING_TAKES
 from chalicelib.wiring import SWEEP_PACE, WORKER_PACE
-from chalicelib.workflow.answers import Look, Outside
+from chalicelib.workflow.answers import Outside, Turn
 from chalicelib.workflow.runner import Glasses, Runner
 from chalicelib.workflow.timing import POLL
 from tests.simulation.rows import Rows
@@ -172,7 +172,7 @@ class World:
         )  # fmt: skip
         arranged, _ = scheduled(session, START)
         self.rows.sessions[arranged.id] = arranged
-        self.rows.doors[session.access.key] = session.id
+        self.rows.locks[session.access.key] = session.id
         self.rows.leases[session.id] = int(DEADLINE.timestamp())
         self.truth.add(session.access.key)
 
@@ -214,7 +214,7 @@ class World:
         self.virtual.wait(0.02)  # the invocation
         ends = self.virtual.now + LIVES
         try:
-            self.runner.advance(session_id, Look("queue", lambda: self._left(ends), POLL))
+            self.runner.advance(session_id, Turn("queue", lambda: self._left(ends), POLL))
         finally:
             self.idle.append(process)
             self._poll()
@@ -226,7 +226,7 @@ class World:
     def _sweep_once(self) -> None:
         self.process.pace = self.sweeper
         ends = self.virtual.now + SWEEPS_FOR
-        quietly = Look("sweep", lambda: self._left(ends), quiet=True)
+        quietly = Turn("sweep", lambda: self._left(ends), quiet=True)
         untold: list[str] = []
         for session_id in self._due(self.time(), AT_MOST):
             if self._left(ends) < LEAVES:
@@ -254,7 +254,7 @@ class World:
         return Outside(
             store=_Store(self), identity_center=ports, directory=ports, chat=ports,
             post=ports, topics=ports, letters=ports, wakeups=ports, clock=_Clock(self),
-            journal=lambda *_, **__: None,
+            log=lambda *_, **__: None,
             token=lambda: f"t{next(self.tokens)}", reports=ports,
         )  # fmt: skip
 

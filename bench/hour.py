@@ -182,9 +182,9 @@ class _Driver:
         looks.work(body, self._remaining("worker"))
 
     def _look(self, session_id: str, side: str, known: Any = None) -> None:
-        from chalicelib.workflow.answers import Look
+        from chalicelib.workflow.answers import Turn
 
-        self.wiring.runner().advance(session_id, Look(side, self._remaining(side)), known)
+        self.wiring.runner().advance(session_id, Turn(side, self._remaining(side)), known)
 
     def _known(self, session_id: str) -> Any:
         """As each sweep reads what is open, in one request for all of it."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from chalicelib.config.settings import Settings, load
 from chalicelib.domain.session import whole
-from chalicelib.operations.journal import journal
+from chalicelib.operations.log import log
 from chalicelib.route.front import Front
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def front() -> Front:
         glasses=lambda: settings().glasses,
         respond=respond,
         clock=CLOCK,
-        journal=journal,
+        log=log,
     )
 
 
@@ -134,7 +134,7 @@ def front() -> Front:
 def runner() -> "Runner":
     from uuid import uuid4
 
-    from chalicelib.operations.steps import Logged
+    from chalicelib.operations.step_log import Logged
     from chalicelib.workflow.answers import Outside
     from chalicelib.workflow.deciding import Glasses
     from chalicelib.workflow.runner import Runner
@@ -142,7 +142,7 @@ def runner() -> "Runner":
     known = settings()
     identity_center, directory = _identity()
     outside = Outside(
-        store=Logged(table(), journal),
+        store=Logged(table(), log),
         identity_center=identity_center,
         directory=directory,
         chat=_slack(),
@@ -151,7 +151,7 @@ def runner() -> "Runner":
         letters=later(_letters),
         wakeups=queue(),
         clock=CLOCK,
-        journal=journal,
+        log=log,
         token=lambda: uuid4().hex,
         reports=later(_reports),
     )
@@ -180,7 +180,7 @@ def reconciler() -> "Reconciler":
         post=later(_ses),
         letters=later(_letters),
         clock=CLOCK,
-        journal=journal,
+        log=log,
         wakeups=queue(),
         region=known.region,
     )

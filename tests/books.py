@@ -32,7 +32,7 @@ class MemoryBooks(Rows):
     def alive(self) -> Sequence[str]:
         return [each.id for each in self.sessions.values() if each.live]
 
-    def stood(self, access: Access) -> str | None:
+    def session_that_saw(self, access: Access) -> str | None:
         for each in sorted(self.sessions.values(), key=lambda each: each.asked_at, reverse=True):
             if each.access == access and each.standing == "yes":
                 return each.id

@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.session import Session
-from chalicelib.workflow.answers import Look, Rest
+from chalicelib.workflow.answers import Rest, Turn
 from tests.stories import NOON
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -16,7 +16,7 @@ class Everything:
     """Answers as it is told, and keeps what it was asked."""
 
     def __init__(self) -> None:
-        self.looks: list[tuple[str, Look]] = []
+        self.looks: list[tuple[str, Turn]] = []
         self.answers: dict[str, list[Any]] = {}
         self.sent: list[str] = []
         self.passed_on: list[tuple[str, timedelta, datetime]] = []
@@ -37,7 +37,7 @@ class Everything:
     def looked(self) -> list[str]:
         return [row_id for row_id, _ in self.looks]
 
-    def advance(self, row_id: str, look: Look, known: Session | None = None) -> Rest | None:
+    def advance(self, row_id: str, look: Turn, known: Session | None = None) -> Rest | None:
         self.looks.append((row_id, look))
         answer = self.answers.get(row_id, [None])
         found = answer.pop(0) if len(answer) > 1 else answer[0]

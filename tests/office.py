@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.domain.ports import Mail
 from chalicelib.domain.session import Access, Glass, Noted, PermissionSet, Person, Session
 from chalicelib.words import mails
-from chalicelib.workflow.answers import Look
+from chalicelib.workflow.answers import Turn
 from chalicelib.workflow.reconcile import Reconciler
 from tests.books import MemoryBooks
 from tests.outside import World
@@ -53,7 +53,7 @@ class Office:
             post=self,
             letters=mails,
             clock=self,
-            journal=lambda level, what, /, **facts: self.lines.append((level, what)),
+            log=lambda level, what, /, **facts: self.lines.append((level, what)),
             wakeups=Queue(self),
             region="eu-west-1",
         ).run()
@@ -67,7 +67,7 @@ class Office:
         """The worker's side looks at all that was asked."""
         world = World(books=self.books, assignments=self.assigned, takes_back=True, time=self.time)
         for row_id in list(self.books.asks):
-            world.runner().advance(row_id, Look("queue", lambda: timedelta(seconds=30)))
+            world.runner().advance(row_id, Turn("queue", lambda: timedelta(seconds=30)))
         return world
 
     def assignees(self, account_id: str, permission_set_arn: str) -> frozenset[str]:
@@ -118,11 +118,11 @@ class Queue:
         self.office.woken.append(session_id)
 
 
-def keep(office: Office, session: Session, *, door: bool = True, lease: bool = True) -> Session:
+def keep(office: Office, session: Session, *, lock: bool = True, lease: bool = True) -> Session:
     """Puts a session's rows there as they stand while it is live."""
     office.books.sessions[session.id] = session
-    if door:
-        office.books.doors[session.access.key] = session.id
+    if lock:
+        office.books.locks[session.access.key] = session.id
     if lease:
         office.books.leases[session.id] = 1
     return session

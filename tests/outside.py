@@ -9,7 +9,7 @@ from chalicelib.domain.ask import Ask
 from chalicelib.domain.ports import Call, Mail, Posted, Reading, Reported
 from chalicelib.domain.session import Access, Glass, PermissionSet, Person, Session
 from chalicelib.words import mails
-from chalicelib.workflow.answers import Look, Outside
+from chalicelib.workflow.answers import Outside, Turn
 from chalicelib.workflow.deciding import Glasses
 from chalicelib.workflow.runner import Runner
 from tests.books import MemoryBooks
@@ -64,7 +64,7 @@ class World:
             letters=mails,
             wakeups=WakeUps(self),
             clock=self,
-            journal=lambda level, what, /, **facts: self.lines.append((level, what, facts)),
+            log=lambda level, what, /, **facts: self.lines.append((level, what, facts)),
             token=lambda: f"token-{len(self.asked)}",
             reports=self,
         )
@@ -74,24 +74,24 @@ class World:
         session_id = session if isinstance(session, str) else session.id
         if session_id not in self.books.sessions and f"ask/{session_id}" in self.books.asks:
             session_id = f"ask/{session_id}"
-        look = Look(side, lambda: self.left, timedelta(seconds=patience))
+        look = Turn(side, lambda: self.left, timedelta(seconds=patience))
         self.runner().advance(session_id, look)
         return self.row(session_id.removeprefix("ask/"))
 
     def ask(self, ask: Ask, side: str = "queue", **how: Any) -> Ask:
-        """The ask as it is decided in one look."""
+        """The ask as it is decided in one turn."""
         self.books.record(ask)
-        self.runner().advance(f"ask/{ask.id}", Look(side, lambda: self.left, **how))
+        self.runner().advance(f"ask/{ask.id}", Turn(side, lambda: self.left, **how))
         return self.books.decided[ask.id]
 
     def row(self, session_id: str) -> Session:
         return self.books.sessions[session_id]
 
-    def keep(self, session: Session, *, door: bool = True, lease: bool = True) -> Session:
+    def keep(self, session: Session, *, lock: bool = True, lease: bool = True) -> Session:
         """The session's rows as they stand in its state."""
         self.books.sessions[session.id] = session
-        if session.live and door:
-            self.books.doors[session.access.key] = session.id
+        if session.live and lock:
+            self.books.locks[session.access.key] = session.id
         if session.live and lease:
             self.books.leases[session.id] = 1
         return session

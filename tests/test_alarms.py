@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from chalicelib.deploy import alarms
-from chalicelib.operations import figures
-from chalicelib.operations.journal import NAMESPACE
+from chalicelib.operations import metrics
+from chalicelib.operations.log import NAMESPACE
 from chalicelib.triggers.looks import FAILED
 from tests import stories
 
@@ -25,7 +25,7 @@ def test_each_alarm_says_what_to_do() -> None:
 
 
 def test_what_our_own_alarms_watch_is_said_by_the_app() -> None:
-    said = {*figures.standing([stories.active()], stories.NOON), *FAILED}
+    said = {*metrics.standing([stories.active()], stories.NOON), *FAILED}
     assert {each["MetricName"] for each in MADE if each["Namespace"] == NAMESPACE} == said
 
 

@@ -31,7 +31,7 @@ def test_under_another_command_nothing_is_made(
 
 def test_every_mistake_is_named_before_anything_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
     def wrong(environ: Any) -> Any:
-        raise settings.Wrong(["[glass.prod] may: missing", "report_from: missing"])
+        raise settings.InvalidSettings(["[glass.prod] may: missing", "report_from: missing"])
 
     monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
     monkeypatch.setattr("chalicelib.deploy.packaging.install", lambda: None)

@@ -9,14 +9,14 @@ import pytest
 from chalicelib import wiring
 from chalicelib.domain.errors import Unavailable
 from chalicelib.triggers import looks
-from chalicelib.workflow.answers import Look
+from chalicelib.workflow.answers import Turn
 
 
 class Runner:
     def __init__(self, *failing: str) -> None:
         self.failing, self.seen = failing, list[str]()
 
-    def advance(self, session_id: str, look: Look) -> None:
+    def advance(self, session_id: str, look: Turn) -> None:
         self.seen.append(session_id)
         if session_id in self.failing:
             raise RuntimeError("not foreseen")

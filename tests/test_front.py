@@ -11,7 +11,7 @@ import pytest
 
 from chalicelib.adapters.presses import Presses
 from chalicelib.domain.ask import Ask, Kind
-from chalicelib.domain.errors import Rejected, Trouble, Unavailable
+from chalicelib.domain.errors import ExternalError, Rejected, Unavailable
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Session
 from chalicelib.route import press
@@ -96,7 +96,7 @@ class Route:
             },
             respond=respond,
             clock=Clock(),
-            journal=lambda level, what, /, **facts: self.lines.append(f"{level}: {what} {facts}"),
+            log=lambda level, what, /, **facts: self.lines.append(f"{level}: {what} {facts}"),
         )
 
     def send(self, sent: bytes, headers: Mapping[str, str] = SIGNED) -> tuple[int, Any]:
@@ -380,7 +380,7 @@ def test_the_log_says_where_a_mistake_is_and_of_trouble_its_kind_alone(
     route.table.broken = error
     assert route.send(sent)[0] == 200
     (line,) = route.lines
-    foreseen = isinstance(error, Trouble)
+    foreseen = isinstance(error, ExternalError)
     assert line.startswith("warning: not recorded" if foreseen else "error: not recorded")
     assert type(error).__name__ in line
     assert ("test_front.py" in line) is ("trace" in line) is (not foreseen)

@@ -29,7 +29,7 @@ def halfway(session: Session, records: list[Any], final: bool = False) -> Report
         said = json.loads(json.dumps(gathered.to_json()))
         facts = json.loads(json.dumps(sieve.facts.to_json()))
         gathered = Gathered.from_json(said, session, final)
-        fresh = Sieve(sieve.whose, gathered.take, gathered.cannot_read)
+        fresh = Sieve(sieve.ownership, gathered.take, gathered.cannot_read)
         fresh.facts, fresh.counts, fresh.ids = Facts.from_json(facts), sieve.counts, sieve.ids
         fresh.waiting = sieve.waiting
         sieve = fresh
@@ -139,8 +139,8 @@ def test_facts_say_the_same_in_any_order() -> None:
 def sieved(records: list[Any], then: list[Any] = []) -> tuple[Sieve, list[str]]:  # noqa: B006
     """Whoever takes `records`, spilt, and then reads `then` again; the ids of what was told."""
     told: list[str] = []
-    whose = gathering(session_of(), False, None)[1].whose
-    sieve = Sieve(whose, lambda event, record: told.append(record["eventID"]), most=0)
+    ownership = gathering(session_of(), False, None)[1].ownership
+    sieve = Sieve(ownership, lambda event, record: told.append(record["eventID"]), most=0)
     for record in records:
         sieve.take(record)
     sieve.begin_again()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import Stale, Trouble, Unavailable
+from chalicelib.domain.errors import ExternalError, Stale, Unavailable
 from chalicelib.domain.instance import FRESH, RENEWS, Found, Instance
 from tests.stories import NOON
 
@@ -19,15 +19,15 @@ MOMENT = timedelta(milliseconds=1)
 class World:
     """The table, ListInstances and the clock; an error in place of an answer is raised."""
 
-    kept: tuple[Found, datetime] | Trouble | None = None
-    lists: Found | Trouble = OURS
-    keeps: Trouble | None = None
+    kept: tuple[Found, datetime] | ExternalError | None = None
+    lists: Found | ExternalError = OURS
+    keeps: ExternalError | None = None
     time: datetime = NOON
     asked: list[str] = field(default_factory=list)
 
     def instance(self) -> tuple[Found, datetime] | None:
         self.asked.append("kept")
-        if isinstance(self.kept, Trouble):
+        if isinstance(self.kept, ExternalError):
             raise self.kept
         return self.kept
 
@@ -39,7 +39,7 @@ class World:
 
     def discover(self, arn: str) -> Found:
         self.asked.append(f"discover {arn}".strip())
-        if isinstance(self.lists, Trouble):
+        if isinstance(self.lists, ExternalError):
             raise self.lists
         return self.lists
 
@@ -103,7 +103,7 @@ def test_a_table_that_does_not_answer_holds_up_nobody() -> None:
 
 
 @pytest.mark.parametrize("trouble", [Unavailable("no table"), Stale("written by another")])
-def test_what_cannot_be_kept_is_discovered_by_the_next_one_as_well(trouble: Trouble) -> None:
+def test_what_cannot_be_kept_is_discovered_by_the_next_one_as_well(trouble: ExternalError) -> None:
     world = World(keeps=trouble)
     assert world.of().arn() == OURS[0]
     assert world.kept is None

@@ -55,7 +55,7 @@ def said(lines: Any) -> list[str]:
 
 def test_a_message_is_one_look(world: Everything) -> None:
     assert looks.work_through([message(wake("bg-1"))], world.remaining) == NONE
-    assert [(row_id, look.side) for row_id, look in world.looks] == [("bg-1", "queue")]
+    assert [(row_id, look.seen_by) for row_id, look in world.looks] == [("bg-1", "queue")]
 
 
 def test_a_message_that_is_early_is_passed_on_and_nothing_is_read(world: Everything) -> None:
@@ -189,7 +189,7 @@ def test_end_now_is_forwarded_and_looked_at_here_as_well_asking_nobody(world: Ev
     assert follow(world, pressed(1, "end"), pressed(2)) == NONE
     assert world.sent == [ask_id("end", 1), ask_id("bg", 2)]
     ((row_id, look),) = world.looks
-    assert (row_id, look.side, look.asks_nobody) == (ask_id("end", 1), "stream", True)
+    assert (row_id, look.seen_by, look.asks_nobody) == (ask_id("end", 1), "stream", True)
 
 
 def test_an_end_now_that_fails_here_is_the_queues(world: Everything, lines: Any) -> None:
@@ -207,14 +207,14 @@ def test_where_the_queue_refuses_the_stream_looks_itself_until_access_has_come(
     follow(world, pressed(1), pressed(2, "end"))
     assert world.looked == [ask_id("bg", 1), ask_id("end", 2)]
     for _, look in world.looks:
-        assert (look.side, look.patience) == ("stream", looks.A_GRANT_TAKES)
+        assert (look.seen_by, look.patience) == ("stream", looks.A_GRANT_TAKES)
         assert not look.asks_nobody, "nobody else decides it"
 
 
 def test_a_lease_that_is_gone_is_seen_to_on_the_spot(world: Everything) -> None:
     follow(world, gone("bg-1"), pressed(2))
     ((row_id, look),) = world.looks
-    assert (row_id, look.side, look.patience) == ("bg-1", "stream", looks.A_GRANT_TAKES)
+    assert (row_id, look.seen_by, look.patience) == ("bg-1", "stream", looks.A_GRANT_TAKES)
     assert (look.asks_nobody, look.quiet) == (False, False)
     assert world.sent == [ask_id("bg", 2)], "it was not left waiting meanwhile"
 

@@ -20,14 +20,14 @@ def office() -> Office:
 
 def test_a_door_without_a_live_session_is_taken_away_and_said(office: Office) -> None:
     closed = keep(office, settling(look_at=NOON), lease=False)
-    office.books.doors["444455556666/arn:aws:sso:::x/y/z"] = "bg-missing"
-    office.books.doors["nonsense"] = "bg-1"
+    office.books.locks["444455556666/arn:aws:sso:::x/y/z"] = "bg-missing"
+    office.books.locks["nonsense"] = "bg-1"
     office.run()
-    assert office.books.doors == {"nonsense": "bg-1"}
+    assert office.books.locks == {"nonsense": "bg-1"}
     ((channel, text),) = office.posts
     assert channel == "C0INCIDENT"
     assert f"{Mend.DOOR}: {closed.access.key}" in text
-    assert ("error", "a door whose id says nothing") in office.lines
+    assert ("error", "a lock whose id says nothing") in office.lines
 
 
 def test_the_lock_of_a_session_that_is_over_stays_as_long_as_its_delete_may_land(
@@ -38,10 +38,10 @@ def test_the_lock_of_a_session_that_is_over_stays_as_long_as_its_delete_may_land
     for minutes in (0, 1, 10):
         office.time = NOON + timedelta(minutes=minutes)
         office.run()
-        assert office.books.doors == {closed.access.key: closed.id}, minutes
+        assert office.books.locks == {closed.access.key: closed.id}, minutes
     office.time = NOON + timedelta(minutes=1) + LATEST
     office.run()
-    assert (office.books.doors, office.books.free_at) == ({}, {})
+    assert (office.books.locks, office.books.free_at) == ({}, {})
     assert (office.posts, office.woken) == ([], []), "it is as it should be: nobody need hear"
 
 
@@ -59,25 +59,25 @@ def test_a_lock_that_another_has_taken_meanwhile_stays_theirs(office: Office) ->
 
     office.books.read = read  # type: ignore[method-assign]
     office.run()
-    assert office.books.doors == {closed.access.key: "bg-next"}
+    assert office.books.locks == {closed.access.key: "bg-next"}
 
 
 def test_the_door_of_a_live_session_stays(office: Office) -> None:
     keep(office, revoking(look_at=NOON))
     office.run()
-    assert office.books.doors == {ALICE.key: revoking().id}
+    assert office.books.locks == {ALICE.key: revoking().id}
     assert (office.posts, office.woken) == ([], [])
 
 
 def test_a_door_that_names_a_session_of_another_access_is_taken_away(office: Office) -> None:
     session = keep(office, active(look_at=NOON))
-    office.books.doors[STEVE.key] = session.id
+    office.books.locks[STEVE.key] = session.id
     office.run()
-    assert office.books.doors == {session.access.key: session.id}
+    assert office.books.locks == {session.access.key: session.id}
 
 
 def test_a_lease_without_a_live_session_is_taken_away_and_said(office: Office) -> None:
-    keep(office, settling(look_at=NOON), door=False)
+    keep(office, settling(look_at=NOON), lock=False)
     office.books.leases["bg-missing"] = 1
     office.run()
     assert office.books.leases == {}
@@ -88,11 +88,11 @@ def test_a_lease_without_a_live_session_is_taken_away_and_said(office: Office) -
 
 
 def test_a_live_session_without_its_door_gets_it_back(office: Office) -> None:
-    session = keep(office, active(look_at=NOON), door=False)
+    session = keep(office, active(look_at=NOON), lock=False)
     office.run()
-    assert office.books.doors == {session.access.key: session.id}
+    assert office.books.locks == {session.access.key: session.id}
     ((_, text),) = office.posts
-    assert f"{Mend.NO_DOOR}: {session.id}" in text
+    assert f"{Mend.NO_LOCK}: {session.id}" in text
 
 
 def test_a_live_session_that_nobody_would_look_at_is_looked_at(office: Office) -> None:
@@ -107,12 +107,12 @@ def test_what_is_wrong_with_a_live_session_is_named() -> None:
     session = active(look_at=NOON)
     late = NOON + timedelta(minutes=11)
     assert wrong_with(session, session.id, NOON) == ()
-    assert wrong_with(session, "bg-other", NOON) == (Mend.OTHERS_DOOR,)
-    assert wrong_with(session, None, late) == (Mend.NO_DOOR, Mend.FORGOTTEN)
+    assert wrong_with(session, "bg-other", NOON) == (Mend.OTHERS_LOCK,)
+    assert wrong_with(session, None, late) == (Mend.NO_LOCK, Mend.FORGOTTEN)
 
 
 def test_a_session_that_moves_on_while_it_is_mended_is_left_alone(office: Office) -> None:
-    session = keep(office, active(look_at=NOON), door=False)
+    session = keep(office, active(look_at=NOON), lock=False)
     real = office.books.read
 
     def read(session_id: str) -> tuple[Session | None, bool]:
@@ -123,7 +123,7 @@ def test_a_session_that_moves_on_while_it_is_mended_is_left_alone(office: Office
 
     office.books.read = read  # type: ignore[method-assign]
     office.run()
-    assert session.access.key not in office.books.doors
+    assert session.access.key not in office.books.locks
     assert office.posts == []
 
 
@@ -132,7 +132,7 @@ def test_a_row_that_cannot_be_read_keeps_its_door_and_holds_up_nothing(office: O
     office.books.unreadable = {active().id}
     office.books.leases["bg-missing"] = 1
     office.run()
-    assert office.books.doors == {ALICE.key: active().id}
+    assert office.books.locks == {ALICE.key: active().id}
     assert office.books.leases.keys() == {active().id}
     assert ("error", f"{active().id} is no session") in office.lines
 
@@ -142,7 +142,7 @@ def test_a_table_that_does_not_answer_is_said_in_the_log_alone(office: Office) -
         raise Unavailable("DynamoDB: down")
 
     office.assigned = {STEVE}
-    for name in ("notes", "lock", "all_doors"):
+    for name in ("notes", "lock", "all_locks"):
         setattr(office.books, name, away)
     office.run()
     assert office.lines == [
@@ -161,11 +161,11 @@ def test_what_was_mended_is_in_the_log_where_slack_is_down(office: Office) -> No
 
 
 def test_an_index_that_is_late_mends_nothing(office: Office) -> None:
-    """It lists a door, a session and a note that have moved on by now."""
-    keep(office, settling(look_at=NOON), door=False, lease=False)
+    """It lists a lock, a session and a note that have moved on by now."""
+    keep(office, settling(look_at=NOON), lock=False, lease=False)
     office.books.note(NOTED.with_(gone_at=NOON))
     for name, late in (
-        ("all_doors", [(f"door/{ALICE.key}", ALICE)]),
+        ("all_locks", [(f"door/{ALICE.key}", ALICE)]),
         ("alive", [settling().id]),
         ("notes", [STEVE]),
     ):
@@ -191,6 +191,6 @@ def test_what_another_noted_meanwhile_stays_as_they_noted_it(office: Office) -> 
 
 
 def test_requested_sessions_are_no_business_of_ours(office: Office) -> None:
-    keep(office, requested(), door=False, lease=False)
+    keep(office, requested(), lock=False, lease=False)
     office.run()
     assert (office.posts, office.woken) == ([], [])

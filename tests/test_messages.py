@@ -11,7 +11,7 @@ from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Noted, Session
 from chalicelib.words import answers, cards, findings, mails, messages
-from chalicelib.workflow import news
+from chalicelib.workflow import notifications
 from tests.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
 
 HOSTILE = "<!channel> *x* & </script>"
@@ -287,9 +287,9 @@ def test_how_late_it_was_is_said_so_that_nobody_has_to_convert_it(
 
 def test_everything_is_said_of_a_session_without_names_or_channel() -> None:
     bare = revoking(channel="", account_name="", email="", alarms=1, glass="")
-    assert news.of_the_end(bare) == ("mine",), "no alarm was told, so none is over"
+    assert notifications.of_the_end(bare) == ("mine",), "no alarm was told, so none is over"
     told = bare.with_(alarmed=("alarm_mail",))
-    assert news.of_the_end(told) == ("mine", "resolved_mail")
+    assert notifications.of_the_end(told) == ("mine", "resolved_mail")
     assert "alice-id MAY STILL HAVE" in messages.trouble(bare)[0]
     assert "on account 111122223333." in messages.trouble(bare)[0]
     assert "account 111122223333" in messages.denied(bare)["text"]
@@ -318,9 +318,9 @@ def test_whom_nobody_knows_any_more_is_named_by_id() -> None:
 @pytest.mark.parametrize("channel", ["C0INCIDENT", ""])
 def test_what_was_found_and_taken_back_is_said_where_something_was_taken(channel: str) -> None:
     found = revoking(shape="found", channel=channel)
-    assert news.of_the_end(found) == (
+    assert notifications.of_the_end(found) == (
         ("taken_back", "taken_back_mail") if channel else ("taken_back_mail",)
     )
-    assert news.of_the_end(found.with_(standing="")) == ()
+    assert notifications.of_the_end(found.with_(standing="")) == ()
     alarmed = found.with_(standing="", alarmed=("alarm_mail",))
-    assert news.of_the_end(alarmed) == ("resolved_mail",), "who was called hears of it"
+    assert notifications.of_the_end(alarmed) == ("resolved_mail",), "who was called hears of it"

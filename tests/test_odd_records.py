@@ -8,7 +8,7 @@ import pytest
 from chalicelib.report import build as report
 from chalicelib.report import evidence
 from chalicelib.trail.attribution import sift
-from chalicelib.trail.event import Event, Whose, moment
+from chalicelib.trail.event import Event, Ownership, moment
 from tests.trail.records import Record, event, saml, session_of, sso_role
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -16,7 +16,7 @@ NEVER = {"gone_at": None, "ended_at": None, "lag_gone": None}
 
 
 def sifted(*records: Record) -> tuple[Event, ...]:
-    return tuple(sift(Whose.of(session_of()), records).events)
+    return tuple(sift(Ownership.of(session_of()), records).events)
 
 
 def told(*records: Record, **changes: Any) -> str:

@@ -174,12 +174,12 @@ def seconds_left(window: Browser) -> int:
 @pytest.mark.world
 def test_two_people_play_the_story_at_once(world: World, laptop: Browser, phone: Browser) -> None:
     """Alice breaks prod on a laptop and lets it run out; Bob breaks staging on a phone, and ends
-    it himself. Each sees what is theirs, and both see the doors."""
+    it himself. Each sees what is theirs, and both see the locks."""
     laptop.become("Alice Ames")
     phone.become("Bob Baker")
     laptop.sees("#short", "20 to 30 s instead of an hour")
-    laptop.sees("[data-door=prod]", "Nobody is in.")
-    laptop.sees("[data-door=staging]", "Steve Stone stands here for good")
+    laptop.sees("[data-lock=prod]", "Nobody is in.")
+    laptop.sees("[data-lock=staging]", "Steve Stone stands here for good")
 
     break_glass(laptop, "Break Glass Prod")
     hush = laptop.sees(".message.ephemeral", "Glass broken – access incoming…")
@@ -192,7 +192,7 @@ def test_two_people_play_the_story_at_once(world: World, laptop: Browser, phone:
     laptop.sees("#messages", "EmergencyAdmin on Production · open until")
     laptop.sees("#messages", "aws sso login --profile break-glass-prod")
     laptop.sees("#state", "Open")
-    laptop.sees("[data-door=prod].open", "Alice Ames has been in since")
+    laptop.sees("[data-lock=prod].open", "Alice Ames has been in since")
     left = seconds_left(laptop)
     assert 10 < left <= 30
     until(lambda: seconds_left(laptop) < left, PATIENCE, lambda: "the countdown counts down")
@@ -206,7 +206,7 @@ def test_two_people_play_the_story_at_once(world: World, laptop: Browser, phone:
     phone.sees("#messages", "EmergencyOperator on Staging · open until")
     phone.shows("[data-action=say_why]").send_keys("INC-4711\n")
     phone.sees("#messages", "Reason: INC-4711")
-    phone.sees("[data-door=staging].open", "Bob Baker has been in since")
+    phone.sees("[data-lock=staging].open", "Bob Baker has been in since")
     phone.sees("#now", "Bob · staging")
     phone.picture("demo-phone")
     phone.picture("demo-phone-session", "#session")
@@ -217,12 +217,12 @@ def test_two_people_play_the_story_at_once(world: World, laptop: Browser, phone:
     phone.sees("dialog[open]", "EmergencyOperator on Staging, of bob@example.com, ends now")
     phone.click("End now", "dialog")
     phone.sees(".message.ephemeral", "Ending it now…")
-    phone.sees("[data-door=staging].standing", "Steve Stone stands here for good")
+    phone.sees("[data-lock=staging].standing", "Steve Stone stands here for good")
     phone.sees("#messages", "@Bob Baker (bob@example.com) had EmergencyOperator")
     phone.sees("#receipt", "ended by bob@example.com")
     phone.sees("#receipt", "by Bob Baker: ended")
 
-    laptop.sees("[data-door=prod].closed", "Nobody is in.")
+    laptop.sees("[data-lock=prod].closed", "Nobody is in.")
     laptop.sees("#messages", "Your access to “prod” is closed.")
     laptop.channel("# incidents")
     laptop.sees("#messages", "had EmergencyAdmin on Production (111122223333) until")
@@ -282,7 +282,7 @@ def test_who_may_not_is_told_so_and_no_door_opens(laptop: Browser) -> None:
     laptop.sees(".message.ephemeral", "No access to “prod”")
     laptop.sees("#state", "Denied")
     laptop.sees("#rows", "Mallory Moss")
-    assert "Mallory" not in laptop.read("#door-list") + laptop.read("#history")
+    assert "Mallory" not in laptop.read("#lock-list") + laptop.read("#history")
 
 
 @pytest.mark.world
@@ -315,15 +315,15 @@ def test_access_ends_whatever_is_broken(phone: Browser) -> None:
     phone.type(Keys.ENTER, "Break Glass Staging", "#messages")
     phone.sees("dialog[open]", "Break the glass?")
     phone.type(Keys.ENTER, "Break glass", "dialog")
-    phone.sees("[data-door=staging].open", "Grace Gray has been in since")
+    phone.sees("[data-lock=staging].open", "Grace Gray has been in since")
     for switch in ("slack", "mail", "queue"):
         phone.turn(switch)
         phone.shows(f"label:has([data-switch={switch}]:checked)")
     phone.click("Kill the worker")
     phone.sees("#killed", "worker was running" if "no" in phone.read("#killed") else "killed at")
-    phone.picture("demo-phone-broken", "#doors")
-    phone.sees("[data-door=staging].standing", "Steve Stone")
-    assert "Grace" not in phone.read("#door-list")
+    phone.picture("demo-phone-broken", "#locks")
+    phone.sees("[data-lock=staging].standing", "Steve Stone")
+    assert "Grace" not in phone.read("#lock-list")
     phone.shows("label:has([data-switch=mail]:checked)")
     phone.click("Heal all")
     phone.sees("#letters", "Grace Gray on Staging")

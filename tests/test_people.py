@@ -18,7 +18,7 @@ from chalicelib.domain.session import Session
 from chalicelib.route.front import Front
 from chalicelib.triggers import looks
 from chalicelib.words import messages
-from chalicelib.workflow.answers import Look
+from chalicelib.workflow.answers import Turn
 from tests.outside import World
 from tests.stories import HOUR, NOON, active, glass
 from tests.test_press import block_actions, legacy
@@ -45,7 +45,7 @@ class Place:
             glasses=lambda: world.glasses,
             respond=world.respond,
             clock=world,
-            journal=lambda level, what, /, **facts: world.lines.append((level, what, facts)),
+            log=lambda level, what, /, **facts: world.lines.append((level, what, facts)),
         )
         said: dict[str, Any] | str = front.answer({}, sent).body
         return said
@@ -57,7 +57,7 @@ class Place:
             self.look(row_id)
 
     def look(self, row_id: str) -> None:
-        look = Look("queue", lambda: self.world.left, SECOND)
+        look = Turn("queue", lambda: self.world.left, SECOND)
         self.world.runner().advance(row_id, look)
 
     def decided(self) -> Ask:
@@ -243,7 +243,7 @@ def test_what_was_asked_is_as_if_it_were_the_glasses_word_and_steers_nothing(pla
     assert not any("<!channel>" in text for _, text in place.world.told)
 
 
-# ---- an overdue door that says it is closed -----------------------------------------------------
+# ---- an overdue lock that says it is closed -----------------------------------------------------
 
 
 @pytest.mark.parametrize("button", ["end_now", "extend"])

@@ -152,11 +152,11 @@ def test_live_access_is_explained_though_its_door_was_deleted(
     office: Office, revokes: bool
 ) -> None:
     office.revokes = revokes
-    session = keep(office, active(look_at=NOON), door=False)
+    session = keep(office, active(look_at=NOON), lock=False)
     office.assigned = {session.access}
     office.run()
     assert office.mails == []
-    assert office.books.doors == {session.access.key: session.id}
+    assert office.books.locks == {session.access.key: session.id}
     assert (list(office.books.sessions), office.asked_back()) == ([session.id], [])
 
 
@@ -293,7 +293,7 @@ def test_what_no_session_explains_is_asked_to_be_taken_back_and_nothing_else_is_
     assert isinstance(ask, Session)
     assert (ask.glass, ask.asked_at, ask.version) == ("prod", office.time, 0)
     assert office.woken == [row_id]
-    assert (office.books.sessions, office.books.doors, office.books.leases) == ({}, {}, {})
+    assert (office.books.sessions, office.books.locks, office.books.leases) == ({}, {}, {})
     assert office.mails == []
 
 
@@ -332,7 +332,7 @@ def test_it_is_asked_for_again_in_an_hour_should_nobody_have_heard(office: Offic
     office.run()
     assert office.asked_back() == [STEVE, STEVE]
     office.decide()
-    assert len(office.books.sessions) == 1, "the second one finds the door taken"
+    assert len(office.books.sessions) == 1, "the second one finds the lock taken"
     assert office.books.asks == {}
 
 
@@ -347,11 +347,11 @@ def test_what_was_said_before_is_taken_back_once_that_is_asked_for(office: Offic
 def test_what_was_found_is_not_explained_by_a_session_that_sees_it_before_it_is_taken_back(
     office: Office,
 ) -> None:
-    """It was found behind a door whose session's row is gone, and the next press came first."""
+    """It was found behind a lock whose session's row is gone, and the next press came first."""
     office.revokes, office.assigned = True, {ALICE}
-    office.books.doors[ALICE.key] = "bg-missing"
+    office.books.locks[ALICE.key] = "bg-missing"
     office.run()
-    assert (office.books.doors, office.books.sessions) == ({}, {})
+    assert (office.books.locks, office.books.sessions) == ({}, {})
     closed = settling(id="bg-next", standing="yes", state=State.CLOSED, look_at=None)
     office.books.sessions[closed.id] = closed
     office.books.asks.clear()
@@ -413,7 +413,7 @@ def test_who_is_accepted_or_presses_after_it_was_asked_for_wins(office: Office, 
     if what == "accepted":
         accept(office)
     else:
-        office.books.doors[STEVE.key] = "bg-not-there-yet"
+        office.books.locks[STEVE.key] = "bg-not-there-yet"
     world = office.decide()
     assert (office.books.sessions, office.books.asks) == ({}, {})
     assert (office.assigned, "delete" in world.asked) == ({STEVE}, False)

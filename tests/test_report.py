@@ -17,7 +17,7 @@ from chalicelib.judge.rules import usable
 from chalicelib.report import build as report
 from chalicelib.report import evidence
 from chalicelib.trail.attribution import sift
-from chalicelib.trail.event import Whose
+from chalicelib.trail.event import Ownership
 from chalicelib.words import messages
 from tests.stories import NOON, active
 from tests.trail import outcomes, score
@@ -540,7 +540,7 @@ def test_role_hops_come_to_an_end_however_many() -> None:
                 responseElements={"credentials": {"accessKeyId": f"ASIA{number + 1}"}},
             )
         )
-    sifted = sift(Whose.of(session_of()), reversed(hops))
+    sifted = sift(Ownership.of(session_of()), reversed(hops))
     assert len(sifted.events) == 400
 
 

@@ -20,7 +20,7 @@ from chalicelib.domain.machine import Event, State
 from chalicelib.domain.ports import Call, Mail, PermissionSet, Person, Reading, Reported
 from chalicelib.domain.session import Session
 from chalicelib.route.front import Front
-from chalicelib.workflow.answers import Look
+from chalicelib.workflow.answers import Turn
 from tests.books import MemoryBooks
 from tests.outside import World
 from tests.stories import HOUR, NOON, SET, active, glass, requested
@@ -174,7 +174,7 @@ def route(world: Hostile) -> Front:
         glasses=lambda: world.glasses,
         respond=world.respond,
         clock=world,
-        journal=lambda level, what, /, **facts: None,
+        log=lambda level, what, /, **facts: None,
     )
 
 
@@ -223,7 +223,7 @@ def step(world: Hostile, front: Front, session_id: str) -> None:
         assert answer.status in (200, 400)
         world.books.forge(*forged(dice, session_id))
     for row_id in (*world.books.due(world.time, 50), *world.books.asks_due(world.time, 50)):
-        look = Look("queue", lambda: world.left, quiet=dice.random() < 0.2)
+        look = Turn("queue", lambda: world.left, quiet=dice.random() < 0.2)
         try:
             world.runner().advance(row_id, look)
         except (Unavailable, Refused, Unknown, ValueError):
@@ -254,7 +254,7 @@ def test_whatever_anybody_sends_rows_stay_small_and_access_ends(seed: int) -> No
     world = life(seed)  # every row is measured as it is written
     assert world.assignments == set()
     assert world.books.leases == {}
-    assert set(world.books.doors) == set(world.books.free_at), "nobody stands behind a door"
+    assert set(world.books.locks) == set(world.books.free_at), "nobody stands behind a door"
     assert len(world.sizes["session"]) > 10
     assert len(world.sizes["ask"]) > 10
 

@@ -60,7 +60,7 @@ def test_a_press_goes_all_the_way_to_the_closed_report(world: World) -> None:
         False,
     ]
     assert (row.report_final, row.owed) == ("second", ())
-    assert world.books.doors == world.books.leases == {}
+    assert world.books.locks == world.books.leases == {}
     assert row.look_at is None
 
 
@@ -70,9 +70,9 @@ def test_what_is_no_session_is_nobodys_business(world: World) -> None:
 
 
 def _look(world: World) -> Any:
-    from chalicelib.workflow.answers import Look
+    from chalicelib.workflow.answers import Turn
 
-    return Look("queue", lambda: world.left)
+    return Turn("queue", lambda: world.left)
 
 
 def test_a_worker_at_its_end_leaves_what_is_due_to_the_next(world: World) -> None:
@@ -161,11 +161,11 @@ def test_a_press_on_an_open_door_is_denied_and_says_until_when(world: World) -> 
 def test_a_door_that_is_free_by_the_time_that_one_looks_who_holds_it_is_taken(world: World) -> None:
     session = pressed(world)
     access = active(principal_id="alice-id").access
-    world.books.doors[access.key] = "bg-other"
+    world.books.locks[access.key] = "bg-other"
     free = world.books.lock
 
     def lock(access: Access) -> Lock | None:
-        world.books.doors.pop(access.key, None)
+        world.books.locks.pop(access.key, None)
         return free(access)
 
     world.books.lock = lock  # type: ignore[method-assign]
@@ -194,7 +194,7 @@ def test_a_press_waits_while_the_access_is_being_taken_back(world: World, holder
 def test_a_door_without_a_live_session_is_freed(world: World) -> None:
     access = active(principal_id="alice-id").access
     world.keep(settling(id="bg-closed", principal_id="alice-id"))
-    world.books.doors[access.key] = "bg-closed"
+    world.books.locks[access.key] = "bg-closed"
     assert world.look(pressed(world)).state is State.GRANTING
 
 
@@ -212,7 +212,7 @@ def test_a_door_whose_session_a_hand_has_deleted_is_freed_when_nothing_can_land(
 ) -> None:
     session = pressed(world)
     access = active(principal_id="alice-id").access
-    world.books.doors[access.key] = "bg-missing"
+    world.books.locks[access.key] = "bg-missing"
     world.assignments.add(access)  # what the deleted session gave
     world.time += MINUTE  # nobody looks before: the claim counts from the first look
     for wait in (timedelta(0), LONGEST_CLAIM - SECOND):
@@ -226,7 +226,9 @@ def test_a_door_whose_session_a_hand_has_deleted_is_freed_when_nothing_can_land(
     row = world.until(session, "ACTIVE")
     assert row.standing == "left"
     assert row.stands
-    assert world.books.stood(access) is None  # nobody accounts for it: reconciliation says so
+    assert (
+        world.books.session_that_saw(access) is None
+    )  # nobody accounts for it: reconciliation says so
     world.time = NOON + 2 * HOUR
     assert world.until(row, "CLOSED")
     assert access in world.assignments
@@ -529,7 +531,7 @@ def test_a_revoke_never_gives_up(world: World, trouble: dict[str, Any]) -> None:
     assert world.assignments == set()
     assert row.gone_at is not None
     assert row.revoke_first_asked_at == NOON + HOUR
-    assert world.books.doors.keys() == world.books.free_at.keys()
+    assert world.books.locks.keys() == world.books.free_at.keys()
 
 
 def test_a_delete_whose_outcome_is_unknown_is_asked_again_at_once(world: World) -> None:
@@ -632,7 +634,7 @@ def test_the_door_is_not_free_before_the_read_back(world: World) -> None:
     session = held(world)
     world.says["deletion"] = [Call("IN_PROGRESS")]
     world.look(session)
-    assert world.books.doors == {session.access.key: session.id}
+    assert world.books.locks == {session.access.key: session.id}
 
 
 # ---- louder each time ---------------------------------------------------------------------------
@@ -1211,7 +1213,7 @@ def test_the_stream_decides_only_what_needs_nobodys_answer(world: World) -> None
     for who in ("U0BOB", "U0ALICE"):
         ask = asked(session, "end", who)
         world.books.record(ask)
-        runner.advance(f"ask/{ask.id}", replace(look, side="stream", asks_nobody=True))
+        runner.advance(f"ask/{ask.id}", replace(look, seen_by="stream", asks_nobody=True))
         if who == "U0BOB":
             assert world.row(session.id) == session
     assert world.row(session.id).ended_by == "alice@example.com"
@@ -1222,7 +1224,7 @@ def test_the_stream_decides_only_what_needs_nobodys_answer(world: World) -> None
 
 def test_no_row_alone_brings_about_a_grant(world: World) -> None:
     """A session in GRANTING without its lock is not granted, whoever wrote it."""
-    session = world.keep(granting(), door=False)
+    session = world.keep(granting(), lock=False)
     row = world.look(session)
     assert "create" not in world.asked
     assert (row.ended_how, row.reason) == (
@@ -1410,11 +1412,11 @@ def test_who_has_access_is_warned_once_before_it_ends_and_again_where_it_was_ext
 
 
 def test_a_quiet_look_leaves_the_warning_to_the_next(world: World) -> None:
-    from chalicelib.workflow.answers import Look
+    from chalicelib.workflow.answers import Turn
 
     session = world.keep(active(warn_before=5 * MINUTE))
     world.time = NOON + HOUR - MINUTE
-    rest = world.runner().advance(session.id, Look("sweep", lambda: world.left, quiet=True))
+    rest = world.runner().advance(session.id, Turn("sweep", lambda: world.left, quiet=True))
     assert (rest and rest.tells, world.told) == (True, [])
     assert world.row(session.id) == session
 
@@ -1646,9 +1648,9 @@ def test_what_was_found_and_is_gone_is_let_be(world: World) -> None:
 
 
 def test_what_was_found_is_let_be_where_somebodys_session_lives(world: World) -> None:
-    """Its door was deleted by hand, and reconciliation took the free place."""
+    """Its lock was deleted by hand, and reconciliation took the free place."""
     session = found(world)
-    other = world.keep(active(id="bg-other"), door=False)
+    other = world.keep(active(id="bg-other"), lock=False)
     world.until(session, "CLOSED")
     assert world.assignments == {other.access}
     assert "delete" not in world.asked

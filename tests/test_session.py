@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.machine import FINAL, Duty, Event, State
-from chalicelib.domain.schedule import ESCALATE, SLIP, asks, escalates_at, next_look, scheduled
+from chalicelib.domain.schedule import (
+    ALARM_AFTER,
+    WAKE_UP_LOST_AFTER,
+    asks,
+    escalates_at,
+    next_look,
+    scheduled,
+)
 from chalicelib.domain.session import Session, from_iso, iso
 from tests.stories import HOUR, NOON, active, granting, requested, revoking, settling
 
@@ -45,8 +52,8 @@ def test_the_rows_alone_say_what_to_do(
 def test_the_sweep_looks_where_a_wake_up_has_not_come() -> None:
     extended = active(deadline=NOON + 2 * HOUR, wake_at=NOON + HOUR)  # that message will do
     arranged, send = scheduled(extended, NOON)
-    assert (arranged.look_at, send) == (NOON + HOUR + SLIP, False)
-    late, send = scheduled(arranged, NOON + HOUR + SLIP)
+    assert (arranged.look_at, send) == (NOON + HOUR + WAKE_UP_LOST_AFTER, False)
+    late, send = scheduled(arranged, NOON + HOUR + WAKE_UP_LOST_AFTER)
     assert (late.wake_at, send) == (NOON + 2 * HOUR, True)
 
 
@@ -69,11 +76,19 @@ def test_a_wake_up_that_has_come_is_followed_by_the_next() -> None:
 
 
 def test_once_access_is_over_a_long_wait_takes_no_look_and_no_message() -> None:
-    later = settling(report_at=NOON + 2 * SLIP, wake_at=NOON)
+    later = settling(report_at=NOON + 2 * WAKE_UP_LOST_AFTER, wake_at=NOON)
     arranged, send = scheduled(later, NOON)
-    assert (arranged.look_at, arranged.wake_at, send) == (NOON + 2 * SLIP, None, False)
-    soon, send = scheduled(settling(report_at=NOON + SLIP), NOON)
-    assert (soon.look_at, soon.wake_at, send) == (NOON + SLIP, NOON + SLIP, True)
+    assert (arranged.look_at, arranged.wake_at, send) == (
+        NOON + 2 * WAKE_UP_LOST_AFTER,
+        None,
+        False,
+    )
+    soon, send = scheduled(settling(report_at=NOON + WAKE_UP_LOST_AFTER), NOON)
+    assert (soon.look_at, soon.wake_at, send) == (
+        NOON + WAKE_UP_LOST_AFTER,
+        NOON + WAKE_UP_LOST_AFTER,
+        True,
+    )
 
 
 def test_an_earlier_deadline_takes_an_earlier_wake_up() -> None:
@@ -113,19 +128,19 @@ def test_an_unfinished_revoke_gets_louder_and_never_stops() -> None:
     late = [escalates_at(revoking(alarms=n)) for n in range(6)]
     minutes = [(at - NOON - HOUR) / timedelta(minutes=1) for at in late if at]
     assert minutes == [2, 5, 15, 30, 45, 60]
-    assert len(ESCALATE) == 3
+    assert len(ALARM_AFTER) == 3
 
 
 def test_alarms_count_from_the_deadline_however_late_somebody_looked() -> None:
-    assert escalates_at(revoking(ended_at=NOON + 2 * HOUR)) == NOON + HOUR + ESCALATE[0]
+    assert escalates_at(revoking(ended_at=NOON + 2 * HOUR)) == NOON + HOUR + ALARM_AFTER[0]
 
 
 @pytest.mark.parametrize("make", [granting, active])
 def test_access_past_its_deadline_is_made_known_though_nobody_could_write_that_it_is_over(
     make: Any,
 ) -> None:
-    assert escalates_at(make()) == NOON + HOUR + ESCALATE[0]
-    assert escalates_at(make(alarms=1)) == NOON + HOUR + ESCALATE[1]
+    assert escalates_at(make()) == NOON + HOUR + ALARM_AFTER[0]
+    assert escalates_at(make(alarms=1)) == NOON + HOUR + ALARM_AFTER[1]
 
 
 @pytest.mark.parametrize("session", [requested(), settling()])

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.config import keys, settings
-from chalicelib.config.settings import Wrong, load
+from chalicelib.config.settings import InvalidSettings, load
 
 EXAMPLE = settings.GLASSES.with_name("glasses.example.toml")
 
@@ -28,7 +28,7 @@ may = ["Alice@Example.com", "group:On call"]
 
 
 def mistakes(toml: str | Path, **environ: str) -> tuple[str, ...]:
-    with pytest.raises(Wrong) as raised:
+    with pytest.raises(InvalidSettings) as raised:
         load(environ, toml)
     return raised.value.mistakes
 

@@ -9,7 +9,7 @@ from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown, Unread
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Reading
 from chalicelib.domain.session import Session
-from chalicelib.workflow.answers import Look
+from chalicelib.workflow.answers import Turn
 from tests.outside import World, given
 from tests.stories import HOUR, NOON, active, glass, granting, revoking, settling
 from tests.test_runner import asked
@@ -36,7 +36,7 @@ def hanging(world: World, names: tuple[str, ...], takes: timedelta) -> None:
 
 def looks(world: World, session: Session, lives: timedelta, side: str = "queue", **how: Any) -> Any:
     ends = world.time + lives
-    return world.runner().advance(session.id, Look(side, lambda: ends - world.time, **how))
+    return world.runner().advance(session.id, Turn(side, lambda: ends - world.time, **how))
 
 
 def overdue(world: World) -> Session:
@@ -156,11 +156,11 @@ def test_no_ask_is_lost_over_a_session_that_a_hand_has_spoiled(world: World) -> 
         raise Unreadable(f"{session.id} is no session: ValueError")
 
     world.books.read = spoiled  # type: ignore[method-assign]
-    world.runner().advance(f"ask/{ask.id}", Look("queue", lambda: world.left))
+    world.runner().advance(f"ask/{ask.id}", Turn("queue", lambda: world.left))
     assert list(world.books.asks) == [f"ask/{ask.id}"]
     assert world.wakes == [], "it takes a hand to mend it"
     world.books.read = read  # type: ignore[method-assign]
-    world.runner().advance(f"ask/{ask.id}", Look("queue", lambda: world.left))
+    world.runner().advance(f"ask/{ask.id}", Turn("queue", lambda: world.left))
     assert world.books.decided[ask.id].outcome == "ended"
 
 
@@ -207,7 +207,7 @@ def test_an_alarm_that_the_row_has_is_not_said_without_it(world: World) -> None:
 
 
 def spoiled(world: World, **changes: Any) -> Session:
-    """A live session whose row a hand has made unreadable."""
+    """A live session whose row an operator has made unreadable."""
     session = world.keep(revoking(card_ts="1.0", **changes))
     world.books.unreadable.add(session.id)
     return session
@@ -221,7 +221,7 @@ def test_a_row_that_cannot_be_read_is_made_known_after_2_5_15_minutes_then_every
         world.time = NOON + HOUR + minute * MINUTE + SECOND
         before = len(world.mails)
         with pytest.raises(Unreadable) as unreadable:
-            runner.advance(session.id, Look("sweep", lambda: world.left, quiet=True))
+            runner.advance(session.id, Turn("sweep", lambda: world.left, quiet=True))
         runner.alarm(session.id, str(unreadable.value))
         minutes += [minute] * (len(world.mails) - before)
     assert minutes == [2, 5, 15, 30]
@@ -233,7 +233,7 @@ def test_a_row_that_cannot_be_read_is_made_known_after_2_5_15_minutes_then_every
             "MAY STILL HAVE", "may still have"
         )
         assert "aws sso-admin delete-account-assignment" in words
-        assert "before a hand has mended its row" in words
+        assert "before an operator has mended its row" in words
     late = [facts["metrics"] for _, what, facts in world.lines if "cannot be ended" in what]
     assert [round(each["RevokeOverdueSeconds"] / 60) for each in late] == minutes
 
@@ -305,7 +305,7 @@ def closed(world: World) -> tuple[int, int]:
 
 
 def test_who_heard_an_alarm_that_no_row_had_hears_of_its_end(world: World) -> None:
-    """The row can be written again, and another has revoked it in one look."""
+    """The row can be written again, and another has revoked it in one turn."""
     session = world.keep(revoking(card_ts="1.0"))
     runner = unwritable(world, session)
     world.says["delete"] = [Gone("ResourceNotFoundException")]
@@ -403,7 +403,7 @@ def test_an_ask_that_cannot_be_decided_for_hours_has_one_wake_up_under_way(world
     ask = asked(session, "end", "U0BOB")
     world.books.record(ask)
     for side in ("queue", "sweep", "sweep"):
-        world.runner().advance(f"ask/{ask.id}", Look(side, lambda: world.left))
+        world.runner().advance(f"ask/{ask.id}", Turn(side, lambda: world.left))
     assert [row_id for row_id, *_ in world.wakes] == [f"ask/{ask.id}"]
     assert list(world.books.asks) == [f"ask/{ask.id}"]
 

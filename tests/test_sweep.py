@@ -49,7 +49,7 @@ def told(world: Everything) -> list[str]:
 def test_the_sweep_looks_at_whatever_is_due(world: Everything, lines: Any) -> None:
     world.ids = ["bg-1", "bg-2"]
     sweep(world)
-    assert [(row_id, look.side) for row_id, look in world.looks] == [
+    assert [(row_id, look.seen_by) for row_id, look in world.looks] == [
         ("bg-1", "sweep"),
         ("bg-2", "sweep"),
     ]

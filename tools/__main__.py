@@ -80,12 +80,12 @@ def _main(arguments: list[str] | None) -> int:
 def _sentence(error: Exception) -> str:
     """What happened, for somebody who wants to go on and not to read a program."""
     from chalicelib.deploy import aws_errors
-    from chalicelib.domain.errors import Trouble
+    from chalicelib.domain.errors import ExternalError
 
     behind = aws_errors.cause(error)
     if behind is not None:
         return aws_errors.sentence(behind)
-    if isinstance(error, Trouble):
+    if isinstance(error, ExternalError):
         return f"{str(error).rstrip('.')}. {aws_errors.AGAIN}"
     if isinstance(error, OSError):
         return f"{type(error).__name__}: {error}"

@@ -79,9 +79,9 @@ def settings(stage: str) -> Settings:
     try:
         known = module.load(environment(stage), project() / "chalicelib" / "glasses.toml")
         if wrong_rules := module.unusable_rules(known):
-            raise module.Wrong(wrong_rules)
+            raise module.InvalidSettings(wrong_rules)
         return known
-    except module.Wrong as wrong:
+    except module.InvalidSettings as wrong:
         mistakes = "\n".join(f"  - {mistake}" for mistake in wrong.mistakes)
         raise Problem(f"the settings cannot be used:\n{mistakes}") from None
 

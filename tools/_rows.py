@@ -62,12 +62,12 @@ class Wanted:
 
     def _is(self, row: Row) -> bool:
         """Whether it is the person's, in whatever spelling the e-mail was typed or kept."""
-        whose = [str(row.get(name, "")) for name in ("person", "email", "slack_user")]
+        ownership = [str(row.get(name, "")) for name in ("person", "email", "slack_user")]
         slack_user = row.get("slack_user", "")
         unknown = row.get("person", slack_user) == slack_user  # nobody has asked for the e-mail
         if unknown and slack_user in self.slack_users:
             return True
-        return not self.person or policy.key(self.person) in map(policy.key, whose)
+        return not self.person or policy.key(self.person) in map(policy.key, ownership)
 
     @property
     def by_slack_user(self) -> bool:

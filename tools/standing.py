@@ -153,7 +153,7 @@ class Office:
                 )
 
     def _held_by(self, access: Access) -> str | None:
-        """By the door, and by the index, for a door may have been deleted by hand."""
+        """By the lock, and by the index, for a lock may have been deleted by hand."""
         lock = self.books.lock(access)
         held = lock is not None and lock.free_at is None
         return lock.holder if lock and held else next(iter(self.books.living(access)), None)

@@ -21,7 +21,7 @@ from chalicelib.judge.call import Json
 from chalicelib.judge.suffices import Used
 from chalicelib.report.search import ROWS, Search
 from chalicelib.trail.attribution import Sieve
-from chalicelib.trail.event import Event, Whose
+from chalicelib.trail.event import Event, Ownership
 from tools import _project, _rows
 from tools._project import Misused
 from tools._rows import Row, Rows, Wanted
@@ -82,26 +82,26 @@ def began(row: Row) -> bool:
 
 def used_in(trail: Trail, row: Row, sleep: Callable[[float], None] = time.sleep) -> Used:
     """What one session used, by its own identity: roles that it took on are another's to allow."""
-    whose, used = whose_of(row), Used()
+    ownership, used = whose_of(row), Used()
 
     def tell(event: Event, record: Json) -> None:
         if event.place == "account" and not event.refused:
             used.add(record)
 
-    sieve = Sieve(whose, tell)
-    for record in _records(trail, whose, sleep):
+    sieve = Sieve(ownership, tell)
+    for record in _records(trail, ownership, sleep):
         sieve.take(record)
     return used
 
 
-def whose_of(row: Row) -> Whose:
+def whose_of(row: Row) -> Ownership:
     """Whose records are the session's; as `Whose.of`, of a row as the table has it."""
     names = ("asked_at", "grant_asked_at", "granted_at", "gone_at", "deadline")
     at = {name: from_iso(row[name]) for name in names if row.get(name)}
     start = at.get("grant_asked_at") or at.get("granted_at") or at["asked_at"]
     gone = at.get("gone_at") or at.get("deadline") or start
     stands = row.get("standing") in ("yes", "left")
-    return Whose(
+    return Ownership(
         account_id=str(row.get("account_id", "")),
         permission_set=str(row.get("permission_set", "")),
         user_name=str(row.get("user_name", "")),
@@ -113,8 +113,8 @@ def whose_of(row: Row) -> Whose:
     )
 
 
-def _records(trail: Trail, whose: Whose, sleep: Callable[[float], None]) -> Iterator[Any]:
-    search = Search.of(whose, whose.end)
+def _records(trail: Trail, ownership: Ownership, sleep: Callable[[float], None]) -> Iterator[Any]:
+    search = Search.of(ownership, ownership.end)
     query = trail.start(search.text(0), search.start, search.end, ROWS)
     token, looks = "", 0
     while True:

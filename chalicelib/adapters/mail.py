@@ -9,9 +9,9 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.parsers import ResponseParserError
 
 from chalicelib.domain import text
-from chalicelib.domain.errors import Partly, Refused, Trouble, Unavailable
-from chalicelib.domain.ports import Journal, Mail
-from chalicelib.operations.journal import journal
+from chalicelib.domain.errors import ExternalError, Partly, Refused, Unavailable
+from chalicelib.domain.ports import Log, Mail
+from chalicelib.operations.log import log
 
 # One attempt: SES knows no idempotency token, and a second one may be a second mail.
 CONFIG: Final = Config(
@@ -37,12 +37,12 @@ class Ses:
         self,
         client: Any,
         sender: str,
-        say: Journal = journal,
+        say: Log = log,
         sleep: Callable[[float], None] = time.sleep,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client, self._sender = client, sender
-        self._journal, self._sleep, self._seconds = say, sleep, seconds
+        self._log, self._sleep, self._seconds = say, sleep, seconds
 
     def send(self, mail: Mail) -> None:
         """One mail to all recipients, fifty at most; where SES refuses that, one to each.
@@ -77,7 +77,7 @@ class Ses:
                 if _code(error) not in REFUSALS:
                     raise _partly(_translated(error), taken, number - 1) from error
                 which = {"number": number, "of": len(mail.to), "domain": address.rpartition("@")[2]}
-                self._journal("error", "SES refuses a recipient", error=_code(error), **which)
+                self._log("error", "SES refuses a recipient", error=_code(error), **which)
         return taken
 
     def _patiently(self, address: str, content: dict[str, Any], pauses: int) -> int:
@@ -105,7 +105,7 @@ class Ses:
             raise Unavailable(f"SES: {type(error).__name__}") from error
 
 
-def _partly(trouble: Trouble, taken: int, reached: int) -> Trouble:
+def _partly(trouble: ExternalError, taken: int, reached: int) -> ExternalError:
     return Partly(str(trouble), reached) if taken else trouble
 
 

@@ -20,7 +20,7 @@ GLASSES: Final = Path(__file__).parents[1] / "glasses.toml"
 CONFIGURE: Final = "see README, “Configure”"
 
 
-class Wrong(Exception):
+class InvalidSettings(Exception):
     """The settings cannot be used. `mistakes` has all of them, each with its key: show them."""
 
     def __init__(self, mistakes: Iterable[str]) -> None:
@@ -75,7 +75,7 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
     try:
         document = tomllib.loads(toml if isinstance(toml, str) else _text(toml))
     except (ValueError, OSError) as error:
-        raise Wrong([*mistakes, f"glasses.toml: {error}"]) from None
+        raise InvalidSettings([*mistakes, f"glasses.toml: {error}"]) from None
 
     top = _read(TOP, "", document, mistakes)
     glasses = _glasses(document, mistakes)
@@ -90,7 +90,7 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
     if missing:
         mistakes.insert(0, f"set {joined(missing)}; {CONFIGURE}")
     if mistakes:
-        raise Wrong(mistakes)
+        raise InvalidSettings(mistakes)
     return Settings(
         glasses=MappingProxyType(glasses),
         people=MappingProxyType(people),

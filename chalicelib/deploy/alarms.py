@@ -6,7 +6,7 @@ Pure: `chalice deploy` and the CloudFormation template make the same of them.
 import json
 from typing import Any, Final
 
-from chalicelib.operations.journal import NAMESPACE
+from chalicelib.operations.log import NAMESPACE
 
 FUNCTIONS: Final = ("api_handler", "stream", "worker", "sweep", "reconcile")
 MINUTE: Final = 60

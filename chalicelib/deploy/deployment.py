@@ -39,8 +39,8 @@ def stream_arn(app: str = "break-glass") -> str:
     try:
         known = settings.load(os.environ)
         if wrong_rules := settings.unusable_rules(known):
-            raise settings.Wrong(wrong_rules)
-    except settings.Wrong as wrong:
+            raise settings.InvalidSettings(wrong_rules)
+    except settings.InvalidSettings as wrong:
         mistakes = "\n".join(f"  - {mistake}" for mistake in wrong.mistakes)
         raise click.ClickException(f"nothing was deployed:\n{mistakes}") from None
     stage = context.params["stage"]

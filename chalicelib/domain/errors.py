@@ -1,11 +1,11 @@
 """What may go wrong outside: few kinds of error, each telling the caller what to do."""
 
 
-class Trouble(Exception):
+class ExternalError(Exception):
     """An outside thing did not do what was asked. The text is fit for a person to read."""
 
 
-class Unavailable(Trouble):
+class Unavailable(ExternalError):
     """It did not answer, or asked us to come back. Nothing is known to have happened: try later.
 
     `crowded`: because there are too many who ask.
@@ -28,11 +28,11 @@ class Partly(Unavailable):
         self.reached = reached
 
 
-class Unknown(Trouble):
+class Unknown(ExternalError):
     """The call's outcome is not known: it may have been accepted. Conclude nothing from it."""
 
 
-class Refused(Trouble):
+class Refused(ExternalError):
     """It was refused and did not happen; `lasting` says whether asking again is pointless.
 
     `crowded`: because there are too many who ask.
@@ -43,7 +43,7 @@ class Refused(Trouble):
         self.lasting, self.crowded = lasting, crowded
 
 
-class Rejected(Trouble):
+class Rejected(ExternalError):
     """AWS refused, and says why by a name. `repeated`: an earlier try may have been heard."""
 
     def __init__(self, code: str, *, repeated: bool = False) -> None:
@@ -51,21 +51,21 @@ class Rejected(Trouble):
         self.code, self.repeated = code, repeated
 
 
-class Gone(Trouble):
+class Gone(ExternalError):
     """What was to be deleted is not there."""
 
 
-class Unreadable(Trouble):
+class Unreadable(ExternalError):
     """A row is not of our making, or was changed by hand into one that says nothing. Show it."""
 
 
-class Unwritable(Trouble):
+class Unwritable(ExternalError):
     """The row cannot be written as it would have to be, now or later. People have to be told."""
 
 
-class Stale(Trouble):
+class Stale(ExternalError):
     """The row was written by another since it was read. Drop everything and look again."""
 
 
-class DoorTaken(Trouble):
-    """Another session holds the door. Look again at who it is."""
+class LockTaken(ExternalError):
+    """Another session holds the lock. Look again at who it is."""

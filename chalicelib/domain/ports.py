@@ -38,7 +38,7 @@ class Call:
 
 
 class Store(Protocol):
-    """The table of sessions, asks, doors and leases. Raises Unavailable where it cannot be reached.
+    """The table of sessions, asks, locks and leases. Raises Unavailable where it cannot be reached.
 
     A session of version 0 has no row yet: it is an ask, and every write that makes it one takes the
     ask's row away in the same transaction, and is Stale where that is gone.
@@ -57,7 +57,7 @@ class Store(Protocol):
     def remains(self, session_id: str) -> Session | None:
         """Of a live session whose row is Unreadable, what can still be told: to be made known.
 
-        As far as its row says it, and else its lease and its door, which say whose it is and until
+        As far as its row says it, and else its lease and its lock, which say whose it is and until
         when. ACTIVE until its deadline or earlier end. None where it is not live.
         """
 
@@ -68,7 +68,7 @@ class Store(Protocol):
         """Writes what a call came to and clears the claim; Stale unless `token` still holds it."""
 
     def allow(self, session: Session) -> None:
-        """In one transaction: the row (as `write`), the door, the lease. Stale or DoorTaken."""
+        """In one transaction: the row (as `write`), the lock, the lease. Stale or DoorTaken."""
 
     def take_over(self, session: Session) -> None:
         """As `allow`, and not where the assignment has been accepted as standing by now."""
@@ -86,17 +86,17 @@ class Store(Protocol):
         """Deletes an undecided ask of which nothing comes."""
 
     def release(self, session: Session) -> None:
-        """In one transaction: the row (as `write`), door (if ours) and lease deleted. Stale.
+        """In one transaction: the row (as `write`), lock (if ours) and lease deleted. Stale.
 
-        With `session.revoke_late_until` the door stays shut: not before then, and not while a
+        With `session.revoke_late_until` the lock stays shut: not before then, and not while a
         deletion is in progress, may the next one free it.
         """
 
     def lock(self, access: Access) -> Lock | None:
-        """Which session holds the door."""
+        """Which session holds the lock."""
 
     def free(self, access: Access, lock: Lock) -> None:
-        """Deletes a door whose holder is no live session; nothing where it is not so by now."""
+        """Deletes a lock whose holder is no live session; nothing where it is not so by now."""
 
     def living(self, access: Access) -> Sequence[str]:
         """Ids of sessions that hold, or are taking, this access; from an index, so perhaps late."""
@@ -107,24 +107,24 @@ class Store(Protocol):
     def noted(self, access: Access) -> Noted | None:
         """What reconciliation has noted of the assignment. Unreadable where that says nothing."""
 
-    def stood(self, access: Access) -> str | None:
+    def session_that_saw(self, access: Access) -> str | None:
         """A session that saw the assignment standing before it began. Costs a long query."""
 
 
 class Books(Store, Protocol):
     """What reconciliation needs of the table besides. Lists are from indexes, so perhaps late."""
 
-    def all_doors(self) -> Sequence[tuple[str, Access | None]]:
-        """Each door's row id and what it is the door of; None where the id says nothing."""
+    def all_locks(self) -> Sequence[tuple[str, Access | None]]:
+        """Each door's row id and what it is the lock of; None where the id says nothing."""
 
     def all_leases(self) -> Sequence[str]:
         """The session's id of each lease."""
 
     def alive(self) -> Sequence[str]:
-        """Ids of the sessions that hold a door, or should; of those without a next look too."""
+        """Ids of the sessions that hold a lock, or should; of those without a next look too."""
 
-    def hang(self, session: Session) -> None:
-        """Puts the missing door of a live session; Stale where row or door changed meanwhile."""
+    def restore_lock(self, session: Session) -> None:
+        """Puts the missing lock of a live session; Stale where row or lock changed meanwhile."""
 
     def drop(self, session_id: str) -> None:
         """Deletes a lease."""
@@ -277,7 +277,7 @@ class Mail:
 class Letters(Protocol):
     """What is said by mail, as subject, text and HTML; mails.py, which fills templates."""
 
-    def about(self, news: str, session: Session, now: datetime) -> tuple[str, str, str]: ...
+    def about(self, notification: str, session: Session, now: datetime) -> tuple[str, str, str]: ...
 
     def found_mail(
         self, glass: Glass, what: Sequence[Noted], region: str = ""
@@ -338,7 +338,7 @@ class Reports(Protocol):
         """Drops what was kept for the report, once it was written down as sent. Never raises."""
 
 
-class Journal(Protocol):
+class Log(Protocol):
     """The structured log: ids and states only, never a body, token or secret."""
 
     def __call__(self, level: str, what: str, /, **facts: Any) -> None: ...

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from chalicelib.domain.machine import ROWS, Duty, Event
 from chalicelib.domain.session import Session
 
-ESCALATE = tuple(timedelta(minutes=m) for m in (2, 5, 15))  # then every 15 minutes, for ever
-SLIP = timedelta(minutes=1)  # a wake-up that much late is lost: the sweep looks, and sends another
+ALARM_AFTER = tuple(timedelta(minutes=m) for m in (2, 5, 15))  # then every 15 minutes, for ever
+WAKE_UP_LOST_AFTER = timedelta(
+    minutes=1
+)  # a wake-up that much late is lost: the sweep looks, and sends another
 EARLY = timedelta(milliseconds=1250)  # a deadline's message comes up to a second before it
 
 
@@ -37,8 +39,8 @@ def escalates_at(session: Session) -> datetime | None:
     start = session.overdue_since
     if start is None:
         return None
-    beyond = session.alarms - len(ESCALATE) + 1
-    return start + (ESCALATE[-1] * (1 + beyond) if beyond > 0 else ESCALATE[session.alarms])
+    beyond = session.alarms - len(ALARM_AFTER) + 1
+    return start + (ALARM_AFTER[-1] * (1 + beyond) if beyond > 0 else ALARM_AFTER[session.alarms])
 
 
 def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
@@ -56,7 +58,7 @@ def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
         return replace(session, look_at=None, wake_at=None, response_url=""), False
     if want <= now:
         return replace(session, look_at=now), False
-    if not session.live and want > now + SLIP:  # nobody waits: the sweep will do
+    if not session.live and want > now + WAKE_UP_LOST_AFTER:  # nobody waits: the sweep will do
         return replace(session, look_at=want, wake_at=None), False
     wake_at = session.wake_at
     under_way = wake_at is not None and (
@@ -64,7 +66,7 @@ def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:
     )
     if wake_at is None or not under_way:
         wake_at = want
-    look_at = min(want, wake_at + SLIP) if ROWS[session.state].open else want
+    look_at = min(want, wake_at + WAKE_UP_LOST_AFTER) if ROWS[session.state].open else want
     return replace(session, look_at=look_at, wake_at=wake_at), not under_way
 
 
@@ -79,7 +81,9 @@ def next_look(session: Session, now: datetime) -> datetime | None:
             times.append(session.times_out_at)
         if escalates := escalates_at(session):
             times.append(escalates)
-        if session.warns_at and session.warn_before < 2 * SLIP:  # else the sweep sees it by itself
+        if (
+            session.warns_at and session.warn_before < 2 * WAKE_UP_LOST_AFTER
+        ):  # else the sweep sees it by itself
             times.append(session.warns_at)
         if ROWS[session.state].duty:
             times.append(max(session.retry_at or now, free))

@@ -39,7 +39,7 @@ class Lock:
     """Which session holds an access; over it, but not yet free before `free_at`, where that is set:
     until then a delete of that session may still land, and would take the next one's access.
 
-    No holder, where a hand has written a row that does not say who it is."""
+    No holder, where an operator has written a row that does not say who it is."""
 
     holder: str
     free_at: datetime | None = None
@@ -171,7 +171,7 @@ class Session:
 
     # The protocol's own fields; docs/protocol.md has the rules.
     standing: str = ""  # "" not looked yet | "no" | "yes": it stood before us and stays | "left"
-    orphan_at: datetime | None = None  # when a door was first in the way whose session has no row
+    orphan_at: datetime | None = None  # when a lock was first in the way whose session has no row
     busy_until: datetime | None = None  # somebody is at it: others leave the duty to them
     busy_token: str = ""
     grant_late_until: datetime | None = None  # a create of ours may land until then
@@ -227,7 +227,7 @@ class Session:
 
     @property
     def live(self) -> bool:
-        """Whether the session holds its door."""
+        """Whether the session holds its lock."""
         return ROWS[self.state].locks
 
     @property
@@ -239,7 +239,7 @@ class Session:
     def stands(self) -> bool:
         """Whether there was an assignment before, which was left alone.
 
-        One that was “left” may be that of a session whose row a hand has deleted. Nobody accounts
+        One that was “left” may be that of a session whose row an operator has deleted. Nobody accounts
         for it, so it is reconciliation's to say or to take back.
         """
         return self.standing in ("yes", "left")

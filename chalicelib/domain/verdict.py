@@ -25,7 +25,7 @@ UNEXPLAINED: Final = (Verdict.FOUND, Verdict.SAID)
 class Facts:
     """What the table says of one assignment that Identity Center shows."""
 
-    live: bool  # a live session holds the door, or is to hold it
+    live: bool  # a live session holds the lock, or is to hold it
     noted: Noted | None
     stood_in: str | None  # a session that saw it standing; asked only where nothing is noted
 

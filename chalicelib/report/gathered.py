@@ -19,7 +19,7 @@ from chalicelib.report.tables import Span, Table
 from chalicelib.report.whence import Whence
 from chalicelib.report.worthiest import Worthiest
 from chalicelib.trail.attribution import UNREAD, Sieve
-from chalicelib.trail.event import Event, Json, Whose, time_of
+from chalicelib.trail.event import Event, Json, Ownership, time_of
 
 REGIONS = 200
 UNREAD_SIZE = 500_000  # signs of records that nobody can read, kept to be looked at
@@ -31,7 +31,7 @@ class Gathered:
 
     def __init__(self, session: Session, final: bool) -> None:
         self.session, self.final = session, final
-        self.end = Whose.of(session).end
+        self.end = Ownership.of(session).end
         self.counts: Counter[str] = Counter()
         self.whence = Whence()
         self.regions: Counter[str] = Counter()
@@ -204,4 +204,4 @@ def gathering(
 ) -> tuple[Gathered, Sieve]:
     """What takes a session's events, and the sieve that tells it of them, judged by `book`."""
     gathered = Gathered(session, final)
-    return gathered, Sieve(Whose.of(session), gathered.take, gathered.cannot_read, most, book)
+    return gathered, Sieve(Ownership.of(session), gathered.take, gathered.cannot_read, most, book)

@@ -6,7 +6,7 @@ from typing import Any
 from chalicelib.domain.text import clean as plain
 from chalicelib.report import evidence, wording
 from chalicelib.report.made import Bar, Line, Report
-from chalicelib.trail.event import Whose
+from chalicelib.trail.event import Ownership
 from chalicelib.words import links
 from chalicelib.words.rendering import rendered
 
@@ -98,8 +98,8 @@ def _view(report: Report, attached: bool) -> dict[str, Any]:
 
 def _event_history(report: Report) -> list[links.Link]:
     """Of the session's time, where it was busiest."""
-    whose = Whose.of(report.session)
-    return links.event_history(report.totals.regions, whose.start, whose.end)
+    ownership = Ownership.of(report.session)
+    return links.event_history(report.totals.regions, ownership.start, ownership.end)
 
 
 def _by_hand(report: Report) -> dict[str, str] | None:

@@ -21,7 +21,7 @@ from chalicelib.judge.rules import Book
 from chalicelib.report.gathered import Gathered, gathering
 from chalicelib.report.search import Query, Search
 from chalicelib.trail.attribution import MOST_WAITING, Sieve
-from chalicelib.trail.event import Whose
+from chalicelib.trail.event import Ownership
 from chalicelib.trail.facts import Facts
 
 VERSION = 2
@@ -51,7 +51,7 @@ class Work:
     def of(cls, session: Session, now: datetime, book: Book | None = None) -> Self:
         final = session.state is State.CONCLUDING
         gathered, sieve = gathering(session, final, MOST_WAITING, book)
-        return cls(Search.of(Whose.of(session), now), gathered, sieve)
+        return cls(Search.of(Ownership.of(session), now), gathered, sieve)
 
     def forget_ids(self) -> None:
         """The ids that were written are of no use any more."""
@@ -140,7 +140,7 @@ def load(pieces: Pieces, session: Session, progress: Progress, book: Book | None
             return work
         state = _state(pieces, session, progress)
         gathered = Gathered.from_json(state["gathered"], session, work.gathered.final)
-        sieve = Sieve(work.sieve.whose, gathered.take, gathered.cannot_read, MOST_WAITING, book)
+        sieve = Sieve(work.sieve.ownership, gathered.take, gathered.cannot_read, MOST_WAITING, book)
         sieve.facts = Facts.from_json(state["facts"])
         sieve.counts = state["counts"]
         sieve.waiting = [zlib.compress(each.encode(), 1) for each in state["waiting"]]

@@ -21,7 +21,7 @@ from chalicelib.judge.rules import Book, usable
 from chalicelib.report import build as report
 from chalicelib.report.progress import NO_START, Progress, Spoilt, Work, kept, load, names, save
 from chalicelib.report.search import ROWS, Query, anyone_text, seconds
-from chalicelib.trail.event import Whose
+from chalicelib.trail.event import Ownership
 
 PAGE = 1_000  # rows; a record has 256 KB at the most, and a page has to fit into a worker's memory
 AGAIN = 2_000  # records of a search that are rather read again than written down
@@ -204,7 +204,7 @@ class _Piece:
                 search.terms.pop()
                 raise
         else:
-            text = anyone_text(Whose.of(self.session))
+            text = anyone_text(Ownership.of(self.session))
             query_id = self.trail.start(text, search.start, search.end, 1)
             search.anyone = Query(query_id, search.start, search.end, 0, seconds(self.now))
         return self._save(SEARCH)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from chalicelib.report.made import ByHand
-from chalicelib.trail.event import Whose
+from chalicelib.trail.event import Ownership
 
 ROWS = 100_000  # what one query gives at most
 QUERIES = 40  # of one search; beyond that the report says that there is more
@@ -60,9 +60,9 @@ class Search:
     tries: int = 0  # that came to nothing
 
     @classmethod
-    def of(cls, whose: Whose, until: datetime) -> Self:
-        start, end = seconds(whose.start - SKEW), seconds(max(until, whose.start)) + 1
-        return cls(start, end, [terms_of(whose)])
+    def of(cls, ownership: Ownership, until: datetime) -> Self:
+        start, end = seconds(ownership.start - SKEW), seconds(max(until, ownership.start)) + 1
+        return cls(start, end, [terms_of(ownership)])
 
     @property
     def unread(self) -> Query | None:
@@ -128,28 +128,28 @@ class Search:
         )  # fmt: skip
 
 
-def anyone_text(whose: Whose) -> str:
+def anyone_text(ownership: Ownership) -> str:
     """Asks for any record at all of the account."""
-    here = f'"recipientAccountId": ?"{safe(whose.account_id)}"'
+    here = f'"recipientAccountId": ?"{safe(ownership.account_id)}"'
     return f"fields @timestamp | filter @message like /{here}/ | limit 1"
 
 
-def terms_of(whose: Whose) -> list[str]:
+def terms_of(ownership: Ownership) -> list[str]:
     """What the person's records have in them, as Insights' `like` takes it: the id and the name.
 
     The name ends a text in all of them: an ARN, a principal id, or by itself. Only signs that need
     no escaping go into a query; of a name with others its longest part without them, or if that
     says too little, the role that everybody's session has.
     """
-    if SAFE.fullmatch(whose.user_name):
-        name = whose.user_name.replace(".", "\\.").replace("+", "\\+")
+    if SAFE.fullmatch(ownership.user_name):
+        name = ownership.user_name.replace(".", "\\.").replace("+", "\\+")
         terms = [f'/[\\/:"]{name}"/']
     else:
-        part = max(SAFE.findall(whose.user_name), key=len, default="")
-        role = f"AWSReservedSSO_{safe(whose.permission_set)}_"
+        part = max(SAFE.findall(ownership.user_name), key=len, default="")
+        role = f"AWSReservedSSO_{safe(ownership.permission_set)}_"
         terms = [f'"{part if len(part) >= TELLING else role}"']
-    if safe(whose.principal_id):
-        terms.append(f'"{whose.principal_id}"')
+    if safe(ownership.principal_id):
+        terms.append(f'"{ownership.principal_id}"')
     return terms
 
 

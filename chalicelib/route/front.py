@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from chalicelib.domain.ask import Ask, Kind
-from chalicelib.domain.errors import Trouble
-from chalicelib.domain.ports import Clock, Journal
+from chalicelib.domain.errors import ExternalError
+from chalicelib.domain.ports import Clock, Log
 from chalicelib.domain.session import REQUIRED, Glass, Session
 from chalicelib.route import press
 from chalicelib.words import cards, messages
@@ -44,14 +44,14 @@ class Front:
     glasses: Callable[[], Mapping[str, Glass]]
     respond: Callable[[str, messages.Message], None]
     clock: Clock
-    journal: Journal
+    log: Log
 
     def answer(self, headers: Mapping[str, str], body: bytes) -> Answer:
         """Never raises, and never answers 5xx: Slack would show a triangle and no word."""
         try:
             return self._answer(headers, body)
         except Exception as error:  # a mistake of ours must not leave the person without a word
-            self.journal("error", "the route failed", **_facts(error))
+            self.log("error", "the route failed", **_facts(error))
             return Answer(200, messages.ephemeral(messages.NOT_RECORDED))
 
     def _answer(self, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -79,12 +79,12 @@ class Front:
         for refresh in (False, True):  # a rotated secret is read anew before we refuse
             try:
                 secret = self.secret(refresh=refresh)
-            except Trouble as trouble:
-                self.journal("warning", "no signing secret", error=str(trouble))
+            except ExternalError as trouble:
+                self.log("warning", "no signing secret", error=str(trouble))
                 return self._unverifiable(headers, body)
             if self.genuine(secret, headers, body, now):
                 return None
-        self.journal("warning", "not signed by Slack")
+        self.log("warning", "not signed by Slack")
         return Answer(403, "Forbidden.")
 
     def _unverifiable(self, headers: Mapping[str, str], body: bytes) -> Answer:
@@ -110,11 +110,11 @@ class Front:
             session = self._session(asked, session_id)
             new = self.table().record(session)
         except Exception as error:  # whatever it is, the person must not wait for nothing
-            self.journal(_level(error), "not recorded", session=session_id, **_facts(error))
+            self.log(_level(error), "not recorded", session=session_id, **_facts(error))
             return self._say(sender, messages.ephemeral(messages.NOT_RECORDED))
         known = session.glass in self.glasses()
         glass = session.glass if known else ""  # an unknown name is only what was sent
-        self.journal("info", "pressed", session=session_id, glass=glass, new=new)
+        self.log("info", "pressed", session=session_id, glass=glass, new=new)
         if session.glass and not known:  # where Slack shows no answers, the worker says it
             return self._say(sender, messages.denied(session)) if session.reason else Answer(200)
         if not new and not sender.hears_answers:
@@ -167,9 +167,9 @@ class Front:
         try:
             new = self.table().record(ask)
         except Exception as error:
-            self.journal(_level(error), "not recorded", ask=ask_id, **_facts(error))
+            self.log(_level(error), "not recorded", ask=ask_id, **_facts(error))
             return self._say(sender, messages.ephemeral(messages.NOT_ASKED))
-        self.journal("info", "asked", ask=ask_id, session=asked.session_id, new=new)
+        self.log("info", "asked", ask=ask_id, session=asked.session_id, new=new)
         if not new and not sender.hears_answers:
             return Answer(200)
         return self._say(sender, messages.ephemeral(messages.ASKED[asked.kind]))
@@ -188,8 +188,8 @@ class Front:
             return Answer(200, message)
         try:
             self.respond(sender.response_url, message)
-        except Trouble as trouble:
-            self.journal("warning", "not said", error=type(trouble).__name__)
+        except ExternalError as trouble:
+            self.log("warning", "not said", error=type(trouble).__name__)
         return Answer(200)
 
 
@@ -208,13 +208,13 @@ def _origin(sender: press.Sender) -> dict[str, Any]:
 
 def _level(error: Exception) -> str:
     """That AWS does not answer can be foreseen; all else is a mistake of ours."""
-    return "warning" if isinstance(error, Trouble) else "error"
+    return "warning" if isinstance(error, ExternalError) else "error"
 
 
 def _facts(error: Exception) -> dict[str, str]:
     """What the log says of an error: its kind, and where it came from if nobody foresaw it."""
     kind = {"error": type(error).__name__}
-    if isinstance(error, Trouble):
+    if isinstance(error, ExternalError):
         return kind
     from chalicelib.operations.trace import trace  # a press that goes well need not wait for it
 

@@ -21,7 +21,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from chalicelib.judge.rules import Book
-from chalicelib.trail.event import SAME_MOMENT, Event, Json, Whose, as_json, event_of
+from chalicelib.trail.event import SAME_MOMENT, Event, Json, Ownership, as_json, event_of
 from chalicelib.trail.facts import Facts, Times
 from chalicelib.trail.signs import Signs, signs_of
 
@@ -53,14 +53,14 @@ class Sifted:
 class Settled:
     """What the facts come to: which credentials are the session's, and how it came by them."""
 
-    def __init__(self, whose: Whose, facts: Facts) -> None:
-        self.whose = whose
+    def __init__(self, ownership: Ownership, facts: Facts) -> None:
+        self.ownership = ownership
         self.own = set(facts.own)
         self.keys = {**facts.keys, **dict.fromkeys(facts.own_keys, "")}
         self.taken: Times = {name: dict(times) for name, times in facts.taken.items()}
         self.shared = dict.fromkeys(facts.shared, "")
         self.taken_by_others: dict[str, dict[int, datetime | None]] = {}
-        self._follow(sorted(facts.waiting, key=lambda each: each.time or whose.start))
+        self._follow(sorted(facts.waiting, key=lambda each: each.time or ownership.start))
         self.taken = {name: times for name, times in self.taken.items() if name not in self.own}
 
     @property
@@ -96,7 +96,9 @@ class Settled:
         for key in signs.keys:
             self.keys.setdefault(key, chain)
         if signs.role_session and chain and signs.role_session not in self.own:
-            self.taken.setdefault(signs.role_session, {})[signs.time or self.whose.start] = chain
+            self.taken.setdefault(signs.role_session, {})[signs.time or self.ownership.start] = (
+                chain
+            )
 
     def via(self, signs: Signs) -> str | None:
         """How its credentials came from the session; None where they did not."""
@@ -108,7 +110,7 @@ class Settled:
         if signs.key in self.keys:
             return self.keys[signs.key]
         if signs.principal in self.own:
-            of_another = signs.created and self.whose.issued(signs.created) != "within"
+            of_another = signs.created and self.ownership.issued(signs.created) != "within"
             return None if of_another else ""
         taken = self.taken.get(signs.principal)
         if not taken or self.taken_by_others.get(signs.key):
@@ -147,13 +149,13 @@ class Sieve:
 
     def __init__(
         self,
-        whose: Whose,
+        ownership: Ownership,
         tell: Tell,
         unreadable: Callable[[Json], None] = lambda record: None,
         most: int | None = None,
         book: Book | None = None,
     ) -> None:
-        self.whose = whose
+        self.ownership = ownership
         self.book = book
         self.tell = tell
         self.unreadable = unreadable
@@ -179,17 +181,17 @@ class Sieve:
             self.counts["unjudged"] += 1
             self.unreadable(record)
             return
-        signs = signs_of(self.whose, record)
+        signs = signs_of(self.ownership, record)
         if signs.id and not self._first(signs.id):
             self.counts["repeated"] += 1
             return
-        if signs.time is not None and not self.whose.start <= signs.time <= self.whose.end:
+        if signs.time is not None and not self.ownership.start <= signs.time <= self.ownership.end:
             self.counts["outside"] += 1
             return
         match signs.verdict:
             case "portal" | "account":
                 known = signs.shared in self.facts.shared
-                self.facts.of_own(signs, self.whose.start)
+                self.facts.of_own(signs, self.ownership.start)
                 if known:
                     self.counts["repeated"] += 1  # the same call, as another account recorded it
                 else:
@@ -224,7 +226,7 @@ class Sieve:
 
     def settle(self) -> Settled:
         """What all facts come to so far."""
-        self.settled = Settled(self.whose, self.facts)
+        self.settled = Settled(self.ownership, self.facts)
         return self.settled
 
     def begin_again(self) -> None:
@@ -237,10 +239,10 @@ class Sieve:
         if not isinstance(record, Mapping) or UNREAD in record:
             return
         record = dict(record)
-        signs = signs_of(self.whose, record)
+        signs = signs_of(self.ownership, record)
         if signs.verdict in ("portal", "account", "other"):
             return
-        if signs.time is not None and not self.whose.start <= signs.time <= self.whose.end:
+        if signs.time is not None and not self.ownership.start <= signs.time <= self.ownership.end:
             return
         if not signs.id or self._first(signs.id):
             self._judge(record, signs)
@@ -250,7 +252,7 @@ class Sieve:
         self.settle()
         for kept in self.waiting:
             record = json.loads(zlib.decompress(kept))
-            self._judge(record, signs_of(self.whose, record))
+            self._judge(record, signs_of(self.ownership, record))
         self.waiting = []
 
     def _judge(self, record: Json, signs: Signs) -> None:
@@ -261,7 +263,7 @@ class Sieve:
         elif via is not None:
             self._tell(record, signs, "account", via)
         else:
-            self.counts["unjudged" if signs.verdict == "obscure" else "others"] += 1
+            self.counts["unjudged" if signs.verdict == "too_little" else "others"] += 1
             if signs.verdict in ("earlier", "later"):
                 self.counts[signs.verdict] += 1
 
@@ -276,7 +278,7 @@ class Sieve:
     def _tell(
         self, record: Json, signs: Signs, place: Literal["portal", "account"], via: str
     ) -> None:
-        home = self.whose.account_id
+        home = self.ownership.account_id
         self.tell(event_of(record, signs.time, place, via, home, self.book), record)
 
     @property
@@ -295,17 +297,17 @@ class Sieve:
         )
 
 
-def sift(whose: Whose, records: Iterable[Any]) -> Sifted:
+def sift(ownership: Ownership, records: Iterable[Any]) -> Sifted:
     """The events of one session among `records`, in the order of their time.
 
     The order in which records come does not matter.
     """
     events: list[Event] = []
-    sieve = Sieve(whose, lambda event, record: events.append(whole(event, record)))
+    sieve = Sieve(ownership, lambda event, record: events.append(whole(event, record)))
     for record in records:
         sieve.take(record)
     sieve.judge_waiting()
-    events.sort(key=lambda event: (event.time or whose.end, event.id))
+    events.sort(key=lambda event: (event.time or ownership.end, event.id))
     return replace(sieve.sifted, events=tuple(events))
 
 

@@ -27,7 +27,7 @@ LONGEST_TIME = 100  # letters of a time; more than that is none
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class Ownership:
     """What tells a session's records from all others: who, through what, where, when."""
 
     account_id: str

@@ -51,9 +51,9 @@ class Facts:
         if not signs.hands and not signs.shared:
             if not signs.key:
                 return
-            signs = Signs(id="", time=None, verdict="elsewise", key=signs.key,
+            signs = Signs(id="", time=None, verdict="maybe_assumed", key=signs.key,
                           principal=signs.principal, created=signs.created)  # fmt: skip
-        self._add(self.waiting, signs._replace(verdict="elsewise", switched=False), None)
+        self._add(self.waiting, signs._replace(verdict="maybe_assumed", switched=False), None)
 
     def _add(self, known: dict[Any, Any], name: Any, value: Any) -> None:
         if name in known:
@@ -93,7 +93,7 @@ class Facts:
             },
             shared=dict.fromkeys(value["shared"]),
             waiting={
-                Signs(id=name, time=_moment(time), verdict="elsewise", key=key, principal=principal,
+                Signs(id=name, time=_moment(time), verdict="maybe_assumed", key=key, principal=principal,
                       created=_moment(created), shared=shared, label=label,
                       role_session=role_session, keys=tuple(keys)): None
                 for name, time, key, principal, created, shared, label, role_session, keys

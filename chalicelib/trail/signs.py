@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from chalicelib.judge.call import table, text
-from chalicelib.trail.event import PORTAL, Json, Whose, moment, time_of
+from chalicelib.trail.event import PORTAL, Json, Ownership, moment, time_of
 
 # An Identity Center user id: a UUID, with the directory's prefix in older directories.
 USER_ID = re.compile(r"([0-9a-f]{10}-)?[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -21,7 +21,7 @@ HANDS_OUT = ("Assume", "Get", "Create", "BatchGet", "Switch")
 LONGEST = 2_048  # letters of a name that are compared: those of the longest ARN
 
 
-Verdict = Literal["portal", "account", "other", "earlier", "later", "elsewise", "obscure"]
+Verdict = Literal["portal", "account", "other", "earlier", "later", "maybe_assumed", "too_little"]
 
 
 class Signs(NamedTuple):
@@ -49,17 +49,17 @@ class Signs(NamedTuple):
         return (*self.keys, self.role_session) if self.role_session else self.keys
 
 
-def signs_of(whose: Whose, record: Json) -> Signs:
+def signs_of(ownership: Ownership, record: Json) -> Signs:
     """All that attribution asks of a record. Never raises."""
     identity = table(record.get("userIdentity"))
     context = table(table(identity.get("sessionContext")).get("attributes"))
     name = text(record.get("eventName"))
-    handed_out = _handed_out(whose, record, name) if name.startswith(HANDS_OUT) else NOTHING
+    handed_out = _handed_out(ownership, record, name) if name.startswith(HANDS_OUT) else NOTHING
     label, role_session, keys = handed_out
     created, time = moment(context.get("creationDate")), time_of(record)
-    verdict = _judge(whose, record)
+    verdict = _judge(ownership, record)
     if verdict == "account" and (issued := created or _issues(record, time)):
-        verdict, created = _of_which(whose, issued), issued
+        verdict, created = _of_which(ownership, issued), issued
     return Signs(
         id=text(record.get("eventID")),
         time=time,
@@ -75,12 +75,12 @@ def signs_of(whose: Whose, record: Json) -> Signs:
     )
 
 
-def _of_which(whose: Whose, issued: datetime) -> Verdict:
+def _of_which(ownership: Ownership, issued: datetime) -> Verdict:
     """Of sessions of the same person with the same access: the one that the credentials are of.
 
     Another's are waited for all the same: a key that the session has used is the session's.
     """
-    when = whose.issued(issued)
+    when = ownership.issued(issued)
     return "account" if when == "within" else when
 
 
@@ -90,61 +90,63 @@ def _issues(record: Json, time: datetime | None) -> datetime | None:
     return time if text(record.get("eventName")) in signs_in else None
 
 
-def _judge(whose: Whose, record: Json) -> Verdict:
+def _judge(ownership: Ownership, record: Json) -> Verdict:
     """Whose a record is by itself.
 
-    "elsewise": not the session's own identity, but perhaps a role that it took on. "obscure": the
+    "maybe_assumed": not the session's own identity, but perhaps a role that it took on. "too_little": the
     same, and too little is said to call it another's.
     """
     identity = record.get("userIdentity")
     if text(record.get("eventCategory")) == "Insight":
         return "other"  # a remark of CloudTrail's on many calls, and nobody's
     if not isinstance(identity, dict) or not identity:
-        return "obscure"
+        return "too_little"
     kind = text(identity.get("type"))
     if not kind and not identity.keys() - {"accountId", "invokedBy"} and "invokedBy" in identity:
-        return "elsewise"  # a service by itself
+        return "maybe_assumed"  # a service by itself
     source = text(record.get("eventSource"))
     user_id = text(table(identity.get("onBehalfOf")).get("userId"))
-    if user_id and whose.principal_id and user_id != whose.principal_id:
+    if user_id and ownership.principal_id and user_id != ownership.principal_id:
         return "other"
     at_portal = source in PORTAL or not source
     if kind == "IdentityCenterUser" or (at_portal and kind in ("Unknown", "")):
-        verdict = _judge_portal(whose, record, identity, bool(user_id and whose.principal_id))
-        if verdict != "obscure" or kind:
+        verdict = _judge_portal(
+            ownership, record, identity, bool(user_id and ownership.principal_id)
+        )
+        if verdict != "too_little" or kind:
             return verdict
     if kind == "SAMLUser" or (not kind and text(record.get("eventName")).endswith("WithSAML")):
-        return "account" if _becomes(whose, record) else "elsewise"
+        return "account" if _becomes(ownership, record) else "maybe_assumed"
     if text(record.get("eventName")) == "SwitchRole":
         origin = table(record.get("additionalEventData")).get("SwitchFrom")
-        if _ours(whose, {"arn": origin}, user_id="", recipient="") == "account":
+        if _ours(ownership, {"arn": origin}, user_id="", recipient="") == "account":
             return "account"
     if kind in ("IAMUser", "Root", "AWSService", "AWSAccount", "WebIdentityUser", "FederatedUser"):
-        return "elsewise"
+        return "maybe_assumed"
     recipient = text(record.get("recipientAccountId"))
-    return _ours(whose, identity, user_id if whose.principal_id else "", recipient)
+    return _ours(ownership, identity, user_id if ownership.principal_id else "", recipient)
 
 
-def _judge_portal(whose: Whose, record: Json, identity: Json, by_id: bool) -> Verdict:
+def _judge_portal(ownership: Ownership, record: Json, identity: Json, by_id: bool) -> Verdict:
     if by_id:
-        here = text(record.get("eventSource")) in PORTAL | {""} or whose.account_id in (
+        here = text(record.get("eventSource")) in PORTAL | {""} or ownership.account_id in (
             text(record.get("recipientAccountId")),
             text(identity.get("accountId")),
         )
         return "portal" if here else "other"
     # As records were until July 2025: the user's id as principalId, beside the user's name.
     principal = text(identity.get("principalId")).rpartition("//")[2]
-    if principal and principal == whose.principal_id:
+    if principal and principal == ownership.principal_id:
         return "portal"
     if USER_ID.fullmatch(principal):
         return "other"
     name = text(identity.get("userName"))
     if not name or name == "HIDDEN_DUE_TO_SECURITY_REASONS":
-        return "obscure"
-    return "portal" if name == whose.user_name else "other"
+        return "too_little"
+    return "portal" if name == ownership.user_name else "other"
 
 
-def _ours(whose: Whose, identity: Json, user_id: str, recipient: str) -> Verdict:
+def _ours(ownership: Ownership, identity: Json, user_id: str, recipient: str) -> Verdict:
     """Whether an identity is the session's own role session.
 
     Every field that is there has to agree, and enough have to be there: the role, the account, and
@@ -152,7 +154,7 @@ def _ours(whose: Whose, identity: Json, user_id: str, recipient: str) -> Verdict
     """
     issuer = table(table(identity.get("sessionContext")).get("sessionIssuer"))
     return _role_session(
-        whose,
+        ownership,
         _Named(
             text(identity.get("arn"))[:LONGEST],
             text(identity.get("accountId"))[:LONGEST],
@@ -178,7 +180,7 @@ class _Named(NamedTuple):
 
 
 @lru_cache(maxsize=512)  # nearly all records of a session name the same
-def _role_session(whose: Whose, named: _Named, by_id: bool, recipient: str) -> Verdict:
+def _role_session(ownership: Ownership, named: _Named, by_id: bool, recipient: str) -> Verdict:
     arn_account, arn_role, arn_name = _session_arn(named.arn)
     roles = {named.issuer_name, _last(named.issuer_arn), arn_role} - {""}
     accounts = {
@@ -190,29 +192,29 @@ def _role_session(whose: Whose, named: _Named, by_id: bool, recipient: str) -> V
     names = {arn_name, named.principal.partition(":")[2]} - {""}
     if not accounts and recipient:
         accounts = {recipient}
-    if not all(whose.role(role) for role in roles) or accounts - {whose.account_id}:
-        return "elsewise"
-    if not by_id and names - {whose.user_name}:
-        return "elsewise"
+    if not all(ownership.role(role) for role in roles) or accounts - {ownership.account_id}:
+        return "maybe_assumed"
+    if not by_id and names - {ownership.user_name}:
+        return "maybe_assumed"
     if roles and accounts and (by_id or names):
         return "account"
     if named.arn and not arn_role:
-        return "elsewise"  # a user, or root
-    return "obscure"
+        return "maybe_assumed"  # a user, or root
+    return "too_little"
 
 
-def _becomes(whose: Whose, record: Json) -> bool:
+def _becomes(ownership: Ownership, record: Json) -> bool:
     """Whether a sign-in by SAML leads into the session's own role."""
     user = table(table(record.get("responseElements")).get("assumedRoleUser"))
     if arn := text(user.get("arn")):
-        return _ours(whose, {"arn": arn}, user_id="", recipient="") == "account"
+        return _ours(ownership, {"arn": arn}, user_id="", recipient="") == "account"
     asked = table(record.get("requestParameters"))
     role = text(asked.get("roleArn"))
     return (
         role.startswith("arn:")
-        and role.split(":")[4:5] == [whose.account_id]
-        and whose.role(_last(role))
-        and text(asked.get("roleSessionName")) == whose.user_name
+        and role.split(":")[4:5] == [ownership.account_id]
+        and ownership.role(_last(role))
+        and text(asked.get("roleSessionName")) == ownership.user_name
     )
 
 
@@ -226,7 +228,7 @@ def _session_arn(arn: str) -> tuple[str, str, str]:
     return parts[4], role.rpartition("/")[2], name
 
 
-def _handed_out(whose: Whose, record: Json, name: str) -> tuple[str, str, tuple[str, ...]]:
+def _handed_out(ownership: Ownership, record: Json, name: str) -> tuple[str, str, tuple[str, ...]]:
     """What the call handed out: how to name it, the role session if it is one, the access keys.
 
     AssumeRole and its kin answer with `responseElements.credentials`; CreateAccessKey with
@@ -244,10 +246,10 @@ def _handed_out(whose: Whose, record: Json, name: str) -> tuple[str, str, tuple[
     account, role, _ = _session_arn(text(user.get("arn")))
     federated = table(answer.get("federatedUser"))
     principal = text(user.get("assumedRoleId")) or text(federated.get("federatedUserId"))
-    if role and whose.role(role) and account == whose.account_id:
+    if role and ownership.role(role) and account == ownership.account_id:
         return "", "", keys  # the session's own role: nothing to name
     if role:
-        there = f" in {account}" if account != whose.account_id else ""
+        there = f" in {account}" if account != ownership.account_id else ""
         return f"role {role}{there}", principal, keys
     if not keys:
         return "", principal, ()

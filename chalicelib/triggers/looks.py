@@ -8,15 +8,15 @@ from typing import Any
 
 from chalicelib import wiring
 from chalicelib.domain import ask
-from chalicelib.domain.errors import Trouble, Unreadable
+from chalicelib.domain.errors import ExternalError, Unreadable
 from chalicelib.domain.machine import OPEN
 from chalicelib.domain.schedule import EARLY
 from chalicelib.domain.session import Session, from_iso
-from chalicelib.operations import figures
-from chalicelib.operations.journal import journal
+from chalicelib.operations import metrics
+from chalicelib.operations.log import log
 from chalicelib.operations.trace import trace
 from chalicelib.triggers.records import Wake, wake
-from chalicelib.workflow.answers import Look, Rest
+from chalicelib.workflow.answers import Rest, Turn
 from chalicelib.workflow.timing import POLL
 
 Remaining = Callable[[], timedelta]
@@ -59,16 +59,16 @@ def work(body: str, remaining: Remaining) -> None:
         tried = int(told.get("tried", 0))
         left = at - wiring.CLOCK.now() if at else NOW
     except (ValueError, TypeError, KeyError):
-        journal("error", "a message that is no wake-up")
+        log("error", "a message that is no wake-up")
         wiring.queue().bury(body)
         return
     try:
         if left > EARLY:
             wiring.queue().send(row_id, left, at)
         else:
-            wiring.runner().advance(row_id, Look("queue", remaining, POLL))
+            wiring.runner().advance(row_id, Turn("queue", remaining, POLL))
     except Unreadable as unreadable:
-        journal("error", "a row that cannot be read", session=row_id, error=str(unreadable))
+        log("error", "a row that cannot be read", session=row_id, error=str(unreadable))
         wiring.queue().bury(body)
     except Exception as error:
         _failed(row_id, error)
@@ -79,7 +79,7 @@ def work(body: str, remaining: Remaining) -> None:
 def _send_again(row_id: str, tried: int) -> bool:
     try:
         wiring.queue().send(row_id, timedelta(seconds=2**tried), tried=tried)
-    except Trouble:
+    except ExternalError:
         return False
     return True
 
@@ -117,7 +117,7 @@ def follow(
                 forwarded.append((found, record))
         except Exception as error:
             what, kind = "a stream record that cannot be handled", type(error).__name__
-            journal("error", what, error=kind, trace=trace(error))
+            log("error", what, error=kind, trace=trace(error))
             if not _bury(record):
                 failed.append(_number(record))
     for found, record in gone:
@@ -143,9 +143,9 @@ def follow(
 
 def _end_here(found: Wake, remaining: Remaining) -> None:
     """The queue has it as well, so what fails here is lost to nobody."""
-    look = Look("stream", remaining, POLL, asks_nobody=True)
+    turn = Turn("stream", remaining, POLL, asks_nobody=True)
     try:
-        wiring.runner().advance(found.row_id, look)
+        wiring.runner().advance(found.row_id, turn)
     except Exception as error:
         _failed(found.row_id, error)
 
@@ -183,7 +183,7 @@ def sweep_once(
             if time_is_up():
                 tell()
                 if time_is_up() or remaining() < leaves + SAYING_TAKES:
-                    journal("warning", "the sweep leaves some for the next")
+                    log("warning", "the sweep leaves some for the next")
                     return
             look_quietly(row_id)
 
@@ -224,8 +224,8 @@ def sweep_once(
     tell()
     see_through()  # what had to be said first
     tell()
-    stands = figures.standing((session for session, _ in unfinished), wiring.CLOCK.now())
-    journal("info", "swept", metrics=stands)
+    stands = metrics.standing((session for session, _ in unfinished), wiring.CLOCK.now())
+    log("info", "swept", metrics=stands)
 
 
 def _sweep(
@@ -235,10 +235,10 @@ def _sweep(
     untold: list[str] | None = None,
     known: Session | None = None,
 ) -> None:
-    """One look; a quiet one where `untold` is given, which then has what is still to be said."""
-    look = Look("sweep", remaining, quiet=untold is not None, says_first=untold is None)
+    """One turn; a quiet one where `untold` is given, which then has what is still to be said."""
+    turn = Turn("sweep", remaining, quiet=untold is not None, says_first=untold is None)
     try:
-        rest = wiring.runner().advance(row_id, look, known)
+        rest = wiring.runner().advance(row_id, turn, known)
     except Exception as error:
         _failed(row_id, error)
         _alarm(row_id, error)
@@ -252,7 +252,7 @@ def _sweep(
 def _alarm(row_id: str, error: Exception) -> None:
     """Where not even the row can be written, people hear of access that should be over."""
     try:
-        wiring.runner().alarm(row_id, str(error) if isinstance(error, Trouble) else "")
+        wiring.runner().alarm(row_id, str(error) if isinstance(error, ExternalError) else "")
     except Exception as failed:
         _noted("no alarm either", row_id, failed)
 
@@ -269,10 +269,10 @@ def _note_alarms() -> list[str]:
 def _count(record: Mapping[str, Any]) -> None:
     """A session that begins, once in the log; steps.py sees to what comes then."""
     with suppress(KeyError, TypeError, ValueError, AttributeError):  # said already, of that record
-        session_id = figures.pressed(record)
+        session_id = metrics.pressed(record)
         if session_id:
-            glass = figures.glass(record)
-            journal("info", "REQUESTED", metrics={"Presses": 1}, session=session_id, glass=glass)
+            glass = metrics.glass(record)
+            log("info", "REQUESTED", metrics={"Presses": 1}, session=session_id, glass=glass)
 
 
 def _forward(found: Wake) -> bool:
@@ -281,7 +281,7 @@ def _forward(found: Wake) -> bool:
     try:
         wiring.queue().send(found.row_id, NOW)
     except Exception as error:
-        if not isinstance(error, Trouble):
+        if not isinstance(error, ExternalError):
             _noted("not forwarded", found.row_id, error)
         return False
     return True
@@ -307,7 +307,7 @@ def _look(
     rests: Callable[[Rest | None], None] = lambda _: None,
 ) -> bool:
     try:
-        rests(wiring.runner().advance(found.row_id, Look("stream", remaining, patience)))
+        rests(wiring.runner().advance(found.row_id, Turn("stream", remaining, patience)))
     except Exception as error:
         _failed(found.row_id, error)
         gone_wrong = isinstance(error, Unreadable) or not _send_again(found.row_id, 1)
@@ -321,11 +321,11 @@ def _failed(row_id: str, error: Exception) -> None:
 
 def _noted(what: str, row_id: str, error: Exception, **more: Any) -> None:
     """What can be foreseen (AWS does not answer, a lost race) is no mistake of ours."""
-    foreseen = isinstance(error, Trouble)
+    foreseen = isinstance(error, ExternalError)
     facts: dict[str, Any] = {"session": row_id, "error": type(error).__name__} | more
     if not foreseen:
         facts["trace"] = trace(error)
-    journal("warning" if foreseen else "error", what, **facts)
+    log("warning" if foreseen else "error", what, **facts)
 
 
 def _again(failed: Iterable[str]) -> Failures:
@@ -343,8 +343,8 @@ def _bury(record: Mapping[str, Any]) -> bool:
     kept = {"session": record["session"]} if "session" in record else _keys(record)
     try:
         wiring.queue().bury(json.dumps(kept, default=str))
-    except Trouble as trouble:
-        journal("error", "not kept for the operator either", error=str(trouble))
+    except ExternalError as trouble:
+        log("error", "not kept for the operator either", error=str(trouble))
         return False
     return True
 

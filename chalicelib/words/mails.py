@@ -127,9 +127,9 @@ TO_MAIL: dict[str, Callable[[Session, datetime], Words]] = {
 }
 
 
-def about(news: str, session: Session, now: datetime) -> Words:
+def about(notification: str, session: Session, now: datetime) -> Words:
     """The mail that tells this news."""
-    return TO_MAIL[news](session, now)
+    return TO_MAIL[notification](session, now)
 
 
 def found_mail(glass: Glass, what: Sequence[Noted], region: str = "") -> Words:

@@ -14,8 +14,8 @@ from chalicelib.domain.ports import (
     Clock,
     Directory,
     IdentityCenter,
-    Journal,
     Letters,
+    Log,
     Post,
     Reports,
     Store,
@@ -27,18 +27,18 @@ from chalicelib.domain.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One look at a session: from which side, and how long the worker at hand may still live.
+class Turn:
+    """One turn at a session: from which side, and how long the worker at hand may still live.
 
     For `patience` in all it waits in place for what is due, while access may be open: the queue's
     side for a first poll, and longer the stream's, which may be alone.
     """
 
-    side: str  # queue | sweep | stream
+    seen_by: str  # queue | sweep | stream
     remaining: Callable[[], timedelta]
     patience: timedelta = timedelta(0)
     quiet: bool = False  # tells nobody anything: others wait to be looked at
-    says_first: bool = False  # the duty has had its try in a quiet look just now, and has it after
+    says_first: bool = False  # the duty has had its try in a quiet turn just now, and has it after
     asks_nobody: bool = False  # decides an ask only where that needs no answer from outside
 
 
@@ -55,7 +55,7 @@ class Outside:
     letters: Letters
     wakeups: WakeUps
     clock: Clock
-    journal: Journal
+    log: Log
     token: Callable[[], str]  # a fresh claim's
     reports: Reports
 
@@ -87,15 +87,15 @@ class Became:
 
 @dataclass(frozen=True, slots=True)
 class GoOn:
-    """The duty of the session's state is to be done at once, in the same look.
+    """The duty of the session's state is to be done at once, in the same turn.
 
-    `proven`: this very look has written the intent. `unsaved`: what a call came to that was made
+    `proven`: this very turn has written the intent. `unsaved`: what a call came to that was made
     under the claim of `claimed`; the next write has it too, and where another has written
     meanwhile, it is written by the claim's token.
     """
 
     session: Session
-    look: Look
+    turn: Turn
     proven: bool = False
     claimed: Session | None = None
     unsaved: Mapping[str, Any] = field(default_factory=dict)

@@ -5,14 +5,21 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.ask import OPEN as AN_ASK
 from chalicelib.domain.ask import Ask, Kind, Outcome
-from chalicelib.domain.errors import DoorTaken, Refused, Stale, Trouble, Unavailable, Unreadable
+from chalicelib.domain.errors import (
+    ExternalError,
+    LockTaken,
+    Refused,
+    Stale,
+    Unavailable,
+    Unreadable,
+)
 from chalicelib.domain.machine import ROWS, Event
 from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Access, Session
 from chalicelib.domain.verdict import UNEXPLAINED, Facts, judge
 from chalicelib.words import messages
-from chalicelib.workflow import news, policy
-from chalicelib.workflow.answers import Look, Outside
+from chalicelib.workflow import notifications, policy
+from chalicelib.workflow.answers import Outside, Turn
 from chalicelib.workflow.changes import (
     being_told,
     end_of,
@@ -24,11 +31,18 @@ from chalicelib.workflow.changes import (
 )
 from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.deciding import Decider, May
+from chalicelib.workflow.notifier import Notifier
 from chalicelib.workflow.outbox import Outbox
-from chalicelib.workflow.telling import Teller
-from chalicelib.workflow.timing import GOES, POLL, SAYING, TELLS_FOR, backoff, reached
+from chalicelib.workflow.timing import (
+    GONE_WITHIN,
+    NOTIFY_TRIES,
+    NOTIFYING_TAKES,
+    POLL,
+    backoff,
+    reached,
+)
 
-GoesOn = Callable[[str, Look, Session | None], object]
+GoesOn = Callable[[str, Turn, Session | None], object]
 EXTENSIONS = 1
 IN_VAIN = frozenset({Outcome.TOO_LATE, Outcome.NOT_EXTENDED})
 
@@ -37,18 +51,18 @@ class Asks:
     """Decides asks; each goes in the transaction that says what came of it."""
 
     def __init__(
-        self, outside: Outside, commit: Commit, outbox: Outbox, teller: Teller, decider: Decider
+        self, outside: Outside, commit: Commit, outbox: Outbox, notifier: Notifier, decider: Decider
     ) -> None:
         self.store = outside.store
         self.clock = outside.clock
         self.token = outside.token
-        self.journal = outside.journal
+        self.log = outside.log
         self.commit = commit
         self.outbox = outbox
-        self.teller = teller
+        self.notifier = notifier
         self.decider = decider
 
-    def decide(self, row_id: str, look: Look, go_on: GoesOn) -> tuple[str, Session | None] | None:
+    def decide(self, row_id: str, turn: Turn, go_on: GoesOn) -> tuple[str, Session | None] | None:
         """Decides the ask with that row. The session to go on with, and it as just written.
 
         `go_on` looks at a session: what ends access comes before what is said of it.
@@ -59,23 +73,23 @@ class Asks:
             found = self.store.asked(row_id)
             match found:
                 case Session() if found.found:
-                    return self._take_back(row_id, found, look)
+                    return self._take_back(row_id, found, turn)
                 case Session():
                     return found.id, from_now(found, self.clock.now())
                 case Ask() if found.outcome:
-                    self._answer(found, look)
+                    self._answer(found, turn)
                     return None
                 case Ask():
-                    return self._decide_ask(found, look, go_on)
+                    return self._decide_ask(found, turn, go_on)
             return (row_id.removeprefix(AN_ASK), None) if row_id.startswith(AN_ASK) else None
         except Unreadable as unreadable:  # no route of ours has written that
-            self.journal("error", str(unreadable), session=row_id)
+            self.log("error", str(unreadable), session=row_id)
             self.store.drop_ask(row_id)
             return None
         except Stale:  # it was decided by another, or the session has moved: all anew
-            return self.decide(row_id, look, go_on)
+            return self.decide(row_id, turn, go_on)
 
-    def _decide_ask(self, ask: Ask, look: Look, go_on: GoesOn) -> tuple[str, Session | None] | None:
+    def _decide_ask(self, ask: Ask, turn: Turn, go_on: GoesOn) -> tuple[str, Session | None] | None:
         """*End now* and *Extend*: whether they may, and what comes of it, in one transaction.
 
         Whoever may not changes nothing of the session: not even its version. Raises Stale.
@@ -83,46 +97,50 @@ class Asks:
         session_id = ask.session_id
         try:
             session, leased = self.store.read(session_id)
-        except Unreadable as spoiled:  # by a hand, which can mend it: the ask waits for the sweep
-            self.journal("warning", "ask decided later", ask=ask.id, error=str(spoiled))
+        except (
+            Unreadable
+        ) as spoiled:  # by an operator, who can mend it: the ask waits for the sweep
+            self.log("warning", "ask decided later", ask=ask.id, error=str(spoiled))
             return None
-        if look.asks_nobody and (session is None or ask.slack_user != session.slack_user):
+        if turn.asks_nobody and (session is None or ask.slack_user != session.slack_user):
             return None
         now = self.clock.now()
         ask = of_its_time(ask, session, now)
         try:
-            decided, after = self._judged(ask, session, leased, now, look)
+            decided, after = self._judged(ask, session, leased, now, turn)
         except Unavailable as trouble:
-            self._ask_later(f"{AN_ASK}{ask.id}", ask.asked_at, now, look, trouble)
+            self._ask_later(f"{AN_ASK}{ask.id}", ask.asked_at, now, turn, trouble)
             return None
-        if decided.owed and not look.quiet:
-            decided = decided.with_(tell_at=now + SAYING)
+        if decided.owed and not turn.quiet:
+            decided = decided.with_(tell_at=now + NOTIFYING_TAKES)
         if not decided.owed:  # the log keeps no address that can still be posted to
             decided = decided.with_(response_url="")
         ends = decided.outcome == Outcome.ENDED  # what is said of that comes after it
-        says = not (ends or look.quiet or after is None or being_told(after, now))
+        says = not (ends or turn.quiet or after is None or being_told(after, now))
         if after is not None and says:
-            after = after.with_(tell_at=now + SAYING, tell_tries=0, tell_token=self.token())
+            after = after.with_(
+                tell_at=now + NOTIFYING_TAKES, tell_tries=0, tell_token=self.token()
+            )
         if after is not None:
             after, _ = scheduled(after, now)
         self.store.decide(decided, after)
         facts = {"session": ask.session_id, "ask": ask.id, "by": ask.slack_user}
-        self.journal("info", f"ask {decided.outcome}", **facts)
+        self.log("info", f"ask {decided.outcome}", **facts)
         after = after and after.with_(version=after.version + 1)
-        if look.quiet and after is not None:  # what is owed is said later
+        if turn.quiet and after is not None:  # what is owed is said later
             return session_id, after
         replaces = False
         if session is not None and decided.outcome in IN_VAIN:
-            replaces = not self.teller.up_to_date(decided, session)
+            replaces = not self.notifier.up_to_date(decided, session)
         if after is not None and not ends:
             if says:  # else whoever is just telling says it too
-                self.outbox.tell(after, look)
+                self.outbox.tell(after, turn)
         elif after is not None and decided.owed:  # what ends access comes before what is said of it
-            go_on(after.id, look, after)
+            go_on(after.id, turn, after)
             after, _ = self.store.read(session_id)
             became = messages.what_became_of(after, self.clock.now()) if after else ""
             decided, after = decided.with_(reason=became), None
-        self._answer(decided.with_(version=1, tell_at=None), look, replaces=replaces)
+        self._answer(decided.with_(version=1, tell_at=None), turn, replaces=replaces)
         match decided.outcome:
             case Outcome.ENDED if after is not None:
                 return session_id, after
@@ -131,19 +149,19 @@ class Asks:
         return None
 
     def _ask_later(
-        self, row_id: str, asked_at: datetime, now: datetime, look: Look, trouble: Trouble
+        self, row_id: str, asked_at: datetime, now: datetime, turn: Turn, trouble: ExternalError
     ) -> None:
         """Nothing is written in an ask before it is decided; the sweep sees it each minute, and
         sends nothing, lest each of its looks begin another line of wake-ups without end."""
-        self.journal("warning", "ask decided later", ask=row_id, error=str(trouble))
-        if look.side != "sweep":
-            self.commit.send(row_id, min(max((now - asked_at) / 2, POLL), SAYING), None)
+        self.log("warning", "ask decided later", ask=row_id, error=str(trouble))
+        if turn.seen_by != "sweep":
+            self.commit.send(row_id, min(max((now - asked_at) / 2, POLL), NOTIFYING_TAKES), None)
 
     def _judged(
-        self, ask: Ask, session: Session | None, leased: bool, now: datetime, look: Look
+        self, ask: Ask, session: Session | None, leased: bool, now: datetime, turn: Turn
     ) -> tuple[Ask, Session | None]:
         """The ask as decided, and the session where that changes it. Raises Unavailable."""
-        decided = ask.with_(decided_at=now, decided_look=look.side, owed=("answer",))
+        decided = ask.with_(decided_at=now, decided_look=turn.seen_by, owed=("answer",))
         if session is None:
             return decided.with_(outcome=Outcome.NO_SESSION, person=ask.slack_user), None
         over = Kind.END not in ROWS[session.state].asks or reached(session.deadline, now)
@@ -172,9 +190,9 @@ class Asks:
             return decided.with_(outcome=Outcome.TOO_LATE, reason=said), None
         own = () if ask.slack_user == session.slack_user else ("answer",)
         if ask.kind is Kind.END:
-            ended = {"ended_by": may.email} | end_of(session, Event.ENDED, now, look.side)
-            after = session.entered(Event.ENDED, now, f"{look.side}, {may.email}", **ended)
-            after = said_soon(after, now + GOES, *news.of_a_change(session))
+            ended = {"ended_by": may.email} | end_of(session, Event.ENDED, now, turn.seen_by)
+            after = session.entered(Event.ENDED, now, f"{turn.seen_by}, {may.email}", **ended)
+            after = said_soon(after, now + GONE_WITHIN, *notifications.of_a_change(session))
             after = after.with_(why=why_now(ask, session))
             stays = messages.STANDS if session.stands else ""
             return decided.with_(outcome=Outcome.ENDED, owed=own, reason=stays), after
@@ -185,18 +203,18 @@ class Asks:
         after = session.entered(
             Event.EXTENDED,
             now,
-            f"{look.side}, {may.email}",
+            f"{turn.seen_by}, {may.email}",
             deadline=session.deadline + session.extend,
             extended=session.extended + 1,
             extended_by=may.email,
             why=why_now(ask, session),
-            owed=news.owing(session, *news.of_a_change(session)),
+            owed=notifications.owing(session, *notifications.of_a_change(session)),
         )
         extended = decided.with_(outcome=Outcome.EXTENDED, owed=own, deadline_after=after.deadline)
         return extended, after
 
     def _take_back(
-        self, row_id: str, found: Session, look: Look
+        self, row_id: str, found: Session, turn: Turn
     ) -> tuple[str, Session | None] | None:
         """What reconciliation found: a session of its own takes it back, as any other is ended.
 
@@ -206,19 +224,19 @@ class Asks:
         try:
             back = self.decider.found(found) if self._unexplained(found.access) else None
         except Unavailable as trouble:
-            self._ask_later(row_id, found.asked_at, now, look, trouble)
+            self._ask_later(row_id, found.asked_at, now, turn, trouble)
             return None
         if back is not None:
             back = back.entered(
-                Event.ALLOWED, now, look.side, allowed_at=now, deadline=now + back.duration
+                Event.ALLOWED, now, turn.seen_by, allowed_at=now, deadline=now + back.duration
             )
             back, _ = scheduled(back, now)
             try:
                 self.store.take_over(back)
-            except (DoorTaken, Stale) as lost:
-                self.journal("info", "left to another", why=type(lost).__name__, session=found.id)
+            except (LockTaken, Stale) as lost:
+                self.log("info", "left to another", why=type(lost).__name__, session=found.id)
             else:
-                self.journal("warning", "taking back what was found", session=found.id)
+                self.log("warning", "taking back what was found", session=found.id)
                 return back.id, back.with_(version=back.version + 1)
         self.store.drop_ask(row_id)
         return None
@@ -226,29 +244,29 @@ class Asks:
     def _unexplained(self, access: Access) -> bool:
         """Looked up anew: who asks for it may be mistaken, or lie."""
         noted = self.store.noted(access)
-        stood_in = self.store.stood(access) if noted is None else None
+        stood_in = self.store.session_that_saw(access) if noted is None else None
         return judge(Facts(False, noted, stood_in)) in UNEXPLAINED
 
-    def _answer(self, ask: Ask, look: Look, *, replaces: bool = False) -> None:
+    def _answer(self, ask: Ask, turn: Turn, *, replaces: bool = False) -> None:
         """Whoever asked hears what came of it, at least once. Safe to repeat: they hear it again.
 
         One at a time: whoever tells has written until when. Raises Stale or Unavailable.
         """
         now = self.clock.now()
-        if not ask.owed or look.quiet or not reached(ask.tell_at or now, now):
+        if not ask.owed or turn.quiet or not reached(ask.tell_at or now, now):
             return
         if ask.version != 1 or ask.tell_tries:  # not we have just written it
-            self.store.answered(ask.with_(tell_at=now + SAYING))
+            self.store.answered(ask.with_(tell_at=now + NOTIFYING_TAKES))
             ask = ask.with_(version=ask.version + 1)
         try:
-            self.teller.answer(ask, replaces=replaces)
+            self.notifier.answer(ask, replaces=replaces)
         except Unavailable as trouble:
-            self.journal("warning", "not answered", session=ask.session_id, error=str(trouble))
-            if ask.tell_tries < TELLS_FOR:
+            self.log("warning", "not answered", session=ask.session_id, error=str(trouble))
+            if ask.tell_tries < NOTIFY_TRIES:
                 wait = backoff(ask.tell_tries, most=timedelta(minutes=15))
                 tries = ask.tell_tries + 1
                 self.store.answered(ask.with_(tell_at=now + wait, tell_tries=tries))
                 return
         except Refused as refused:  # no try will help
-            self.journal("warning", "cannot be told", session=ask.session_id, error=str(refused))
+            self.log("warning", "cannot be told", session=ask.session_id, error=str(refused))
         self.store.answered(ask.with_(owed=(), tell_at=None, response_url=""))

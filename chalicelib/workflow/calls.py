@@ -5,17 +5,17 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.domain.errors import Stale, Trouble, Unknown, Unwritable
+from chalicelib.domain.errors import ExternalError, Stale, Unknown, Unwritable
 from chalicelib.domain.ports import Call
 from chalicelib.domain.schedule import next_look
 from chalicelib.domain.session import Session
-from chalicelib.workflow.answers import Answer, GoOn, Look, Outside, Rest
+from chalicelib.workflow.answers import Answer, GoOn, Outside, Rest, Turn
 from chalicelib.workflow.changes import DONE, REFUSED, UNKNOWN, next_try, said_slow
 from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.timing import (
-    AT_IT,
+    AWS_FORGETS_AFTER,
     CALL_TAKES,
-    FORGETS,
+    CLAIM_KEEPS_OTHERS_FOR,
     NETWORK,
     POLL,
     SKEW,
@@ -37,7 +37,7 @@ class Calls:
         self.identity_center = outside.identity_center
         self.clock = outside.clock
         self.token = outside.token
-        self.journal = outside.journal
+        self.log = outside.log
         self.commit = commit
 
     def settled(self, session: Session, call: str, *, deletion: bool = False) -> Call | None:
@@ -59,19 +59,19 @@ class Calls:
             return None if in_progress(session.access, since) else NO_CALL
         became = aws.deletion if deletion else aws.creation
         status = became(session.access, call)
-        young = not reached(later_by(asked_at, FORGETS), self.clock.now())
+        young = not reached(later_by(asked_at, AWS_FORGETS_AFTER), self.clock.now())
         if status.in_progress or (status.unknown and young):
             return None
         return status
 
-    def claim(self, session: Session, look: Look, late: str = "", **changes: Any) -> Session | None:
+    def claim(self, session: Session, turn: Turn, late: str = "", **changes: Any) -> Session | None:
         """A4: written before the act. None where there is no time left for it.
 
         `busy_until`: so long others leave it to us; nothing depends on that but how often a thing
         is asked. `late` names the field that says until when what we ask for may land, should we
         die over it: later than any other worker's clock says, and that is what the rules count on.
         """
-        left = look.remaining()  # before the clock: a pause between them must lengthen the claim
+        left = turn.remaining()  # before the clock: a pause between them must lengthen the claim
         if left < CALL_TAKES:
             return None
         now = self.clock.now()
@@ -79,7 +79,7 @@ class Calls:
         if late:
             known = getattr(session, late)
             changes[late] = max(known, until) if known else until
-            until = min(until, now + AT_IT)
+            until = min(until, now + CLAIM_KEEPS_OTHERS_FOR)
         claimed = session.with_(busy_until=until, busy_token=self.token(), **changes)
         self.store.write(claimed.with_(look_at=next_look(claimed, now)))
         return claimed.with_(version=session.version + 1)
@@ -119,8 +119,8 @@ class Calls:
     def outcome(
         self,
         claimed: Session,
-        trouble: Trouble | None = None,
-        look: Look | None = None,
+        trouble: ExternalError | None = None,
+        turn: Turn | None = None,
         wait: timedelta = POLL,
         **changes: Any,
     ) -> Answer:
@@ -134,15 +134,15 @@ class Calls:
         if trouble is not None:
             changes |= {"tries": claimed.tries + 1, "last_error": str(trouble)}
             what = "outcome unknown" if isinstance(trouble, Unknown) else "refused"
-            self.journal("warning", what, session=claimed.id, error=str(trouble))
+            self.log("warning", what, session=claimed.id, error=str(trouble))
         changes = FREE | changes
         known = claimed.with_(**changes)
         try:
-            if look is not None and look.patience >= wait:
+            if turn is not None and turn.patience >= wait:
                 if wait:
                     self.clock.sleep(wait)
-                look = replace(look, patience=look.patience - wait)
-                return GoOn(known, look, claimed=claimed, unsaved=changes)
+                turn = replace(turn, patience=turn.patience - wait)
+                return GoOn(known, turn, claimed=claimed, unsaved=changes)
             retry_at = now + (rests_for(claimed, trouble) if trouble else wait)
             known = said_slow(known) if trouble else known
             return self.commit.write(next_try(known, retry_at), now)

@@ -7,8 +7,8 @@ from typing import Any
 from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.session import DECIDE_WITHIN, Session
-from chalicelib.workflow import news
-from chalicelib.workflow.telling import ALARMS
+from chalicelib.workflow import notifications
+from chalicelib.workflow.notifier import ALARMS
 from chalicelib.workflow.timing import LISTING_LAG, MINUTE, SKEW, later_by, reached
 
 UNKNOWN = "?"  # of a call: claimed, and what came of it not recorded
@@ -30,13 +30,13 @@ def of_its_time(ask: Ask, session: Session | None, now: datetime) -> Ask:
     return ask.with_(asked_at=max(at, session.asked_at) if session is not None else at)
 
 
-def end_of(session: Session, event: Event, now: datetime, side: str) -> dict[str, Any]:
+def end_of(session: Session, event: Event, now: datetime, seen_by: str) -> dict[str, Any]:
     """What goes with the end of access; why it never came, where it did not."""
     why = session.reason if session.granted_at else session.reason or session.last_error
     return {
         "ended_at": now,
         "ended_how": str(event),
-        "ended_look": side,
+        "ended_look": seen_by,
         "revoke_call": "",
         "reason": why,
     }
@@ -53,17 +53,17 @@ def with_noted(session: Session, heard: Mapping[str, int]) -> Session:
 
     `heard`: how many of each. Where it is over by now, they have yet to hear that.
     """
-    said = {news for news, number in heard.items() if number}
+    said = {each for each, number in heard.items() if number}
     if session.live:
-        alarm = [news for news in ALARMS if session.channel or news == "alarm_mail"]
-        alarms = max(session.alarms, min(heard[news] for news in alarm))
-        still = [news for news in session.owed if news not in said or heard[news] < session.alarms]
+        alarm = [each for each in ALARMS if session.channel or each == "alarm_mail"]
+        alarms = max(session.alarms, min(heard[each] for each in alarm))
+        still = [each for each in session.owed if each not in said or heard[each] < session.alarms]
         alarmed = tuple(sorted({*session.alarmed, *said}))
         return session.with_(alarms=alarms, alarmed=alarmed, owed=tuple(still))
     told = set(session.alarmed) if session.state is State.SETTLING else set()
     if session.found and session.standing == "no":
         told = said  # “taken back” has told them
-    ends = [news.ENDS[each] for each in news.ENDS if each in said - told]
+    ends = [notifications.ENDS[each] for each in notifications.ENDS if each in said - told]
     owed = dict.fromkeys((*session.owed, *ends))
     return session.with_(owed=tuple(owed), tell_at=None, tell_tries=0) if ends else session
 
@@ -77,13 +77,13 @@ def said_slow(tried: Session) -> Session:
     """Whoever waits for access hears that it takes long, once."""
     if tried.state is not State.GRANTING or tried.tries != SLOW:
         return tried
-    return tried.with_(owed=news.owing(tried, news.MINE))
+    return tried.with_(owed=notifications.owing(tried, notifications.MINE))
 
 
 def said_soon(session: Session, at: datetime, *each: str) -> Session:
     """News for `at`: what is under way is over by then most often, and says it better."""
     if session.owed or not each:
-        return session.with_(owed=news.owing(session, *each))
+        return session.with_(owed=notifications.owing(session, *each))
     return session.with_(owed=each, tell_at=at)
 
 
@@ -95,7 +95,7 @@ def next_try(session: Session, retry_at: datetime) -> Session:
         return tried
     if (before - over) // MINUTE == (retry_at - over) // MINUTE:
         return tried
-    return said_soon(tried, retry_at, *news.of_a_change(session))
+    return said_soon(tried, retry_at, *notifications.of_a_change(session))
 
 
 def why_now(ask: Ask, session: Session) -> str:
@@ -109,7 +109,7 @@ def reasoned(decided: Ask, session: Session) -> tuple[Ask, Session | None]:
         return decided.with_(outcome=Outcome.REFUSED, reason=""), None
     if session.state is State.DENIED:
         return decided.with_(outcome=Outcome.TOO_LATE, reason="It was never open."), None
-    owed = news.owing(session, *news.of_a_change(session))
+    owed = notifications.owing(session, *notifications.of_a_change(session))
     after = session.with_(why=decided.why, owed=owed)
     return decided.with_(outcome=Outcome.NOTED, owed=()), after
 

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.errors import Trouble, Unavailable
+from chalicelib.domain.errors import ExternalError, Unavailable
 from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Session, whole
 from chalicelib.operations.trace import trace
@@ -19,7 +19,7 @@ class Commit:
         self.store = outside.store
         self.wakeups = outside.wakeups
         self.clock = outside.clock
-        self.journal = outside.journal
+        self.log = outside.log
 
     def write(self, session: Session, now: datetime) -> "Rest | None":
         return self.written(*scheduled(session, now), now)
@@ -45,7 +45,7 @@ class Commit:
         return self.write(next_try(session, retry_at), now)
 
     def try_later(
-        self, session: Session, now: datetime, trouble: Trouble, **changes: Any
+        self, session: Session, now: datetime, trouble: ExternalError, **changes: Any
     ) -> "Rest | None":
         """The duty stays to be done; the row keeps why, and how often it was tried.
 
@@ -54,18 +54,18 @@ class Commit:
         """
         now = max(now, self.clock.now())
         error = str(trouble)
-        self.journal("warning", "try later", session=session.id, state=session.state, error=error)
+        self.log("warning", "try later", session=session.id, state=session.state, error=error)
         retry_at = now + rests_for(session, trouble)
         tried = session.with_(tries=session.tries + 1, last_error=error, **changes)
         return self.write(next_try(said_slow(tried), retry_at), now)
 
-    def foreseen(self, session: Session, error: Exception) -> Trouble:
+    def foreseen(self, session: Session, error: Exception) -> ExternalError:
         """A mistake of ours as a reason that people may read; the log has where it was made."""
-        if isinstance(error, Trouble):
+        if isinstance(error, ExternalError):
             return error
         kind = type(error).__name__
         facts = {"session": session.id, "error": kind, "trace": trace(error)}
-        self.journal("error", "a duty failed", metrics={"FailedLooks": 1}, **facts)
+        self.log("error", "a duty failed", metrics={"FailedLooks": 1}, **facts)
         return Unavailable(f"a mistake in the program: {kind}")
 
     def wake(self, session: Session, now: datetime) -> None:
@@ -82,6 +82,6 @@ class Commit:
         try:
             self.wakeups.send(row_id, after, at)
         except Unavailable as trouble:
-            self.journal("warning", "no wake-up", session=row_id, error=str(trouble))
+            self.log("warning", "no wake-up", session=row_id, error=str(trouble))
             return False
         return True

@@ -2,17 +2,17 @@
 
 from datetime import datetime
 
-from chalicelib.domain.errors import DoorTaken, Unavailable
+from chalicelib.domain.errors import LockTaken, Unavailable
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Lock, Session
 from chalicelib.words import messages
-from chalicelib.workflow import news
-from chalicelib.workflow.answers import Answer, GoOn, Look, Outside, Rest, became
+from chalicelib.workflow import notifications
+from chalicelib.workflow.answers import Answer, GoOn, Outside, Rest, Turn, became
 from chalicelib.workflow.changes import said_soon
 from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.deciding import Decider
-from chalicelib.workflow.timing import COMES, FORGETS, LONGEST_CLAIM, reached
+from chalicelib.workflow.timing import AWS_FORGETS_AFTER, COME_WITHIN, LONGEST_CLAIM, reached
 
 
 class Decide:
@@ -22,14 +22,14 @@ class Decide:
         self.store = outside.store
         self.identity_center = outside.identity_center
         self.clock = outside.clock
-        self.journal = outside.journal
+        self.log = outside.log
         self.commit = commit
         self.decider = decider
 
-    def __call__(self, session: Session, now: datetime, look: Look) -> Answer:
-        """Who this is, whether they may; then session, door and lease in one write.
+    def __call__(self, session: Session, now: datetime, turn: Turn) -> Answer:
+        """Who this is, whether they may; then session, lock and lease in one write.
 
-        Safe to repeat: nothing outside is touched, and the write needs the version and the door.
+        Safe to repeat: nothing outside is touched, and the write needs the version and the lock.
         """
         session, refusal = self.decider.known(session)
         if refusal is not None:
@@ -39,19 +39,19 @@ class Decide:
             return became(session, Event.WAITED_TOO_LONG)
         deadline = now + session.duration
         allowed = session.entered(
-            Event.ALLOWED, now, look.side, allowed_at=now, deadline=deadline, reason=""
+            Event.ALLOWED, now, turn.seen_by, allowed_at=now, deadline=deadline, reason=""
         )
-        allowed = said_soon(allowed, now + COMES, news.MINE)
+        allowed = said_soon(allowed, now + COME_WITHIN, notifications.MINE)
         allowed, _ = scheduled(allowed, now)
         try:
             self.store.allow(allowed)
-        except DoorTaken:
-            return self._turn_away(session, now, look)
+        except LockTaken:
+            return self._turn_away(session, now, turn)
         allowed = allowed.with_(version=session.version + 1)
-        return GoOn(allowed, look, proven=True)
+        return GoOn(allowed, turn, proven=True)
 
-    def _turn_away(self, session: Session, now: datetime, look: Look) -> Answer:
-        """Another session holds the door: denied while it is open, else let in when it is free.
+    def _turn_away(self, session: Session, now: datetime, turn: Turn) -> Answer:
+        """Another session holds the lock: denied while it is open, else let in when it is free.
 
         Raises Unavailable.
         """
@@ -63,8 +63,8 @@ class Decide:
             return self._orphaned(session, lock, now)
         if not holder.live and lock.free_at is not None:  # a delete of it may still land
             return self._freed(session, lock, lock.free_at, now)
-        if not holder.live:  # mended: nobody is behind this door
-            self.journal("warning", "a door without a session", door=session.access.key)
+        if not holder.live:  # mended: nobody is behind this lock
+            self.log("warning", "a lock without a session", lock=session.access.key)
             self.store.free(session.access, lock)
             return Rest(now, known=session)
         over = holder.state is State.REVOKING or reached(holder.deadline, now)
@@ -76,8 +76,8 @@ class Decide:
         return self._deny(held, messages.already_open(holder), now)
 
     def _orphaned(self, session: Session, lock: Lock, now: datetime) -> "Rest | None":
-        """An operator deleted the row of the session that holds the door: nobody tells any more
-        what it has asked for. The door is free when nothing of that can land. Raises Unavailable.
+        """An operator deleted the row of the session that holds the lock: nobody tells any more
+        what it has asked for. The lock is free when nothing of that can land. Raises Unavailable.
         """
         if session.orphan_at is None:  # from here on nobody can claim that session
             text = "a session that was deleted may still be at it"
@@ -87,13 +87,13 @@ class Decide:
     def _freed(
         self, session: Session, lock: Lock, free_at: datetime, now: datetime
     ) -> "Rest | None":
-        """Frees the door when nothing of its holder's can land any more. Raises Unavailable."""
-        aws, since = self.identity_center, now - FORGETS
+        """Frees the lock when nothing of its holder's can land any more. Raises Unavailable."""
+        aws, since = self.identity_center, now - AWS_FORGETS_AFTER
         late = not reached(free_at, now)
         if late or aws.creating(session.access, since) or aws.deleting(session.access, since):
             text = "what an earlier session has asked for may still land"
             return self.commit.try_later(session, now, Unavailable(text))
-        self.journal("info", "a door that an earlier session left", door=session.access.key)
+        self.log("info", "a lock that an earlier session left", lock=session.access.key)
         self.store.free(session.access, lock)
         return Rest(now, known=session)
 

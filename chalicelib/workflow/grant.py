@@ -6,13 +6,13 @@ from typing import Any
 from chalicelib.domain.errors import Refused, Unavailable, Unknown
 from chalicelib.domain.machine import Event
 from chalicelib.domain.session import Session
-from chalicelib.workflow import news
-from chalicelib.workflow.answers import Answer, Look, Outside, became
+from chalicelib.workflow import notifications
+from chalicelib.workflow.answers import Answer, Outside, Turn, became
 from chalicelib.workflow.calls import Calls
 from chalicelib.workflow.changes import REFUSED, UNKNOWN
 from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.deciding import Decider
-from chalicelib.workflow.timing import FORGETS, LISTING_LAG, later_by, reached
+from chalicelib.workflow.timing import AWS_FORGETS_AFTER, LISTING_LAG, later_by, reached
 
 
 class Grant:
@@ -22,17 +22,17 @@ class Grant:
         self.store = outside.store
         self.identity_center = outside.identity_center
         self.clock = outside.clock
-        self.journal = outside.journal
+        self.log = outside.log
         self.commit = commit
         self.calls = calls
         self.decider = decider
 
     def __call__(
-        self, session: Session, now: datetime, look: Look, *, proven: bool = False
+        self, session: Session, now: datetime, turn: Turn, *, proven: bool = False
     ) -> Answer:
         """Asks for the assignment, once it is sure that it is ours to ask for.
 
-        `proven`: this very look has written the intent, by the rules. Safe to repeat: whether it
+        `proven`: this very turn has written the intent, by the rules. Safe to repeat: whether it
         stood before us is observed once, and nothing is asked again while an earlier call may
         still land.
         """
@@ -43,11 +43,11 @@ class Grant:
             stands = self.identity_center.assigned(session.access)
             if session.found:
                 return self._taken_over(session, stands)
-            if stands and self.identity_center.deleting(session.access, now - FORGETS):
+            if stands and self.identity_center.deleting(session.access, now - AWS_FORGETS_AFTER):
                 return self.commit.poll(session, now, session.allowed_at)  # it is on its way out
             if stands:
                 return self._granted(session, now, standing="left" if session.orphan_at else "yes")
-            return self._create(session, look, proven=proven)
+            return self._create(session, turn, proven=proven)
         call = self.calls.settled(session, session.grant_call)
         if call is None and session.grant_call != UNKNOWN:
             return self.commit.poll(session, now, session.grant_asked_at)
@@ -62,12 +62,12 @@ class Grant:
             return self.commit.try_later(session, now, failed, grant_call="")
         if call.succeeded and not reached(later_by(session.grant_asked_at, LISTING_LAG), now):
             return self.commit.poll(session, now, session.grant_asked_at)
-        return self._create(session, look)
+        return self._create(session, turn)
 
     def _taken_over(self, session: Session, stands: bool) -> Answer:
         """What nobody accounts for is taken back as if we had given it; nothing is granted.
 
-        The door is ours and no other session lives, so it is nobody's live access.
+        The lock is ours and no other session lives, so it is nobody's live access.
         """
         if not stands:
             reason = "It was gone before it could be taken back."
@@ -75,7 +75,7 @@ class Grant:
         return became(session, Event.ENDED, standing="no", ended_by="reconcile")
 
     def _another_lives(self, session: Session) -> bool:
-        """Looked for after the door was taken: a door deleted by an operator proves nothing."""
+        """Looked for after the lock was taken: a lock deleted by an operator proves nothing."""
         for other_id in self.store.living(session.access):
             if other_id != session.id:
                 other, _ = self.store.read(other_id)
@@ -83,7 +83,7 @@ class Grant:
                     return True
         return False
 
-    def _create(self, session: Session, look: Look, *, proven: bool = False) -> Answer:
+    def _create(self, session: Session, turn: Turn, *, proven: bool = False) -> Answer:
         """Held once more against what a row alone cannot bring about: the lock, and the rules."""
         if not proven:
             lock = self.store.lock(session.access)
@@ -97,12 +97,12 @@ class Grant:
         if reached(session.deadline, now):
             return became(session, Event.EXPIRED)
         asked = {"standing": "no", "grant_call": UNKNOWN, "grant_asked_at": now}
-        claimed = self.calls.claim(session, look, "grant_late_until", **asked)
+        claimed = self.calls.claim(session, turn, "grant_late_until", **asked)
         if claimed is None:
             return self.commit.leave(session, now)
-        return self.calls.held(claimed, lambda: self._asks_create(claimed, look))
+        return self.calls.held(claimed, lambda: self._asks_create(claimed, turn))
 
-    def _asks_create(self, claimed: Session, look: Look) -> Answer:
+    def _asks_create(self, claimed: Session, turn: Turn) -> Answer:
         known: dict[str, Any] = {"grant_late_until": None}
         try:
             request_id = self.identity_center.create(claimed.access)
@@ -111,7 +111,7 @@ class Grant:
             return self.calls.outcome(claimed, refused, **known, grant_call=answer)
         except Unknown as unknown:
             return self.calls.outcome(claimed, unknown)
-        return self.calls.outcome(claimed, look=look, **known, grant_call=request_id)
+        return self.calls.outcome(claimed, turn=turn, **known, grant_call=request_id)
 
     def _granted(
         self,
@@ -128,5 +128,5 @@ class Grant:
             grant_call=grant_call,
             granted_at=now,
             listed_at=now,
-            owed=news.owing(session, *news.of_a_grant(session)),
+            owed=notifications.owing(session, *notifications.of_a_grant(session)),
         )

@@ -3,10 +3,10 @@
 An assignment of a glass's permission set on its account is explained by a live session, or by being
 known as standing: a person accepted it by name, or a session saw it standing before it began. What
 is left is said once, or taken back, as `reconcile` in glasses.toml says. To take it back is a
-session of its own: it takes the door as any other, and lets go where somebody's session is alive.
+session of its own: it takes the lock as any other, and lets go where somebody's session is alive.
 
-Rows that disagree are put right: a door or a lease without a live session, a live session without
-its door, or one that nobody would look at again.
+Rows that disagree are put right: a lock or a lease without a live session, a live session without
+its lock, or one that nobody would look at again.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,14 +15,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypeVar
 
-from chalicelib.domain.errors import Partly, Refused, Stale, Trouble, Unavailable, Unreadable
+from chalicelib.domain.errors import ExternalError, Partly, Refused, Stale, Unavailable, Unreadable
 from chalicelib.domain.ports import (
     Assignments,
     Books,
     Chat,
     Clock,
-    Journal,
     Letters,
+    Log,
     Mail,
     People,
     Post,
@@ -43,14 +43,14 @@ T = TypeVar("T")
 class Mend(StrEnum):
     """A disagreement between rows, and what is done about it."""
 
-    DOOR = "a door without a live session was taken away"
+    DOOR = "a lock without a live session was taken away"
     LEASE = "a lease without a live session was taken away"
-    NO_DOOR = "a live session without a door got it back"
-    OTHERS_DOOR = "a live session's door is another session's; both are looked at"
+    NO_LOCK = "a live session without a lock got it back"
+    OTHERS_LOCK = "a live session's lock is another session's; both are looked at"
     FORGOTTEN = "a live session that nobody would have looked at is looked at"
 
 
-def door_is_wrong(holder: Session | None, access: Access) -> bool:
+def lock_is_wrong(holder: Session | None, access: Access) -> bool:
     return holder is None or not holder.live or holder.access != access
 
 
@@ -62,9 +62,9 @@ def wrong_with(session: Session, holder_id: str | None, now: datetime) -> tuple[
     """What is wrong with a live session, besides its lease, which is the machine's own business."""
     wrong: list[Mend] = []
     if holder_id is None:
-        wrong.append(Mend.NO_DOOR)
+        wrong.append(Mend.NO_LOCK)
     elif holder_id != session.id:
-        wrong.append(Mend.OTHERS_DOOR)
+        wrong.append(Mend.OTHERS_LOCK)
     if session.look_at is None or session.look_at < now - FORGOTTEN:
         wrong.append(Mend.FORGOTTEN)
     return tuple(wrong)
@@ -83,7 +83,7 @@ class Reconciler:
     post: Post
     letters: Letters
     clock: Clock
-    journal: Journal
+    log: Log
     wakeups: WakeUps  # others look; this run changes rows only
     region: str = ""  # of Identity Center, for the command in a mail
 
@@ -97,12 +97,12 @@ class Reconciler:
         for place, verdicts in looked:
             try:
                 self._glass(place, verdicts, listed)
-            except Trouble as trouble:
+            except ExternalError as trouble:
                 self._not_reconciled(place.glass, trouble)
         try:
             self._mend()
-        except Trouble as trouble:
-            self.journal("warning", "rows not compared", error=str(trouble))
+        except ExternalError as trouble:
+            self.log("warning", "rows not compared", error=str(trouble))
 
     # ---- assignments
 
@@ -110,15 +110,15 @@ class Reconciler:
         try:
             permission_set = self.assignments.permission_set(glass.permission_set)
             if permission_set is None:
-                self.journal("error", messages.no_permission_set(glass), glass=glass.name)
+                self.log("error", messages.no_permission_set(glass), glass=glass.name)
                 return
             place = Place(glass, permission_set)
             yield place, {access: self._verdict(access, place) for access in self._shown(place)}
-        except Trouble as trouble:
+        except ExternalError as trouble:
             self._not_reconciled(glass, trouble)
 
-    def _not_reconciled(self, glass: Glass, trouble: Trouble) -> None:
-        self.journal("warning", "not reconciled", glass=glass.name, error=str(trouble))
+    def _not_reconciled(self, glass: Glass, trouble: ExternalError) -> None:
+        self.log("warning", "not reconciled", glass=glass.name, error=str(trouble))
 
     def _glass(
         self, place: "Place", verdicts: "Verdicts", listed: Mapping[tuple[str, str], list[Access]]
@@ -142,7 +142,7 @@ class Reconciler:
             self._gone(access)
         if not self.revokes:
             self._say(glass, [noted for access in found if (noted := self._owed(access))])
-        self.journal(
+        self.log(
             "info",
             "reconciled",
             metrics={"AssignmentsWithoutSession": len(found)},
@@ -156,18 +156,18 @@ class Reconciler:
         return [Access(account_id, arn, each) for each in sorted(assignees)]
 
     def _verdict(self, access: Access, place: "Place") -> Verdict:
-        """One row that a hand has spoiled says nothing of the others."""
+        """One row that an operator has spoiled says nothing of the others."""
         try:
             return self._judged(access, place)
         except Unreadable as unreadable:
-            self.journal("error", str(unreadable), glass=place.glass.name)
+            self.log("error", str(unreadable), glass=place.glass.name)
             return Verdict.UNREADABLE
 
     def _judged(self, access: Access, place: "Place") -> Verdict:
         live = self._lives(access)
         noted = self.books.noted(access)
         search = not live and noted is None
-        facts = Facts(live, noted, self.books.stood(access) if search else None)
+        facts = Facts(live, noted, self.books.session_that_saw(access) if search else None)
         verdict = judge(facts)
         if verdict is Verdict.STOOD:
             seen = self._new_note(access, place)
@@ -177,7 +177,7 @@ class Reconciler:
         return verdict
 
     def _lives(self, access: Access) -> bool:
-        """By the door, and by the index, for a door may have been deleted by hand."""
+        """By the lock, and by the index, for a lock may have been deleted by hand."""
         lock = self.books.lock(access)
         for session_id in {*self.books.living(access), *([lock.holder] if lock else [])}:
             session, _ = self.books.read(session_id)
@@ -188,11 +188,11 @@ class Reconciler:
     def _take_back(self, access: Access, place: "Place") -> None:
         """Asks for it: who looks for what nobody accounts for cannot itself take anything."""
         row_id = self.books.ask_back(access, place.glass.name, self.clock.now())
-        self.journal("warning", "asks to take back what was found", ask=row_id)
+        self.log("warning", "asks to take back what was found", ask=row_id)
         try:
             self.wakeups.send(row_id, timedelta(0))
         except Unavailable as trouble:  # the stream and the sweep see the ask as well
-            self.journal("warning", "no wake-up", ask=row_id, error=str(trouble))
+            self.log("warning", "no wake-up", ask=row_id, error=str(trouble))
 
     def _note(self, access: Access, place: "Place") -> None:
         known = self.books.noted(access)
@@ -218,7 +218,7 @@ class Reconciler:
         try:
             noted = self.books.noted(access)
         except Unreadable as unreadable:
-            self.journal("error", str(unreadable))
+            self.log("error", str(unreadable))
             return
         if noted is not None and noted.gone_at is None:
             self._remember(noted.with_(gone_at=self.clock.now(), owed=()))
@@ -240,8 +240,8 @@ class Reconciler:
                         Mail(glass.report_to, *self.letters.found_mail(glass, what, self.region))
                     )
                 said.append(to)
-            except Trouble as trouble:
-                self.journal("warning", "not said", glass=glass.name, error=str(trouble))
+            except ExternalError as trouble:
+                self.log("warning", "not said", glass=glass.name, error=str(trouble))
                 if isinstance(trouble, Refused) and trouble.lasting:
                     said.append(to)  # no later try will help
         for noted in owed:
@@ -261,7 +261,7 @@ class Reconciler:
         try:
             self.books.note(noted)
         except Stale:
-            self.journal("info", "noted by another meanwhile", access=noted.access.key)
+            self.log("info", "noted by another meanwhile", access=noted.access.key)
 
     def _listed(self) -> dict[tuple[str, str], list[Access]]:
         listed: dict[tuple[str, str], list[Access]] = {}
@@ -269,25 +269,25 @@ class Reconciler:
             for access in self.books.notes():
                 here = (access.account_id, access.permission_set_arn)
                 listed.setdefault(here, []).append(access)
-        except Trouble as trouble:
-            self.journal("warning", "notes not read", error=str(trouble))
+        except ExternalError as trouble:
+            self.log("warning", "notes not read", error=str(trouble))
         return listed
 
     # ---- rows
 
     def _mend(self) -> None:
         mended: list[Mended] = []
-        for row_id, access in self.books.all_doors():
+        for row_id, access in self.books.all_locks():
             if access is None:
-                self.journal("error", "a door whose id says nothing", door=row_id)
+                self.log("error", "a lock whose id says nothing", lock=row_id)
             else:
-                mended += self._carefully(self._mend_door, access)
+                mended += self._carefully(self._mend_lock, access)
         for session_id in self.books.all_leases():
             mended += self._carefully(self._mend_lease, session_id)
         for session_id in self.books.alive():
             mended += self._carefully(self._mend_live, session_id)
         for each in mended:
-            self.journal("warning", each.what, metrics={"RowsMended": 1})
+            self.log("warning", each.what, metrics={"RowsMended": 1})
         self._say_mended(mended)
 
     def _carefully(self, mend: "Callable[[T], Iterable[Mended]]", what: T) -> "list[Mended]":
@@ -295,18 +295,18 @@ class Reconciler:
         try:
             return list(mend(what))
         except Unreadable as unreadable:
-            self.journal("error", str(unreadable))
+            self.log("error", str(unreadable))
             return []
 
-    def _mend_door(self, access: Access) -> "Iterator[Mended]":
+    def _mend_lock(self, access: Access) -> "Iterator[Mended]":
         lock = self.books.lock(access)
         if lock is None:
             return
         holder, _ = self.books.read(lock.holder)
         if lock.free_at is not None and self.clock.now() < lock.free_at + LATEST:
             return  # its session is over, and what that has asked for may still land
-        # A session lets go of its door and of its life in one write: so the door is read again.
-        if door_is_wrong(holder, access) and self.books.lock(access) == lock:
+        # A session lets go of its lock and of its life in one write: so the lock is read again.
+        if lock_is_wrong(holder, access) and self.books.lock(access) == lock:
             self.books.free(access, lock)
             if lock.free_at is not None:
                 return  # as it should be, once it is free
@@ -325,8 +325,8 @@ class Reconciler:
         lock = self.books.lock(session.access)
         for mend in wrong_with(session, lock.holder if lock else None, self.clock.now()):
             try:
-                if mend is Mend.NO_DOOR:
-                    self.books.hang(session)
+                if mend is Mend.NO_LOCK:
+                    self.books.restore_lock(session)
                 else:
                     self.wakeups.send(session.id, timedelta(0))
             except Stale:  # it moved on meanwhile; perhaps it was just letting go
@@ -338,8 +338,8 @@ class Reconciler:
             what = [each.what for each in mended if each.channel == channel]
             try:
                 self.chat.post(channel, findings.mended(what))
-            except Trouble as trouble:  # the log has it
-                self.journal("warning", "not said", error=str(trouble))
+            except ExternalError as trouble:  # the log has it
+                self.log("warning", "not said", error=str(trouble))
 
     def _channel(self, access: Access) -> str:
         """Of the glass that the access may be of: by account, where the set is given by name."""

@@ -7,13 +7,13 @@ from typing import Any
 from chalicelib.domain.errors import Partly
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.ports import Reading, Reported
-from chalicelib.domain.schedule import SLIP
+from chalicelib.domain.schedule import WAKE_UP_LOST_AFTER
 from chalicelib.domain.session import Session
-from chalicelib.workflow.answers import Answer, Look, Outside, Rest, became
+from chalicelib.workflow.answers import Answer, Outside, Rest, Turn, became
 from chalicelib.workflow.calls import Calls
 from chalicelib.workflow.commit import Commit
+from chalicelib.workflow.notifier import ALARMS
 from chalicelib.workflow.outbox import Outbox
-from chalicelib.workflow.telling import ALARMS
 
 
 class ReportDuty:
@@ -28,7 +28,7 @@ class ReportDuty:
         self.calls = calls
         self.outbox = outbox
 
-    def __call__(self, session: Session, now: datetime, look: Look) -> Answer:
+    def __call__(self, session: Session, now: datetime, turn: Turn) -> Answer:
         """Has the trail read, piece by piece under a claim, and mails what it says.
 
         Safe to repeat: a piece that was not written is read again, a mail that was not written is
@@ -37,21 +37,21 @@ class ReportDuty:
         if session.found or (session.granted_at is None and session.standing == ""):
             return became(session, Event.CONCLUDED, concluded_at=now)
         if not session.trail_query:
-            return self._read_on(session, self.reports.go_on(session, now, look.remaining), look)
-        if look.side == "sweep" and self.commit.send(session.id, timedelta(0), None):
-            self.store.write(session.with_(retry_at=None, look_at=now + SLIP))
-            return Rest(now + SLIP)
-        if look.quiet:  # nobody else may come, so it is read here; after all else
+            return self._read_on(session, self.reports.go_on(session, now, turn.remaining), turn)
+        if turn.seen_by == "sweep" and self.commit.send(session.id, timedelta(0), None):
+            self.store.write(session.with_(retry_at=None, look_at=now + WAKE_UP_LOST_AFTER))
+            return Rest(now + WAKE_UP_LOST_AFTER)
+        if turn.quiet:  # nobody else may come, so it is read here; after all else
             return Rest(now, tells=True)
-        claimed = self.calls.claim(session, look)  # or two workers would read it, and send the mail
+        claimed = self.calls.claim(session, turn)  # or two workers would read it, and send the mail
         if claimed is None:
             return self.commit.leave(session, now)
-        return self.calls.held(claimed, lambda: self._reads(claimed, now, look))
+        return self.calls.held(claimed, lambda: self._reads(claimed, now, turn))
 
-    def _reads(self, claimed: Session, now: datetime, look: Look) -> "Rest | None":
-        made = self.reports.go_on(claimed, now, look.remaining)
+    def _reads(self, claimed: Session, now: datetime, turn: Turn) -> "Rest | None":
+        made = self.reports.go_on(claimed, now, turn.remaining)
         if isinstance(made, Reading):
-            return self.calls.under_claim(claimed, lambda mine: self._read_on(mine, made, look))
+            return self.calls.under_claim(claimed, lambda mine: self._read_on(mine, made, turn))
         if made.mail is not None:
             try:
                 self.post.send(replace(made.mail, reached=claimed.reached_by("report")))
@@ -63,11 +63,11 @@ class ReportDuty:
                         mine.reaching("report", some.reached), later, some
                     ),
                 )
-        rest = self.calls.under_claim(claimed, lambda mine: self._reported(mine, made, look))
+        rest = self.calls.under_claim(claimed, lambda mine: self._reported(mine, made, turn))
         self.reports.forget(claimed)
         return rest
 
-    def _reported(self, session: Session, made: Reported, look: Look) -> "Rest | None":
+    def _reported(self, session: Session, made: Reported, turn: Turn) -> "Rest | None":
         """The mail is out: written at once, and then said in Slack."""
         now = self.clock.now()
         changes: dict[str, Any] = {
@@ -78,7 +78,7 @@ class ReportDuty:
             "reached": session.reaching("report", 0).reached,
         }
         # what is owed of a report that was late is not so any more; the first is in the final one
-        changes["owed"] = tuple(news for news in session.owed if news not in {"report", *ALARMS})
+        changes["owed"] = tuple(each for each in session.owed if each not in {"report", *ALARMS})
         if made.mail is not None and session.channel:
             changes["owed"] += ("report",)
         if session.state is State.REPORTING:
@@ -86,12 +86,12 @@ class ReportDuty:
         until = session.credentials_until
         if session.state is State.REPORTING and session.granted_at and until and session.tail:
             changes["conclude_at"] = max(until, now) + session.report_after
-            return self.outbox.happened(session, Event.REPORTED, now, look, changes)
+            return self.outbox.happened(session, Event.REPORTED, now, turn, changes)
         final = session.state is State.CONCLUDING and made.mail is not None
         changes |= {"concluded_at": now, "report_final": "second" if final else "first"}
-        return self.outbox.happened(session, Event.CONCLUDED, now, look, changes)
+        return self.outbox.happened(session, Event.CONCLUDED, now, turn, changes)
 
-    def _read_on(self, session: Session, made: Reading | Reported, look: Look) -> "Rest | None":
+    def _read_on(self, session: Session, made: Reading | Reported, turn: Turn) -> "Rest | None":
         """How far the reading is. What there is to do at once is another invocation's, with all of
         its time, where the queue takes a message."""
         assert isinstance(made, Reading), "a search that was only begun has nothing to say"
@@ -106,4 +106,4 @@ class ReportDuty:
         rest = self.commit.write(reading, now)
         if made.wait or not self.commit.send(session.id, timedelta(0), None):
             return rest
-        return Rest(now + SLIP)
+        return Rest(now + WAKE_UP_LOST_AFTER)

@@ -6,8 +6,8 @@ from typing import Any
 from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
 from chalicelib.domain.machine import Event
 from chalicelib.domain.session import Session
-from chalicelib.workflow import news
-from chalicelib.workflow.answers import Answer, Look, Outside
+from chalicelib.workflow import notifications
+from chalicelib.workflow.answers import Answer, Outside, Turn
 from chalicelib.workflow.calls import Calls
 from chalicelib.workflow.changes import (
     DONE,
@@ -29,19 +29,19 @@ class Revoke:
         self.store = outside.store
         self.identity_center = outside.identity_center
         self.clock = outside.clock
-        self.journal = outside.journal
+        self.log = outside.log
         self.commit = commit
         self.calls = calls
         self.outbox = outbox
 
-    def __call__(self, session: Session, now: datetime, look: Look) -> Answer:
+    def __call__(self, session: Session, now: datetime, turn: Turn) -> Answer:
         """Takes the assignment back, and says REVOKED only when nothing can bring it back.
 
         Safe to repeat: nothing is deleted that stood before us, and a delete of what is gone
         changes nothing. What it takes from nobody else is the lock's to see to. Never gives up.
         """
         if session.standing != "no":  # nothing of ours to take back
-            return self._release(session, look)
+            return self._release(session, turn)
         changes: dict[str, Any] = {}
         call = self.calls.settled(session, session.revoke_call, deletion=True)
         if call is None:
@@ -53,13 +53,13 @@ class Revoke:
             changes |= proof_of(session)
         grant = self.calls.settled(session, session.grant_call)
         if grant is None:
-            return self._revoke_early(session, now, look, changes)
+            return self._revoke_early(session, now, turn, changes)
         if grant.succeeded:
             changes |= proof_of(session)
         early = was_asked_early(session)
         if session.revoke_call != DONE or early:
             if not call.succeeded or early:
-                return self._delete(session.with_(**changes), look)
+                return self._delete(session.with_(**changes), turn)
             changes["revoke_succeeded_at"] = session.revoke_succeeded_at or now
         if self.identity_center.assigned(session.access):
             listed = Unavailable("the delete succeeded, and the assignment is still listed")
@@ -67,10 +67,10 @@ class Revoke:
             return self.commit.try_later(session, now, listed, revoke_call="", **changes)
         if not grant.failed and never_seen(session.with_(**changes), now):
             return self.commit.poll(session.with_(**changes), now, session.revoke_asked_at)
-        return self._release(session.with_(**changes), look)
+        return self._release(session.with_(**changes), turn)
 
     def _revoke_early(
-        self, session: Session, now: datetime, look: Look, changes: dict[str, Any]
+        self, session: Session, now: datetime, turn: Turn, changes: dict[str, Any]
     ) -> Answer:
         """The grant may still land, so nothing is concluded; but what is there is taken back now.
 
@@ -80,10 +80,10 @@ class Revoke:
         may_land = session.grant_call == UNKNOWN and late is not None and now < late
         if may_land and self.identity_center.assigned(session.access):
             changes = changes | proof_of(session, now)
-            return self._delete(session.with_(**changes), look, now)
+            return self._delete(session.with_(**changes), turn, now)
         return self.commit.poll(session.with_(**changes), now, session.grant_asked_at)
 
-    def _delete(self, session: Session, look: Look, early: datetime | None = None) -> Answer:
+    def _delete(self, session: Session, turn: Turn, early: datetime | None = None) -> Answer:
         """Asks for the deletion, as an SDK would: where the outcome is unknown, at once again.
 
         As long as one may land, the lock stays: so it can take nobody else's access.
@@ -92,46 +92,46 @@ class Revoke:
         first = session.revoke_first_asked_at is None
         claimed = self.calls.claim(
             session,
-            look,
+            turn,
             "revoke_late_until",
             revoke_call=UNKNOWN,
             revoke_asked_at=now,
             revoke_first_asked_at=session.revoke_first_asked_at or now,
-            revoke_look=look.side if first else session.revoke_look,
+            revoke_look=turn.seen_by if first else session.revoke_look,
             lag_asked=seconds_between(session.over_since, now) if first else session.lag_asked,
         )
         if claimed is None:
             return self.commit.leave(session, now)
         before = session.revoke_late_until
-        return self.calls.held(claimed, lambda: self._asks_delete(claimed, look, before))
+        return self.calls.held(claimed, lambda: self._asks_delete(claimed, turn, before))
 
-    def _asks_delete(self, claimed: Session, look: Look, before: datetime | None) -> Answer:
+    def _asks_delete(self, claimed: Session, turn: Turn, before: datetime | None) -> Answer:
         known: dict[str, Any] = {"revoke_late_until": before}
         rests = iter(AGAIN)
         while True:
             try:
                 request_id = self.identity_center.delete(claimed.access)
-                return self.calls.outcome(claimed, look=look, **known, revoke_call=request_id)
+                return self.calls.outcome(claimed, turn=turn, **known, revoke_call=request_id)
             except Gone:  # asked early, it is asked again and again: not without a pause
                 wait = POLL if was_asked_early(claimed) else NOTHING
-                return self.calls.outcome(claimed, look=look, wait=wait, **known, revoke_call=DONE)
+                return self.calls.outcome(claimed, turn=turn, wait=wait, **known, revoke_call=DONE)
             except Refused as refused:
                 return self.calls.outcome(claimed, refused, **known, revoke_call="")
             except Unknown as unknown:
                 known = {}  # from now on a delete of ours may be under way
-                if (rest := next(rests, None)) is None or look.remaining() < CALL_TAKES:
+                if (rest := next(rests, None)) is None or turn.remaining() < CALL_TAKES:
                     return self.calls.outcome(claimed, unknown)
                 self.clock.sleep(rest)
 
-    def _release(self, session: Session, look: Look) -> Answer:
-        """REVOKED: from now on the door is free, or will be when no delete can land any more."""
+    def _release(self, session: Session, turn: Turn) -> Answer:
+        """REVOKED: from now on the lock is free, or will be when no delete can land any more."""
         now = self.clock.now()
         released = session.entered(
             Event.REVOKED,
             now,
-            look.side,
+            turn.seen_by,
             gone_at=now,
-            gone_look=look.side,
+            gone_look=turn.seen_by,
             lag_gone=seconds_between(session.over_since, now),
             report_at=now + session.report_after,
             busy_until=None,
@@ -139,8 +139,8 @@ class Revoke:
             alarmed=alarms_heard(session, now),  # of whose end is told now: see note_alarms
             reason="" if session.granted_at and not session.found else session.reason,
             owed=(
-                *news.still_true(session),
-                *news.of_the_end(session.with_(alarmed=alarms_heard(session, now))),
+                *notifications.still_true(session),
+                *notifications.of_the_end(session.with_(alarmed=alarms_heard(session, now))),
             ),
         )
-        return self.outbox.announce(released, now, look, self.store.release)
+        return self.outbox.announce(released, now, turn, self.store.release)

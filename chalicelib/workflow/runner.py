@@ -13,9 +13,9 @@ from chalicelib.domain.errors import Stale, Unwritable
 from chalicelib.domain.machine import DUTIES, Duty, Event
 from chalicelib.domain.schedule import asks, busy, escalates_at
 from chalicelib.domain.session import Session
-from chalicelib.workflow import news
+from chalicelib.workflow import notifications
 from chalicelib.workflow.alarms import Alarms
-from chalicelib.workflow.answers import Answer, Became, GoOn, Look, Outside, Rest, rest_of
+from chalicelib.workflow.answers import Answer, Became, GoOn, Outside, Rest, Turn, rest_of
 from chalicelib.workflow.asks import Asks
 from chalicelib.workflow.calls import Calls
 from chalicelib.workflow.changes import end_of, said_soon
@@ -23,14 +23,14 @@ from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.decide import Decide
 from chalicelib.workflow.deciding import Decider, Glasses
 from chalicelib.workflow.grant import Grant
+from chalicelib.workflow.notifier import Notifier
 from chalicelib.workflow.outbox import Outbox
 from chalicelib.workflow.reports import ReportDuty
 from chalicelib.workflow.revoke import Revoke
-from chalicelib.workflow.telling import Teller
-from chalicelib.workflow.timing import CALL_TAKES, GOES, HASTE, POLL, reached
+from chalicelib.workflow.timing import CALL_TAKES, GONE_WITHIN, POLL, WAITS_IN_PLACE_FOR, reached
 
 ENDS = frozenset({Event.EXPIRED, Event.ENDED, Event.LEASE_GONE, Event.GRANT_FAILED})
-STEPS = 100  # of one look; never reached, unless something moves in a circle
+STEPS = 100  # of one turn; never reached, unless something moves in a circle
 
 
 class Runner:
@@ -39,23 +39,23 @@ class Runner:
     def __init__(self, outside: Outside, glasses: Glasses) -> None:
         self.store = outside.store
         self.clock = outside.clock
-        self.journal = outside.journal
+        self.log = outside.log
         self.decider = Decider(
             glasses, outside.identity_center, outside.directory, outside.chat, outside.clock
         )
-        teller = Teller(
+        notifier = Notifier(
             outside.chat,
             outside.post,
             outside.topics,
             outside.letters,
             outside.clock,
-            outside.journal,
+            outside.log,
         )
         self.commit = commit = Commit(outside)
-        self.outbox = outbox = Outbox(outside, commit, teller)
+        self.outbox = outbox = Outbox(outside, commit, notifier)
         self.calls = calls = Calls(outside, commit)
-        self.alarms = Alarms(outside, commit, teller, glasses)
-        self.asks = Asks(outside, commit, outbox, teller, self.decider)
+        self.alarms = Alarms(outside, commit, notifier, glasses)
+        self.asks = Asks(outside, commit, outbox, notifier, self.decider)
         reports = ReportDuty(outside, commit, calls, outbox)
         self._duties: dict[Duty, Callable[..., Answer]] = {
             Duty.DECIDE: Decide(outside, commit, self.decider),
@@ -65,48 +65,48 @@ class Runner:
             Duty.CONCLUDE: reports,
         }
 
-    def advance(self, row_id: str, look: Look, known: Session | None = None) -> "Rest | None":
+    def advance(self, row_id: str, turn: Turn, known: Session | None = None) -> "Rest | None":
         """Does what the session asks for, step by step, until there is nothing but to wait.
 
         `row_id` is a session's, or an ask's, which is decided first. `known`: the session as it was
         just read, with a lease. Returns when to look again, or None for never.
         """
-        return self._go_on(row_id, look, known)
+        return self._go_on(row_id, turn, known)
 
-    def _go_on(self, row_id: str, look: Look, known: Session | None) -> "Rest | None":
+    def _go_on(self, row_id: str, turn: Turn, known: Session | None) -> "Rest | None":
         session_id, asked = row_id, "/" in row_id
         for _ in range(STEPS):
             if asked and known is None:
-                found = self.ask(row_id, look)
+                found = self.ask(row_id, turn)
                 if found is None:
                     return None
                 session_id, known = found
                 asked = known is not None and known.version == 0  # it has no row yet
-            rest = self.step(session_id, look, known)
+            rest = self.step(session_id, turn, known)
             if rest is None or rest.tells:
                 return rest
             known = rest.known
             wait = rest.until - self.clock.now()
             if wait <= timedelta(0):
-                if look.remaining() < CALL_TAKES:
+                if turn.remaining() < CALL_TAKES:
                     return rest  # look_at has come already, so the sweep goes on from here
                 continue
-            if wait <= HASTE and rest.exact:
+            if wait <= WAITS_IN_PLACE_FOR and rest.exact:
                 self.clock.sleep(wait)
                 continue
-            if wait <= look.patience and rest.urgent:
+            if wait <= turn.patience and rest.urgent:
                 self.clock.sleep(wait)
                 known = None  # somebody else may have come meanwhile
-                look = replace(look, patience=look.patience - wait)
+                turn = replace(turn, patience=turn.patience - wait)
                 continue
             return rest
-        self.journal("error", "a session moves in a circle", session=session_id)
+        self.log("error", "a session moves in a circle", session=session_id)
         return None
 
-    def step(self, session_id: str, look: Look, known: Session | None = None) -> "Rest | None":
+    def step(self, session_id: str, turn: Turn, known: Session | None = None) -> "Rest | None":
         """One turn: read, decide, act, write. When to look again, or None for never.
 
-        `known`: the row as this look has just read or written it, its lease standing. Should
+        `known`: the row as this turn has just read or written it, its lease standing. Should
         anybody else have written since, our next write is Stale, and we read.
         """
         try:
@@ -116,20 +116,20 @@ class Runner:
             now = self.clock.now()
             due = asks(session, leased, now)
             if isinstance(due, Event):
-                return self._happened(session, due, now, look)
+                return self._happened(session, due, now, turn)
             if reached(escalates_at(session), now):  # whoever is at it, and whatever comes of it
-                return self.alarms.escalate(session, now, look)
-            if reached(session.warns_at, now) and not look.quiet:  # at most once for a deadline
-                owed = news.owing(session, "warning")
+                return self.alarms.escalate(session, now, turn)
+            if reached(session.warns_at, now) and not turn.quiet:  # at most once for a deadline
+                owed = notifications.owing(session, "warning")
                 warned = session.with_(warned_for=session.deadline, owed=owed)
-                return self.outbox.announce(warned, now, look)
-            says = session.owed and not look.quiet and reached(session.tell_at or now, now)
-            if due is not None and not (says and look.says_first):  # A3: never while another is
-                return self._do(due, session, now, look)
+                return self.outbox.announce(warned, now, turn)
+            says = session.owed and not turn.quiet and reached(session.tell_at or now, now)
+            if due is not None and not (says and turn.says_first):  # A3: never while another is
+                return self._do(due, session, now, turn)
             if says:
-                rest = self.outbox.tell(self.outbox.telling(session, now), look)
-                return rest and replace(rest, tells=look.says_first)  # others are still to be told
-            if look.quiet and (session.owed or reached(session.warns_at, now)):
+                rest = self.outbox.tell(self.outbox.telling(session, now), turn)
+                return rest and replace(rest, tells=turn.says_first)  # others are still to be told
+            if turn.quiet and (session.owed or reached(session.warns_at, now)):
                 return Rest(now, tells=True)
             if busy(session, now) or session.owed:
                 return rest_of(session, now)  # others say what comes of it, or are just saying it
@@ -137,9 +137,9 @@ class Runner:
         except Stale:  # A2: drop everything
             return Rest(self.clock.now())
 
-    def ask(self, row_id: str, look: Look) -> tuple[str, Session | None] | None:
+    def ask(self, row_id: str, turn: Turn) -> tuple[str, Session | None] | None:
         """Decides the ask with that row: see Asks.decide."""
-        return self.asks.decide(row_id, look, self._go_on)
+        return self.asks.decide(row_id, turn, self._go_on)
 
     def alarm(self, session_id: str, error: str) -> None:
         """Makes known what no row can be made to say: see Alarms.alarm."""
@@ -155,46 +155,46 @@ class Runner:
         self.alarms.forget()
 
     def _do(
-        self, duty: Duty, session: Session, now: datetime, look: Look, **how: Any
+        self, duty: Duty, session: Session, now: datetime, turn: Turn, **how: Any
     ) -> "Rest | None":
         """The duty, and what it answers. What it lacks is kept in the row, so that it is tried
         again soon, counted and made known; also what nobody foresaw: no mistake of ours may keep
         access open for long."""
         try:
-            return self._carried_out(self._duties[duty](session, now, look, **how), look)
+            return self._carried_out(self._duties[duty](session, now, turn, **how), turn)
         except (Stale, Unwritable):
             raise
-        except Exception as error:  # also another's row that a hand has spoiled
+        except Exception as error:  # also another's row that an operator has spoiled
             return self.commit.try_later(session, now, self.commit.foreseen(session, error))
 
-    def _carried_out(self, answer: Answer, look: Look) -> "Rest | None":
+    def _carried_out(self, answer: Answer, turn: Turn) -> "Rest | None":
         """What a duty has answered, done."""
         if isinstance(answer, Became):
             now = self.clock.now()
-            return self._happened(answer.session, answer.event, now, look, **answer.changes)
+            return self._happened(answer.session, answer.event, now, turn, **answer.changes)
         if isinstance(answer, GoOn):
             return self._gone_on(answer)
         return answer
 
     def _gone_on(self, answer: GoOn) -> "Rest | None":
         """The next duty; after a call under its claim, which whatever fails then frees."""
-        session, look, duty = answer.session, answer.look, DUTIES[answer.session.state]
+        session, turn, duty = answer.session, answer.turn, DUTIES[answer.session.state]
         if answer.claimed is None:
             how = {"proven": True} if answer.proven else {}
-            return self._do(duty, session, self.clock.now(), look, **how)
+            return self._do(duty, session, self.clock.now(), turn, **how)
         claimed = answer.claimed
 
         def do() -> Answer:
             try:
-                return self._do(duty, session, self.clock.now(), look)
+                return self._do(duty, session, self.clock.now(), turn)
             except Stale:
                 return self.calls.lost(claimed, answer.unsaved)
 
-        rest = self._carried_out(self.calls.held(claimed, do), look)
-        return rest and replace(rest, urgent=rest.urgent and look.patience >= POLL)
+        rest = self._carried_out(self.calls.held(claimed, do), turn)
+        return rest and replace(rest, urgent=rest.urgent and turn.patience >= POLL)
 
     def _happened(
-        self, session: Session, event: Event, now: datetime, look: Look, **changes: Any
+        self, session: Session, event: Event, now: datetime, turn: Turn, **changes: Any
     ) -> "Rest | None":
         """An event; what goes with it is said in one place, here.
 
@@ -203,17 +203,17 @@ class Runner:
         """
         match event:
             case _ if event in ENDS:
-                changes = end_of(session, event, now, look.side) | changes
+                changes = end_of(session, event, now, turn.seen_by) | changes
             case Event.WAITED_TOO_LONG:
                 why = "It could not be decided in time, so no access will come."
                 why += f" {session.last_error}" if session.last_error else ""
                 changes = {"reason": why, "denied_at": now, "owed": ("denied",)} | changes
-        happened = session.entered(event, now, look.side, **changes)
+        happened = session.entered(event, now, turn.seen_by, **changes)
         if changes.get("owed"):
-            return self.outbox.announce(happened, now, look)
+            return self.outbox.announce(happened, now, turn)
         if event in ENDS:
-            happened = said_soon(happened, now + GOES, *news.of_a_change(session))
+            happened = said_soon(happened, now + GONE_WITHIN, *notifications.of_a_change(session))
         duty = DUTIES.get(happened.state)
         if duty is None or busy(happened, now):
             return self.commit.write(happened, now)
-        return self._do(duty, happened, now, look)
+        return self._do(duty, happened, now, turn)

@@ -3,38 +3,55 @@
 from datetime import datetime, timedelta
 from zlib import crc32
 
-from chalicelib.domain.errors import Trouble
+from chalicelib.domain.errors import ExternalError
 from chalicelib.domain.session import Session
 
 CALL_TAKES = timedelta(seconds=8)  # the longest that a create or delete takes, all in all
 LONGEST_CLAIM = timedelta(seconds=70)  # nothing lands later after its claim: see Calls.claim
 NETWORK = timedelta(seconds=3)  # what was sent before a worker died may still arrive
 SKEW = timedelta(seconds=2)  # between any two workers' clocks
-AT_IT = CALL_TAKES + SKEW  # so long a claim keeps others from the same duty
-HASTE = SKEW + timedelta(seconds=1)  # so close to a deadline a worker waits for it in place
+CLAIM_KEEPS_OTHERS_FOR = CALL_TAKES + SKEW  # so long a claim keeps others from the same duty
+WAITS_IN_PLACE_FOR = SKEW + timedelta(
+    seconds=1
+)  # so close to a deadline a worker waits for it in place
 LISTING_LAG = timedelta(seconds=20)  # how long a listing may hide what has succeeded
-SAYING = timedelta(seconds=30)  # how long it may take to say what has just happened
-TELLS_FOR = 100  # tries, about a day
-FORGETS = timedelta(minutes=10)  # what AWS cannot describe by then it has forgotten, not delayed
+NOTIFYING_TAKES = timedelta(seconds=30)  # how long it may take to say what has just happened
+NOTIFY_TRIES = 100  # tries, about a day
+AWS_FORGETS_AFTER = timedelta(
+    minutes=10
+)  # what AWS cannot describe by then it has forgotten, not delayed
 NOTHING, POLL = timedelta(0), timedelta(seconds=1)
 AGAIN = tuple(timedelta(milliseconds=ms) for ms in (300, 700, 1500))  # a delete's second tries
-HURRY = timedelta(seconds=2)  # the longest rest of a try while access may be open …
-CROWDED, CROWDS = timedelta(seconds=5), 20  # … and of the first so many where AWS says: too many
-COMES = timedelta(seconds=3)  # access by then is said when it has come, later also that it comes
-GOES = timedelta(
+LONGEST_REST_WHILE_OPEN = timedelta(
+    seconds=2
+)  # the longest rest of a try while access may be open …
+REST_WHEN_CROWDED, CROWDED_TRIES = (
+    timedelta(seconds=5),
+    20,
+)  # … and of the first so many where AWS says: too many
+COME_WITHIN = timedelta(
+    seconds=3
+)  # access by then is said when it has come, later also that it comes
+GONE_WITHIN = timedelta(
     seconds=2
 )  # access that is gone by then is said when it is, later also that it goes
 MINUTE = timedelta(minutes=1)
 
 
-def rests_for(session: Session, trouble: Trouble) -> timedelta:
+def rests_for(session: Session, trouble: ExternalError) -> timedelta:
     """How long a duty that was not done rests. While access may be open only seconds, lest the
     last of a burst wait for nobody, or it stand when AWS answers again; and not all of them the
     same, lest they meet again. Where there are too many, longer after a while."""
     most = timedelta(seconds=30)
     if session.live:
         crowded = getattr(trouble, "crowded", False)
-        most = HURRY if not crowded else CROWDED if session.tries < CROWDS else most
+        most = (
+            LONGEST_REST_WHILE_OPEN
+            if not crowded
+            else REST_WHEN_CROWDED
+            if session.tries < CROWDED_TRIES
+            else most
+        )
     rest = backoff(session.tries, most=most)
     odd = crc32(f"{session.id}/{session.tries}".encode()) / 2**32  # the same in every run
     return timedelta(milliseconds=int(rest / timedelta(milliseconds=1) * (0.5 + odd)))

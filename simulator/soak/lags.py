@@ -16,7 +16,7 @@ from simulator.soak.judge import unheld
 
 RECORD = Path(__file__).resolve().parents[2] / "docs" / "soak.json"
 NOTHING = "nothing"
-BY_HAND = "a row spoiled by hand"  # which only a hand can mend: no outage, and no words either
+BY_HAND = "a row spoiled by hand"  # which only an operator can mend: no outage, and no words either
 
 
 @dataclass(frozen=True)

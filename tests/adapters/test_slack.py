@@ -12,7 +12,7 @@ import pytest
 from chalicelib.adapters import slack
 from chalicelib.adapters.slack import Slack
 from chalicelib.domain.errors import Refused, Unavailable
-from chalicelib.workflow import telling, timing
+from chalicelib.workflow import notifier, timing
 
 from .server import Answering, answering, saying, silence
 
@@ -265,7 +265,7 @@ def test_a_slack_that_is_unwell_is_unavailable_and_asked_once(answer):
 
 def test_what_is_said_last_is_written_before_anybody_says_it_again():
     twice = timedelta(seconds=2 * slack.TIMEOUT)  # to the response_url in vain, then as the bot
-    assert telling.SAYS_FOR + twice < timing.SAYING
+    assert notifier.SAYS_FOR + twice < timing.NOTIFYING_TAKES
 
 
 def test_a_slack_that_is_silent_is_given_three_seconds(monkeypatch):

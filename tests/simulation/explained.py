@@ -43,7 +43,7 @@ class Explained:
         """Whether it is known as standing: by name, or by a session that saw it.
 
         What was found before a session saw it stays found: a press explains nothing away. Nor does
-        a session account for what it saw behind the door of one whose row is gone.
+        a session account for what it saw behind the lock of one whose row is gone.
         """
         note = self.world.rows.notes_of.get(access)
         sessions = self.world.rows.sessions
@@ -151,7 +151,7 @@ class Explained:
             if self.since.get(access.key, began) < began:
                 world.fail(f"{short(access.key)} is said to be nobody's, and was to stand")
 
-    def journal(self, what: str, facts: dict[str, Any]) -> None:
+    def log(self, what: str, facts: dict[str, Any]) -> None:
         if what == "left to another":
             self.world.faults.saw("reconciliation lets go")
         if "RowsMended" in facts.get("metrics", ()):

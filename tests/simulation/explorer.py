@@ -10,7 +10,7 @@ on what its calls have brought, so a worker is that list, and what comes next is
 each list: the runner runs once for each, and the rest is looking up.
 
 What is left out of the state, and why that is honest:
-- what comes after the door is free (reports, messages): it touches neither door nor access;
+- what comes after the lock is free (reports, messages): it touches neither lock nor access;
 - when to look again (`look_at`, `retry_at`, `wake_at`): anybody may look at any time anyway;
 - receipts, texts and counts of tries: no decision about access reads them;
 - in REVOKING deadline and lease: nothing reads them any more;
@@ -29,7 +29,7 @@ from functools import cache
 from typing import Any
 
 from chalicelib.domain.ask import Ask
-from chalicelib.domain.errors import DoorTaken, Gone, Refused, Stale, Trouble, Unknown
+from chalicelib.domain.errors import ExternalError, Gone, LockTaken, Refused, Stale, Unknown
 from chalicelib.domain.machine import FINAL, OPEN, State
 from chalicelib.domain.ports import Call
 from chalicelib.domain.session import Access, Glass, Lock, PermissionSet, Person, Session
@@ -43,7 +43,7 @@ ACCESS = Access("111122223333", "arn:aws:sso:::permissionSet/ssoins-1/ps-1", "p-
 ANN = Person("p-ann", "ann", "Ann", "ann@example.com")
 SET = PermissionSet(ACCESS.permission_set_arn, "Admin", ZERO)
 STANDING, NOBODY = 9, -1
-LINGERS = 100  # the door of a session that is over: so much times (session + 1), and ticks to go
+LINGERS = 100  # the lock of a session that is over: so much times (session + 1), and ticks to go
 IDS = ("s0", "s1")
 DONE_STATES = FINAL | {State.SETTLING, State.REPORTING, State.TAILING, State.CONCLUDING}
 FRESH = 100  # the version of its row that a worker reads
@@ -52,7 +52,7 @@ READS = {"read", "lock", "living", "assigned", "creation", "deletion", "creating
 CONDITIONAL = {"write", "allow", "decide", "release"}  # on the row's version
 ACTS = {"create", "delete", "outcome"}
 # One of each, so that what they bring is the same thing each time.
-LOST, TAKEN, GONE = Stale("lost"), DoorTaken("taken"), Gone("gone")
+LOST, TAKEN, GONE = Stale("lost"), LockTaken("taken"), Gone("gone")
 CONFLICT, THROTTLED = Refused("conflict"), Refused("throttled")
 DENIED, TIMED_OUT = Refused("denied", lasting=True), Unknown("timed out")
 CALLS = {"P": Call("IN_PROGRESS"), "S": Call("SUCCEEDED"), "F": Call("FAILED")}
@@ -118,7 +118,7 @@ class Found:
 
 
 # A state is a tuple:
-# (row 0, row 1, door, lease 0, lease 1, truth, shown, requests, late, worker, worker, faults, asks)
+# (row 0, row 1, lock, lease 0, lease 1, truth, shown, requests, late, worker, worker, faults, asks)
 # row: an index into Explorer.rows; lease: ticks, or None; requests: ((id, status), …);
 # late: ((kind, session, ticks), …); worker: (session, age, drift, local, skew) or None;
 # asks: ((kind, session), …), not decided yet.
@@ -140,7 +140,7 @@ class Explorer:
         names = load(
             patches,
             CALL_TAKES=ZERO,  # so a worker may claim even in its last tick
-            AT_IT=TICK,
+            CLAIM_KEEPS_OTHERS_FOR=TICK,
             NETWORK=TICK,
             SKEW=TICK * bounds.skew,
             LISTING_LAG=ZERO,
@@ -173,13 +173,13 @@ class Explorer:
             chat=Mute(),
             post=Mute(),
             letters=Letters(),
-            journal=lambda *args, **facts: None,
+            log=lambda *args, **facts: None,
             token=lambda: "mine",
             directory=Known(),
         )
         self.runner = names["Runner"](outside, names["Glasses"]({"prod": glass}, {"U1": ANN.email}))
         patience = timedelta(seconds=1) if bounds.patience else ZERO
-        self.look = names["Look"]("queue", feed.remaining, patience)
+        self.look = names["Turn"]("queue", feed.remaining, patience)
 
     # ---- rows
 
@@ -329,7 +329,7 @@ class Explorer:
             key = (sid, name, _standing_at(pending.__traceback__))
             if self.reduced and name in ACTS and None not in feed.log:
                 raise Irreducible(f"{name} before any write") from None
-        except Trouble:  # the table's: the look is over
+        except ExternalError:  # the table's: the look is over
             pass
         number = self.local_numbers.get(key)
         if number is None:
@@ -537,25 +537,25 @@ class Explorer:
                 rows.leases[IDS[n]] = int((T0 + TICK * (age + s[3 + n])).timestamp())
         holder, ticks = _door(s[2])
         if holder != NOBODY:
-            rows.doors[ACCESS.key] = IDS[holder]
+            rows.locks[ACCESS.key] = IDS[holder]
         if ticks is not None:
             rows.free_at[ACCESS.key] = T0 + TICK * (age + ticks)
         for kind, n in s[12]:
             rows.asks[f"ask/{_ask_of(kind, n).id}"] = _ask_of(kind, n)
         try:
             getattr(rows, name)(*args)
-        except (Stale, DoorTaken) as error:
-            lost = TAKEN if isinstance(error, DoorTaken) else LOST
+        except (Stale, LockTaken) as error:
+            lost = TAKEN if isinstance(error, LockTaken) else LOST
             return lost, None, False, type(error).__name__
         numbers = list(s[:2])
         mine = rows.sessions[IDS[sid]]
         if name != "free":
             numbers[sid] = self.row(mine, age, slot)
-        held = rows.doors.get(ACCESS.key)
-        door = NOBODY if held is None else IDS.index(held)
+        held = rows.locks.get(ACCESS.key)
+        lock = NOBODY if held is None else IDS.index(held)
         if ACCESS.key in rows.free_at:
             left = max(0, -((T0 + TICK * age - rows.free_at[ACCESS.key]) // TICK))
-            door = LINGERS * (door + 1) + left
+            lock = LINGERS * (lock + 1) + left
         asks = tuple(each for each in s[12] if f"ask/{_ask_of(*each).id}" in rows.asks)
         now = (T0 + TICK * age).timestamp()
         leases = [
@@ -573,7 +573,7 @@ class Explorer:
         if name != "decide":
             self._ended_early(was, is_, s[3 + sid])
         said = is_.state if is_.state is not was.state else "ok"
-        return None, (*numbers, door, *leases, asks), mine.version != FRESH + drift, str(said)
+        return None, (*numbers, lock, *leases, asks), mine.version != FRESH + drift, str(said)
 
     def _ended_early(self, was: Session, is_: Session, lease: int | None) -> None:
         ended = is_.state is State.REVOKING or is_.state in DONE_STATES
@@ -695,8 +695,8 @@ class Explorer:
         workers = [w and (w[0], w[1] + 1, *w[2:]) for w in s[9:11]]
         rows = [self.ticked(number) for number in s[:2]]
         holder, ticks = _door(s[2])
-        door = s[2] if not ticks else LINGERS * (holder + 1) + ticks - 1
-        return (*rows, door, *leases, *s[5:8], late, *workers, *s[11:])
+        lock = s[2] if not ticks else LINGERS * (holder + 1) + ticks - 1
+        return (*rows, lock, *leases, *s[5:8], late, *workers, *s[11:])
 
     def normal(self, s: State_) -> State_:
         """Alike states as one: requests that nobody names any more, workers in one order."""
@@ -775,7 +775,7 @@ class Explorer:
         if not self.bounds.standing and s[5] != NOBODY:
             raise Wrong("somebody keeps access")
         if s[2] != NOBODY and s[2] < LINGERS:
-            raise Wrong("the door is never freed")
+            raise Wrong("the lock is never freed")
 
     # ---- the search
 
@@ -906,7 +906,7 @@ class Feed:
             raise Pending(name, args)
         brought = self.log[self.at]
         self.at += 1
-        if isinstance(brought, Trouble):
+        if isinstance(brought, ExternalError):
             raise brought.with_traceback(None)
         return brought
 
@@ -965,11 +965,11 @@ def _at(ticks: int | None) -> datetime | None:
     return None if ticks is None else T0 + TICK * ticks
 
 
-def _door(door: int) -> tuple[int, int | None]:
+def _door(lock: int) -> tuple[int, int | None]:
     """Whose it is; and the ticks until it is free, where that session is over."""
-    if door < LINGERS:
-        return door, None
-    return door // LINGERS - 1, door % LINGERS
+    if lock < LINGERS:
+        return lock, None
+    return lock // LINGERS - 1, lock % LINGERS
 
 
 @cache

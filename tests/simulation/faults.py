@@ -25,7 +25,7 @@ RATES: dict[str, tuple[float, ...]] = {
     "table: answer lost": (0.01, 0.05, 0.15),  # the write landed, and nobody knows
     "table: repeated": (0.01, 0.05, 0.15),  # the write landed, and its own repeat says Stale
     "index late": (0.2, 0.8),  # a session's row, in the indexes
-    "lists late": (0.2, 0.8),  # doors, leases and notes as they were listed before
+    "lists late": (0.2, 0.8),  # locks, leases and notes as they were listed before
     "reads fail": (0.02, 0.1, 0.4),  # Identity Center's
     "throttled": (0.05, 0.2, 0.6),
     "conflict": (0.3, 1.0),  # while another request is under way
@@ -69,8 +69,8 @@ HANDS = (
     "TTL late",  # by minutes or days, as this and the next are drawn for a run
     "TTL never",
     "clocks skewed",
-    "door deleted by hand",
-    "door deleted with its session's row",
+    "lock deleted by hand",
+    "lock deleted with its session's row",
     *(f"session row deleted by hand, {state}" for state in State),
     "found session's row deleted by hand",
     "session row spoiled by hand",

@@ -86,16 +86,16 @@ class Hands:
 
     def delete_door(self) -> None:
         world = self.world
-        for key, holder in list(world.rows.doors.items()):
+        for key, holder in list(world.rows.locks.items()):
             row = world.index.get(holder)
             if row is not None and row.live:  # the index knows of it: see World.index
                 world.rows.unlock(key)
                 world.doorless.add(holder)
-                what = f"deletes the door that {holder} holds"
-                self._said("operator", what, "door deleted by hand")
+                what = f"deletes the lock that {holder} holds"
+                self._said("operator", what, "lock deleted by hand")
 
     def delete_row(self, session_id: str = "") -> None:
-        """A session's row, in whatever state it is; its door, its lease and its access stay."""
+        """A session's row, in whatever state it is; its lock, its lease and its access stay."""
         row = self._some_row(session_id)
         if row is not None:
             self._delete(row)
@@ -115,10 +115,10 @@ class Hands:
         if row.found:
             self.world.faults.saw("found session's row deleted by hand")
         self.world.forget(row)
-        if self.world.rows.doors.get(row.access.key) == row.id and self.world.random.random() < 0.3:
+        if self.world.rows.locks.get(row.access.key) == row.id and self.world.random.random() < 0.3:
             self.world.rows.unlock(row.access.key)
             self.world.doorless.add(row.id)
-            self._said("operator", "and its door with it", "door deleted with its session's row")
+            self._said("operator", "and its lock with it", "lock deleted with its session's row")
         users = [user for user, person in self.world.slack.items() if person.email == row.email]
         if users and self.world.random.random() < 0.5:  # who lost it by that breaks it again
             soon = self.world.random.choice((SECOND, 5 * SECOND, MINUTE, 20 * MINUTE))
@@ -229,13 +229,13 @@ class Hands:
         """In a free place, or away; a live session's stays, as for any other hand."""
         world = self.world
         access = world.random.choice(self.accesses)
-        holder = world.rows.doors.get(access.key)
+        holder = world.rows.locks.get(access.key)
         held = world.rows.sessions.get(holder or "")
         if held is not None and held.live:
             return
         world.rows.unlock(access.key)
         if holder is None:
-            world.rows.doors[access.key] = row.id if row else "bg-" + "f" * 24
+            world.rows.locks[access.key] = row.id if row else "bg-" + "f" * 24
 
     def _forge_session(self, row: Session | None) -> None:
         """No role that only asks may: it is here for what comes of it all the same."""
@@ -310,7 +310,7 @@ class Hands:
         there = [access for access in self.accesses if access.key in world.truth]
         there = [access for access in there if not world.explained.stands(access)] or there
         access = world.random.choice(there) if there else None
-        held = access is None or access.key in world.rows.doors or world.explained.lives(access)
+        held = access is None or access.key in world.rows.locks or world.explained.lives(access)
         if access is not None and not held:
             self.accepted(access)
 

@@ -150,17 +150,17 @@ class DoorFreedThoughADeleteMayLand(Rows):
 
 
 class DoorFreedBlindly(Rows):
-    """Whatever has become of the door since it was looked at."""
+    """Whatever has become of the lock since it was looked at."""
 
     def free(self, access: Access, lock: Lock) -> None:
-        if self.doors.get(access.key) == lock.holder:
+        if self.locks.get(access.key) == lock.holder:
             self.unlock(access.key)
 
 
 class DoorUnconditional(Rows):
     def allow(self, session: Session) -> None:
         self.expect(session)
-        self.doors.pop(session.access.key, None)
+        self.locks.pop(session.access.key, None)
         super().allow(session)
 
 
@@ -184,10 +184,10 @@ class ExtendWithoutLease(Rows):
 
 
 class TakesOverAnyway(Rows):
-    """Neither a taken door nor an accepted assignment keeps reconciliation from taking it back."""
+    """Neither a taken lock nor an accepted assignment keeps reconciliation from taking it back."""
 
     def take_over(self, session: Session) -> None:
-        self.doors.pop(session.access.key, None)
+        self.locks.pop(session.access.key, None)
         self.notes_of.pop(session.access, None)
         super().take_over(session)
 
@@ -195,27 +195,27 @@ class TakesOverAnyway(Rows):
 # ---- all of them -----------------------------------------------------------------------------------
 
 _NO_CLAIM = """
-    def unclaimed(self, session, look, late="", **changes):
+    def unclaimed(self, session, turn, late="", **changes):
         claimed = session.with_(**changes)
         self.store.write(claimed)
         return claimed.with_(version=session.version + 1)
 
-    def claim(self, session: Session, look: Look, late"""
-_CLAIM = "\n    def claim(self, session: Session, look: Look, late"
-_CLAIMS_CREATE = 'self.calls.claim(session, look, "grant_late_until", **asked)'
-_CLAIMS_DELETE = "claimed = self.calls.claim(\n            session,\n            look,\n"
-_ASKS_CREATE = """        claimed = self.calls.claim(session, look, "grant_late_until", **asked)
+    def claim(self, session: Session, turn: Turn, late"""
+_CLAIM = "\n    def claim(self, session: Session, turn: Turn, late"
+_CLAIMS_CREATE = 'self.calls.claim(session, turn, "grant_late_until", **asked)'
+_CLAIMS_DELETE = "claimed = self.calls.claim(\n            session,\n            turn,\n"
+_ASKS_CREATE = """        claimed = self.calls.claim(session, turn, "grant_late_until", **asked)
         if claimed is None:
             return self.commit.leave(session, now)
-        return self.calls.held(claimed, lambda: self._asks_create(claimed, look))
+        return self.calls.held(claimed, lambda: self._asks_create(claimed, turn))
 """
 _SETTLE_GRANT = """        grant = self.calls.settled(session, session.grant_call)
         if grant is None:
-            return self._revoke_early(session, now, look, changes)
+            return self._revoke_early(session, now, turn, changes)
 """
 _SETTLE_REVOKE = "call = self.calls.settled(session, session.revoke_call, deletion=True)\n"
 _READ_BACK = "        if self.identity_center.assigned(session.access):\n            listed"
-_RELEASES = "        return self._release(session.with_(**changes), look)\n"
+_RELEASES = "        return self._release(session.with_(**changes), turn)\n"
 _LIVES = """            if self._another_lives(session):
                 reason = "Another"""
 _UNKNOWN_CREATE = """        except Unknown as unknown:
@@ -310,10 +310,10 @@ MUTANTS = (
             request_id = self.identity_center.create(session.access)
         except (Refused, Unknown):
             return self.commit.leave(session, now)
-        claimed = self.calls.claim(session, look, "grant_late_until", **asked)
+        claimed = self.calls.claim(session, turn, "grant_late_until", **asked)
         if claimed is None:
             return self.commit.leave(session, now)
-        return self.calls.outcome(claimed, look=look, grant_late_until=None, grant_call=request_id)
+        return self.calls.outcome(claimed, turn=turn, grant_late_until=None, grant_call=request_id)
 """),),
         reduced=False,
         bounds=SMALL,
@@ -322,10 +322,10 @@ MUTANTS = (
     Mutant("claim written unconditionally", rows=ClaimUnconditional, reduced=False, bounds=SMALL),
     Mutant("conditions on state only", rows=OnStateOnly, reduced=False, bounds=SMALL),
     Mutant("no conditions", rows=Unconditional, reduced=False, bounds=SMALL),
-    Mutant("door freed on entering REVOKING", rows=DoorFreedOnRevoking, bounds=CALM, seed=14),
-    Mutant("door freed when the delete is asked", rows=DoorFreedOnAsking, bounds=CALM, seed=61),
-    Mutant("door freed though a delete may land", rows=DoorFreedThoughADeleteMayLand, bounds=SMALL),
-    Mutant("a door that has changed is freed", rows=DoorFreedBlindly, bounds=ALONE),
+    Mutant("lock freed on entering REVOKING", rows=DoorFreedOnRevoking, bounds=CALM, seed=14),
+    Mutant("lock freed when the delete is asked", rows=DoorFreedOnAsking, bounds=CALM, seed=61),
+    Mutant("lock freed though a delete may land", rows=DoorFreedThoughADeleteMayLand, bounds=SMALL),
+    Mutant("a lock that has changed is freed", rows=DoorFreedBlindly, bounds=ALONE),
     Mutant(
         "what may land is forgotten with an unknown delete",
         (("revoke", "                known = {}  # from now on a delete of ours may be under way\n",
@@ -343,7 +343,7 @@ MUTANTS = (
         lives=Behind,
         seed=203139,
     ),
-    Mutant("door put unconditionally", rows=DoorUnconditional, bounds=CALM, seed=4),
+    Mutant("lock put unconditionally", rows=DoorUnconditional, bounds=CALM, seed=4),
     Mutant(
         "no read-back (where listing lags)",
         (("revoke", _READ_BACK, "        if False:\n            listed"),),
@@ -459,7 +459,7 @@ MUTANTS = (
     ),
     Mutant(
         "what could not be said comes after another try",
-        (("runner", "not (says and look.says_first)", "True"),),
+        (("runner", "not (says and turn.says_first)", "True"),),
         lives=Hung,
         seed=109,
     ),
@@ -484,7 +484,7 @@ MUTANTS = (
         bounds=replace(SMALL, hand_door=True),
     ),
     Mutant(
-        "by-access look made before the door is taken",
+        "by-access look made before the lock is taken",
         (
             ("grant", _LIVES, _LIVES.replace("self._another_lives(session)", "False")),
             ("decide", "        try:\n            self.store.allow(allowed)\n",
@@ -517,18 +517,18 @@ MUTANTS = (
           "                self.decider.glasses.by_name.get(session.glass), 'duration', session.extend),"),),
     ),
     Mutant(
-        "a door whose session is gone is waited for since the press",
+        "a lock whose session is gone is waited for since the press",
         (("decide", "session.orphan_at + LONGEST_CLAIM", "session.asked_at + LONGEST_CLAIM"),),
         lives=Orphaned,
         seed=268,
     ),
     Mutant(
-        "a door whose session is gone stays shut",
+        "a lock whose session is gone stays shut",
         (("decide", "        late = not reached(free_at, now)\n", "        late = True\n"),),
         seed=272,
     ),
     Mutant(
-        "a door whose session is gone is free at once",
+        "a lock whose session is gone is free at once",
         (("decide", _IN_THE_WAY, "        if False:\n"),),
         lives=Meddled,
     ),
@@ -549,7 +549,7 @@ MUTANTS = (
     Mutant(
         "what is just being deleted is taken for standing",
         (("grant", "            if stands and self.identity_center.deleting(session.access, "
-          "now - FORGETS):\n", "            if False:\n"),),
+          "now - AWS_FORGETS_AFTER):\n", "            if False:\n"),),
         lives=Behind,
         seed=52,
     ),
@@ -562,22 +562,22 @@ MUTANTS = (
     Mutant("what was accepted is ignored", (_UNACCEPTED,), seed=32),
     Mutant(
         "what a session saw standing is ignored",
-        (("reconcile", "self.books.stood(access) if search else None", "None"),),
+        (("reconcile", "self.books.session_that_saw(access) if search else None", "None"),),
         seed=29,
     ),
     Mutant("what was accepted is taken back", (_UNACCEPTED,), rows=TakesOverAnyway, seed=0),
     Mutant(
-        "taken back past the door, and at once",
+        "taken back past the lock, and at once",
         (
             _BLIND,
             ("asks", "            back, _ = scheduled(back, now)\n",
-             "            back = back.entered(Event.ENDED, now, look.side, standing='no')\n            back, _ = scheduled(back, now)\n"),
+             "            back = back.entered(Event.ENDED, now, turn.seen_by, standing='no')\n            back, _ = scheduled(back, now)\n"),
         ),
         rows=TakesOverAnyway,
         seed=2,
     ),
     Mutant(
-        "taken back past the door, no look by access",
+        "taken back past the lock, no look by access",
         (
             _BLIND,
             ("grant", _LIVES, _LIVES.replace("self._another", "not session.found and self._another")),
@@ -609,12 +609,12 @@ MUTANTS = (
     ),
     Mutant(
         "taken back, and nobody hears of it",
-        (("revoke", "            owed=(\n                *news.still_true(session),",
-          "            owed=() if session.found else (\n                *news.still_true(session),"),),
+        (("revoke", "            owed=(\n                *notifications.still_true(session),",
+          "            owed=() if session.found else (\n                *notifications.still_true(session),"),),
         seed=0,
     ),
     Mutant(
-        "an orphaned door is not mended",
+        "an orphaned lock is not mended",
         (("reconcile", "            self.books.free(access, lock)\n", ""),),
         seed=144,
     ),
@@ -624,8 +624,8 @@ MUTANTS = (
         seed=96,
     ),
     Mutant(
-        "the door of a live session is mended away",
-        (("reconcile", "        if door_is_wrong(holder, access) and", "        if"),),
+        "the lock of a live session is mended away",
+        (("reconcile", "        if lock_is_wrong(holder, access) and", "        if"),),
         seed=38,
     ),
     Mutant(

@@ -43,11 +43,11 @@ def broken(world: World) -> Iterator[str]:
         sent = world.sent[session.id]
         if any(late - soon < MINUTE for soon, late in zip(sent, sent[WAKE_UPS:], strict=False)):
             yield f"{session.id} was woken more than {WAKE_UPS} times in a minute"
-    for key, holder in world.rows.doors.items():
+    for key, holder in world.rows.locks.items():
         if key in world.rows.free_at or (world.hands.forging and not world.mode):
             continue  # it is free for whoever comes, once nothing can land any more
         if holder not in world.rows.unreadable and (world.mode or holder not in world.ghosts):
-            yield f"the door {short(key)} is still held by {holder}"
+            yield f"the lock {short(key)} is still held by {holder}"
     for session_id in world.rows.leases.keys() - world.rows.unreadable:
         if world.mode or session_id not in world.ghosts:
             yield f"the lease of {session_id} is still there"
@@ -98,7 +98,7 @@ def _reconciled(world: World) -> Iterator[str]:
     explained, settled, calm = world.explained, world.settled_at, not world.faults.any
     unreadable = world.rows.unreadable
     spoiled = {world.rows.sessions[session_id].access for session_id in unreadable}
-    spoiled |= {a for a in ACCESSES if world.rows.doors.get(a.key) in unreadable}
+    spoiled |= {a for a in ACCESSES if world.rows.locks.get(a.key) in unreadable}
     for access in ACCESSES:
         key, owner = access.key, world.truth.get(access.key)
         covered = any(

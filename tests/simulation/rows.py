@@ -8,7 +8,7 @@ from typing import Any
 
 from chalicelib.domain import ask
 from chalicelib.domain.ask import Ask
-from chalicelib.domain.errors import DoorTaken, Stale, Unreadable
+from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.machine import OPEN, State
 from chalicelib.domain.session import Access, Lock, Noted, Session
 
@@ -17,7 +17,7 @@ EMPTY = {field.name: field.default for field in fields(Session)}
 
 
 class Rows:
-    """Sessions, asks, doors, leases and noted assignments.
+    """Sessions, asks, locks, leases and noted assignments.
 
     `wrote` hears of each session row that changes, `asked_for` of each new ask. `unreadable` has
     the ids of sessions that a hand
@@ -32,8 +32,8 @@ class Rows:
         self.sessions: dict[str, Session] = {}
         self.asks: dict[str, Session | Ask] = {}  # by the ids of their rows
         self.decided: dict[str, Ask] = {}
-        self.doors: dict[str, str] = {}
-        self.free_at: dict[str, datetime] = {}  # of doors whose sessions are over
+        self.locks: dict[str, str] = {}
+        self.free_at: dict[str, datetime] = {}  # of locks whose sessions are over
         self.leases: dict[str, int] = {}  # session id → TTL in whole seconds
         self.notes_of: dict[Access, Noted] = {}
         self.unreadable: set[str] = set()
@@ -112,9 +112,9 @@ class Rows:
 
     def allow(self, session: Session) -> None:
         self.expect(session)
-        if session.access.key in self.doors:
-            raise DoorTaken(session.access.key)
-        self.doors[session.access.key] = session.id
+        if session.access.key in self.locks:
+            raise LockTaken(session.access.key)
+        self.locks[session.access.key] = session.id
         self._lease(session)
         self._put(session)
 
@@ -122,15 +122,15 @@ class Rows:
         self.expect(session)
         late, key = session.revoke_late_until, session.access.key
         if late is not None:
-            if self.doors.get(key, session.id) == session.id:
-                self.doors[key], self.free_at[key] = session.id, late
-        elif self.doors.get(key) == session.id:
+            if self.locks.get(key, session.id) == session.id:
+                self.locks[key], self.free_at[key] = session.id, late
+        elif self.locks.get(key) == session.id:
             self.unlock(key)
         self.leases.pop(session.id, None)
         self._put(session)
 
     def lock(self, access: Access) -> Lock | None:
-        holder = self.doors.get(access.key)
+        holder = self.locks.get(access.key)
         return Lock(holder, self.free_at.get(access.key)) if holder else None
 
     def free(self, access: Access, lock: Lock) -> None:
@@ -138,23 +138,23 @@ class Rows:
             self.unlock(access.key)
 
     def unlock(self, key: str) -> None:
-        """The door is gone, whoever held it."""
-        self.doors.pop(key, None)
+        """The lock is gone, whoever held it."""
+        self.locks.pop(key, None)
         self.free_at.pop(key, None)
 
     # ---- ports.Books
 
-    def all_doors(self) -> Sequence[tuple[str, Access | None]]:
-        return [(f"door/{key}", access_of(key)) for key in self.doors]
+    def all_locks(self) -> Sequence[tuple[str, Access | None]]:
+        return [(f"door/{key}", access_of(key)) for key in self.locks]
 
     def all_leases(self) -> Sequence[str]:
         return list(self.leases)
 
-    def hang(self, session: Session) -> None:
+    def restore_lock(self, session: Session) -> None:
         self.expect(session)
-        if session.access.key in self.doors:
+        if session.access.key in self.locks:
             raise Stale(session.access.key)
-        self.doors[session.access.key] = session.id
+        self.locks[session.access.key] = session.id
 
     def drop(self, session_id: str) -> None:
         self.leases.pop(session_id, None)
@@ -185,9 +185,9 @@ class Rows:
         noted = self.notes_of.get(session.access)
         if noted and noted.standing:
             raise Stale(session.id)
-        if session.access.key in self.doors:
-            raise DoorTaken(session.access.key)
-        self.doors[session.access.key] = session.id
+        if session.access.key in self.locks:
+            raise LockTaken(session.access.key)
+        self.locks[session.access.key] = session.id
         self._lease(session)
         self._put(session)
 
@@ -209,7 +209,7 @@ class Rows:
         self.wrote(old, new)
 
     def _update(self, session: Session) -> None:
-        """Some attributes alone: what a hand has spoiled besides stays so."""
+        """Some attributes alone: what an operator has spoiled besides stays so."""
         spoiled = session.id in self.unreadable
         self._put(session)
         if spoiled:
@@ -229,7 +229,7 @@ def is_open(session: Session | None) -> bool:
 
 
 def access_of(key: str) -> Access | None:
-    """What the door of this key is the door of; None where it says nothing."""
+    """What the lock of this key is the lock of; None where it says nothing."""
     account_id, _, rest = key.partition("/")
     permission_set_arn, _, principal_id = rest.rpartition("/")
     if not (account_id and permission_set_arn and principal_id):

@@ -22,13 +22,13 @@ from typing import Any
 
 from chalicelib.adapters.sqs import message
 from chalicelib.domain.ask import Ask, Kind
-from chalicelib.domain.errors import Gone, Refused, Stale, Trouble, Unavailable, Unknown
+from chalicelib.domain.errors import ExternalError, Gone, Refused, Stale, Unavailable, Unknown
 from chalicelib.domain.machine import OPEN, State
 from chalicelib.domain.ports import Call, Mail, Posted, Reading, Reported
-from chalicelib.domain.schedule import ESCALATE
+from chalicelib.domain.schedule import ALARM_AFTER
 from chalicelib.domain.session import Access, Glass, Lock, Noted, PermissionSet, Person, Session
 from chalicelib.words import mails
-from chalicelib.workflow.answers import Look, Outside, Rest
+from chalicelib.workflow.answers import Outside, Rest, Turn
 from chalicelib.workflow.deciding import Glasses
 from chalicelib.workflow.reconcile import Reconciler
 from chalicelib.workflow.runner import Runner
@@ -56,7 +56,7 @@ PATIENCE = timedelta(seconds=20)
 SWEEP_LEAVES, SWEEP_AT_MOST = timedelta(seconds=10), 500
 RECEIVES = 5  # then a message goes to the dead-letter queue
 HEALED_REQUEST = 5 * SECOND  # the longest that a request takes once all is well
-FORGETS = 10 * MINUTE  # AWS may then know no more of a request
+AWS_FORGETS_AFTER = 10 * MINUTE  # AWS may then know no more of a request
 RECONCILED = 3 * HOUR + 30 * MINUTE  # from then on reconciliation has left nothing to be done
 
 
@@ -226,7 +226,7 @@ class World:
         self.lease_gone: dict[str, int] = {}  # session → when its lease was deleted, not by us
         self.was_active: set[str] = set()
         self.queries: dict[str, int] = {}
-        self.doorless: set[str] = set()  # sessions whose doors a hand has deleted
+        self.doorless: set[str] = set()  # sessions whose locks an operator has deleted
         self.healed_at: int | None = None
         self.tokens = 0
         self.messages = 0
@@ -326,7 +326,7 @@ class World:
             letters=mails,
             wakeups=WakeUps(self),
             clock=Clock(self),
-            journal=ports.journal,
+            log=ports.log,
             token=ports.token,
             reports=Reports(self),
         )
@@ -343,7 +343,7 @@ class World:
             post=outside.post,
             letters=mails,
             clock=outside.clock,
-            journal=outside.journal,
+            log=outside.log,
             wakeups=outside.wakeups,
         )
         return runner, reconciler
@@ -443,7 +443,7 @@ class World:
         if any(row.live for row in mine):
             saw("press on an open access")
         if any(self.ghosts.get(holder, session).slack_user == session.slack_user
-               for holder in self.rows.doors.values() if holder in self.ghosts):  # fmt: skip
+               for holder in self.rows.locks.values() if holder in self.ghosts):  # fmt: skip
             saw("press on an access whose row is gone")
 
     def ask(self, session_id: str, kind: Kind, user: str) -> None:
@@ -647,7 +647,7 @@ class World:
         try:
             self._work(worker)
             self.workers.discard(worker)
-        except (Trouble, Broken) as trouble:
+        except (ExternalError, Broken) as trouble:
             self.workers.discard(worker)
             self.say(worker.name, f"fails: {trouble}")
         except Stopped as stopped:
@@ -666,7 +666,7 @@ class World:
         """What the function does that this worker is an invocation of; see app.py."""
         remaining, looks = Remaining(self), self.looks
         looks["wiring"] = wired = Wired(self, worker)
-        looks["journal"] = wired.journal
+        looks["log"] = wired.log
         match worker.side:
             case "reconcile":
                 worker.reconciler.run()
@@ -721,7 +721,7 @@ class World:
         try:
             self._hang(worker, name)
             value = do(*args)
-        except Trouble as trouble:
+        except ExternalError as trouble:
             self.say(worker.name, f"{name}: {type(trouble).__name__}: {trouble}")
             self._keep(worker, False, trouble)
             raise
@@ -834,14 +834,14 @@ class World:
             self.fail(f"{row.id} is granted to another than who asked")
 
     def row(self, session_id: str) -> Session | None:
-        """The session's row, or what it was before a hand deleted it."""
+        """The session's row, or what it was before an operator deleted it."""
         return self.rows.sessions.get(session_id) or self.ghosts.get(session_id)
 
     def accept_late(self, kind: str, access: Access, session_id: str, ends: int) -> None:
         """What was sent before its worker gave up arrives. A delete finds what is there by then,
         also what an administrator has just given: no lock keeps those out."""
         owner = self.truth.get(access.key)
-        if kind == "delete" and owner == "admin" and access.key in self.rows.doors:
+        if kind == "delete" and owner == "admin" and access.key in self.rows.locks:
             self.faults.saw("assignment given while a delete might land")
             self.remove(access)
             self.explained.taken(access)
@@ -879,8 +879,8 @@ class World:
         """A session's delete has taken the owner's assignment away: it must have been its own.
 
         What was under way when its session's row was deleted by hand is remembered by nobody: the
-        next press has to wait for it, where its door still stands. Reconciliation, which mends the
-        door too, does not wait.
+        next press has to wait for it, where its lock still stands. Reconciliation, which mends the
+        lock too, does not wait.
         """
         if row.id in self.ghosts:
             self.explained.taken_by_hand.add(request.access.key)
@@ -1042,7 +1042,7 @@ class World:
         return self.now > last
 
     def readable(self) -> list[Session]:
-        """What a hand has spoiled for good is a human's to mend, and nothing is promised of it."""
+        """What an operator has spoiled for good is a human's to mend, and nothing is promised of it."""
         spoiled = self.rows.unreadable
         return [row for row in self.rows.sessions.values() if row.id not in spoiled]
 
@@ -1223,13 +1223,13 @@ class Ports:
         assert worker is not None
         return worker.side
 
-    def journal(self, level: str, what: str, /, **facts: Any) -> None:
+    def log(self, level: str, what: str, /, **facts: Any) -> None:
         world = self.world
         if world.replaying:
             world.again()
             return
         world.brings(None)
-        self.world.explained.journal(what, facts)
+        self.world.explained.log(what, facts)
         if what == "a session moves in a circle":
             world.fail(f"{facts['session']} moves in a circle")
         if what in ("a look failed", "a duty failed") and facts["error"] not in FORESEEN:
@@ -1266,7 +1266,7 @@ HANGS = {  # call → what it is asked of, and how long it takes to be given up
     **dict.fromkeys(("ask", "answer"), ("trail", 20 * SECOND)),
     "mail": ("mail", 12 * SECOND),
 }  # fmt: skip
-FORESEEN = {"Broken", *(each.__name__ for each in Trouble.__subclasses__())}
+FORESEEN = {"Broken", *(each.__name__ for each in ExternalError.__subclasses__())}
 
 
 class Wired(Ports):
@@ -1286,7 +1286,7 @@ class Wired(Ports):
     def queue(self) -> "WakeUps":
         return WakeUps(self.world)
 
-    def advance(self, session_id: str, look: Look, known: Session | None = None) -> Rest | None:
+    def advance(self, session_id: str, look: Turn, known: Session | None = None) -> Rest | None:
         """Once it is over it need not be gone through again: what came of it takes its place."""
         worker = self.worker
         log, start = worker.log, worker.at
@@ -1331,7 +1331,7 @@ class Wired(Ports):
         if row is None or not row.live or row.over_since is None:
             return
         late = began + worker.skew - ms_of(row.over_since)
-        if late < ESCALATE[0] // MS or worker.dies - world.now < CALL_TAKES // MS:
+        if late < ALARM_AFTER[0] // MS or worker.dies - world.now < CALL_TAKES // MS:
             return
         if row.alarms == 0 and session_id not in world.rows.unreadable:
             world.fail(f"{session_id} is {late / 1000:.0f} s late, was looked at, and nobody knows")
@@ -1483,8 +1483,8 @@ class Store(Ports):
 
     # ---- ports.Books
 
-    def all_doors(self) -> list[tuple[str, Access | None]]:
-        return self._lists("all_doors")
+    def all_locks(self) -> list[tuple[str, Access | None]]:
+        return self._lists("all_locks")
 
     def all_leases(self) -> list[str]:
         return self._lists("all_leases")
@@ -1511,8 +1511,8 @@ class Store(Ports):
         found: list[str] = self._reads("alive", find)
         return found
 
-    def hang(self, session: Session) -> None:
-        self._writes("hang", self.world.rows.hang, session)
+    def restore_lock(self, session: Session) -> None:
+        self._writes("hang", self.world.rows.restore_lock, session)
 
     def drop(self, session_id: str) -> None:
         self._writes("drop", self.world.rows.drop, session_id)
@@ -1527,7 +1527,7 @@ class Store(Ports):
         if worker is not None and not noted.standing and not noted.gone_at:
             self.world.explained.found_began.setdefault(noted.access.key, worker.began)
 
-    def stood(self, access: Access) -> str | None:
+    def session_that_saw(self, access: Access) -> str | None:
         def find() -> str | None:
             rows = self.world.index.values()
             saw = [row for row in rows if row.standing == "yes" and row.access == access]
@@ -1596,7 +1596,7 @@ class Centre(Ports):
         self._reading()
         request = self.world.requests[request_id]
         age = self.world.now - request.accepted
-        if self.world.now < request.shown or (age > FORGETS and not request.open):
+        if self.world.now < request.shown or (age > AWS_FORGETS_AFTER and not request.open):
             return Call("UNKNOWN")
         return Call(request.status, request.reason)
 

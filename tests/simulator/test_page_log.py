@@ -96,7 +96,7 @@ def test_a_session_has_what_was_asked_of_it_the_oldest_first() -> None:
 
 def test_only_doors_and_leases_are_held() -> None:
     """The table holds more: asks, what is noted, which Identity Center it is."""
-    door, lease = {"id": "door/a", "kind": "door"}, {"id": f"lease/{ID}", "kind": "lease"}
+    lock, lease = {"id": "door/a", "kind": "door"}, {"id": f"lease/{ID}", "kind": "lease"}
     others = [{"id": "kept/identity-center", "kind": "kept"}, {"id": "x", "kind": "standing"}]
     decided = as_read(rows.of_decided(asked(END)))
-    assert page_log.held([door, ACTIVE, lease, TAKEN, decided, *others]) == [door, lease]
+    assert page_log.held([lock, ACTIVE, lease, TAKEN, decided, *others]) == [lock, lease]

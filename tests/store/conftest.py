@@ -80,7 +80,7 @@ def store(request: pytest.FixtureRequest) -> Store:
 
     def spoil(row_id: str, values: dict[str, Any]) -> None:
         if values.get("kind") == "door":
-            books.doors[row_id.removeprefix("door/")] = values["session_id"]
+            books.locks[row_id.removeprefix("door/")] = values["session_id"]
         else:
             books.unreadable.add(row_id)
 

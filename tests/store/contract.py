@@ -44,7 +44,7 @@ class Store:
         return replace(session, version=1)
 
     def open(self, **changes: Any) -> Session:
-        """A session that was allowed: row, door and lease."""
+        """A session that was allowed: row, lock and lease."""
         allowed = granting(**changes)
         self.ask(requested(id=allowed.id))
         self.books.allow(allowed)

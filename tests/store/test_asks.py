@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chalicelib.domain.ask import Kind, Outcome
-from chalicelib.domain.errors import DoorTaken, Stale, Unreadable
+from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.machine import Event
 from chalicelib.domain.session import Lock, Session
 from tests.store.contract import ACCESS, MINUTE, PAST, Store, bg, ended, extended, pressed
@@ -100,7 +100,7 @@ def test_what_is_allowed_is_no_ask_any_more(store: Store) -> None:
 def test_a_taken_door_lets_nobody_in_and_leaves_the_ask(store: Store) -> None:
     first = store.open()
     asked = store.ask(requested(id=bg(2)))
-    with pytest.raises(DoorTaken):
+    with pytest.raises(LockTaken):
         store.books.allow(granting(id=bg(2)))
     assert store.books.read(bg(2)) == (None, False)
     assert store.books.asked(f"ask/{bg(2)}") == asked
@@ -125,7 +125,7 @@ def test_a_session_of_an_older_row_is_allowed_by_its_version(store: Store) -> No
     assert store.books.lock(ACCESS) is None
     assert store.lease(session.id) is None
     other = store.open(id=bg(2))
-    with pytest.raises(DoorTaken):
+    with pytest.raises(LockTaken):
         store.books.allow(replace(granting(), version=newer.version))
     store.books.free(ACCESS, Lock(other.id))
     store.books.allow(replace(granting(), version=newer.version))

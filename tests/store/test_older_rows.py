@@ -14,7 +14,7 @@ import pytest
 
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Session
-from chalicelib.workflow.answers import Look
+from chalicelib.workflow.answers import Turn
 from tests.outside import World
 from tests.store.contract import ACCESS, Store, bg
 from tests.stories import HOUR, NOON, SET
@@ -162,7 +162,7 @@ class Stage:
             assert row.look_at is not None
             self.world.time = max(row.look_at, self.world.time + SECOND)
             assert list(self.store.books.due(self.world.time, 10)) == [bg(1)]
-            look = Look("queue", lambda: timedelta(seconds=40))
+            look = Turn("queue", lambda: timedelta(seconds=40))
             self.world.runner().advance(bg(1), look)
         raise AssertionError(f"still {row.state}")
 
@@ -200,7 +200,7 @@ def test_access_of_an_older_row_ends_by_its_deadline_and_is_reported(
     over = stage.goes_on(State.SETTLING)
     assert stage.world.assignments == set()
     assert over.deadline == NOON + HOUR
-    assert stage.store.books.all_doors() == stage.store.books.all_leases() == []
+    assert stage.store.books.all_locks() == stage.store.books.all_leases() == []
     assert stage.world.time <= NOON + HOUR + timedelta(minutes=2)
     closed = stage.goes_on(State.CLOSED)
     assert (closed.owed, closed.look_at, closed.report_final) == ((), None, "second")
@@ -212,7 +212,7 @@ def test_a_claim_of_the_older_kind_keeps_everybody_out_until_it_has_run_out(stag
     """Its worker may still be asking: nothing but its own time says when it has ended."""
     there(stage, CLAIMED, given=False)
     stage.world.time = NOON + 64 * SECOND
-    stage.world.runner().advance(bg(1), Look("sweep", lambda: timedelta(seconds=40)))
+    stage.world.runner().advance(bg(1), Turn("sweep", lambda: timedelta(seconds=40)))
     assert stage.world.asked == []
     assert stage.store.books.read(bg(1))[0].grant_call == "?"
     row = stage.goes_on(State.ACTIVE)

@@ -1,10 +1,10 @@
-"""What reconciliation reads and writes: doors, leases, notes, and what is taken back."""
+"""What reconciliation reads and writes: locks, leases, notes, and what is taken back."""
 
 from dataclasses import replace
 
 import pytest
 
-from chalicelib.domain.errors import DoorTaken, Stale, Unreadable
+from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.session import Lock, Noted
 from tests.store.contract import ACCESS, OTHER, Store, bg, released
 from tests.stories import HOUR, NOON, active, settling
@@ -13,11 +13,11 @@ from tests.stories import HOUR, NOON, active, settling
 def test_doors_leases_and_live_sessions_are_listed(store: Store) -> None:
     session = store.open()
     store.put(settling(id=bg(3)))
-    assert list(store.books.all_doors()) == [(f"door/{ACCESS.key}", ACCESS)]
+    assert list(store.books.all_locks()) == [(f"door/{ACCESS.key}", ACCESS)]
     assert list(store.books.all_leases()) == [session.id]
     assert list(store.books.alive()) == [session.id]
     store.books.release(released(session))
-    for listed in (store.books.all_doors, store.books.all_leases, store.books.alive):
+    for listed in (store.books.all_locks, store.books.all_leases, store.books.alive):
         assert list(listed()) == []
 
 
@@ -27,9 +27,9 @@ def test_a_live_session_that_nobody_would_look_at_is_listed_all_the_same(store: 
 
 
 def test_a_door_whose_id_says_nothing_is_listed_as_such(store: Store) -> None:
-    door = {"kind": "door", "open": "door", "look_at": "2026", "session_id": "bg-1"}
-    store.spoil("door/nonsense", door)
-    assert list(store.books.all_doors()) == [("door/nonsense", None)]
+    lock = {"kind": "door", "open": "door", "look_at": "2026", "session_id": "bg-1"}
+    store.spoil("door/nonsense", lock)
+    assert list(store.books.all_locks()) == [("door/nonsense", None)]
 
 
 @pytest.mark.world
@@ -39,17 +39,17 @@ def test_no_other_row_is_a_door_a_lease_or_a_note_whatever_it_says(
 ) -> None:
     dynamodb.clear()
     dynamodb.spoil("ask/anything", {"kind": kind, "open": kind, "look_at": "2026"})
-    assert dynamodb.books.all_doors() == dynamodb.books.all_leases() == dynamodb.books.notes() == []
+    assert dynamodb.books.all_locks() == dynamodb.books.all_leases() == dynamodb.books.notes() == []
 
 
 def test_a_missing_door_is_hung_for_the_row_as_it_was_read(store: Store) -> None:
     session = store.open()
     with pytest.raises(Stale):
-        store.books.hang(session)
+        store.books.restore_lock(session)
     store.books.free(ACCESS, Lock(session.id))
     with pytest.raises(Stale):
-        store.books.hang(replace(session, version=session.version - 1))
-    store.books.hang(session)
+        store.books.restore_lock(replace(session, version=session.version - 1))
+    store.books.restore_lock(session)
     assert store.books.lock(ACCESS) == Lock(session.id)
     assert store.books.read(session.id)[0] == session
 
@@ -104,8 +104,8 @@ def test_a_session_that_saw_it_standing_is_found_by_its_access(store: Store) -> 
         bg(5): {"standing": "yes", "principal_id": "else", "asked_at": NOON + 3 * HOUR},
     }.items():
         store.put(settling(id=name, **changes))
-    assert store.books.stood(ACCESS) == bg(2)
-    assert store.books.stood(OTHER) is None
+    assert store.books.session_that_saw(ACCESS) == bg(2)
+    assert store.books.session_that_saw(OTHER) is None
 
 
 # ---- what was found -----------------------------------------------------------------------------
@@ -133,7 +133,7 @@ def test_what_was_found_is_taken_over_in_one_write(store: Store) -> None:
 def test_an_open_door_or_an_acceptance_is_not_taken_over(store: Store) -> None:
     session = store.open()
     found = store.found()
-    with pytest.raises(DoorTaken):
+    with pytest.raises(LockTaken):
         store.books.take_over(found)
     store.books.release(released(session))
     store.books.note(NOTED.with_(standing=True, accepted_by="ann"))

@@ -1,4 +1,4 @@
-"""Sessions with their doors and leases: what is written in one, what is freed, what is listed."""
+"""Sessions with their locks and leases: what is written in one, what is freed, what is listed."""
 
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.errors import DoorTaken, Stale, Unreadable
+from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Lock, Session
 from tests.store.contract import ACCESS, MINUTE, PAST, Store, bg, released
@@ -82,7 +82,7 @@ def test_an_outcome_needs_the_claim_and_nothing_else(store: Store) -> None:
             store.books.outcome(session.id, token, cleared)
 
 
-# ---- session, door and lease in one write -------------------------------------------------------
+# ---- session, lock and lease in one write -------------------------------------------------------
 
 
 def test_allowed_is_row_door_and_lease_in_one(store: Store) -> None:
@@ -133,7 +133,7 @@ def test_while_a_delete_may_land_the_door_stays_shut(store: Store) -> None:
     assert store.books.lock(ACCESS) == Lock(session.id, LATE)
     assert store.books.living(ACCESS) == store.books.alive() == []
     store.ask(requested(id=bg(2)))
-    with pytest.raises(DoorTaken):
+    with pytest.raises(LockTaken):
         store.books.allow(granting(id=bg(2)))
 
 
@@ -209,4 +209,4 @@ def test_no_row_but_a_sessions_own_is_a_session_whatever_it_says(store: Store, r
     assert list(store.books.living(ACCESS)) == [real.id]
     assert list(store.books.alive()) == [real.id]
     assert [each.id for each, _ in store.books.unfinished()] == [real.id]
-    assert store.books.stood(ACCESS) is None
+    assert store.books.session_that_saw(ACCESS) is None

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.domain import rows
 from chalicelib.domain.ask import Kind
-from chalicelib.domain.errors import DoorTaken, Unavailable, Unreadable, Unwritable
+from chalicelib.domain.errors import LockTaken, Unavailable, Unreadable, Unwritable
 from chalicelib.domain.session import Access, Lock, iso
 from tests.store.contract import ACCESS, MINUTE, OTHER, Store, bg, ended, pressed, released
 from tests.stories import HOUR, NOON, active, granting, requested
@@ -46,8 +46,8 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "unfinished": lambda books: books.unfinished(),
     "remains": lambda books: books.remains(bg(1)),
     "alive": lambda books: books.alive(),
-    "stood": lambda books: books.stood(ACCESS),
-    "hang": lambda books: books.hang(active(version=1)),
+    "stood": lambda books: books.session_that_saw(ACCESS),
+    "hang": lambda books: books.restore_lock(active(version=1)),
     "noted": lambda books: books.noted(ACCESS),
     "ask back": lambda books: books.ask_back(ACCESS, "prod", NOON),
     "instance": lambda books: books.instance(),
@@ -106,7 +106,7 @@ def test_no_session_is_too_big_whatever_is_in_it(store: Store) -> None:
     store.books.decide(ended(store.ask(pressed(session)), reason=LONG, account_name=LONG))
 
 
-# ---- rows that a hand has spoiled ---------------------------------------------------------------
+# ---- rows that an operator has spoiled ---------------------------------------------------------------
 
 
 LATER = iso(NOON + HOUR)
@@ -195,7 +195,7 @@ def test_a_door_that_says_nothing_is_unreadable(store: Store) -> None:
     with pytest.raises(Unreadable):
         store.books.lock(ACCESS)
     store.ask(requested())
-    with pytest.raises(DoorTaken):
+    with pytest.raises(LockTaken):
         store.books.allow(granting())
 
 

@@ -128,4 +128,4 @@ def test_a_glass_without_sessions_is_said(
 
 
 def test_a_row_says_whose_as_the_session_does() -> None:
-    assert suggest.whose_of(ROW) == suggest.Whose.of(SESSION)
+    assert suggest.whose_of(ROW) == suggest.Ownership.of(SESSION)

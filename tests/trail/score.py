@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 
 from chalicelib.trail.attribution import sift
-from chalicelib.trail.event import Whose
+from chalicelib.trail.event import Ownership
 from tests.trail.labelled import Case, Labelled, cases
 
 OWN = ("portal", "account")
@@ -43,7 +43,7 @@ def _outcomes(case: Case, seed: int) -> list[Outcome]:
     marked = [(f"{index}", each) for index, each in enumerate(case.records)]
     records = [each.record | {"mark": mark} for mark, each in marked]
     random.Random(seed).shuffle(records)
-    sifted = sift(Whose.of(case.session), records)
+    sifted = sift(Ownership.of(case.session), records)
     assert sifted.seen == len(records)
     counted = sifted.repeated + sifted.outside + sifted.others + sifted.unjudged
     assert len(sifted.events) + counted == sifted.seen

@@ -305,7 +305,7 @@ def test_at_the_end_nothing_is_open_that_was_not_standing(scene: Scene) -> None:
     assert {each["principal_id"] for each in opened if "principal_id" in each} <= standing | {
         each["principal_id"] for each in scene.world.history() if each["by"] == "an administrator"
     }
-    doors = scene.world.rows("door")
+    locks = scene.world.rows("door")
     leases = scene.world.rows("lease")
     sessions = {row["id"]: row for row in scene.world.rows()}
     live = {
@@ -313,8 +313,8 @@ def test_at_the_end_nothing_is_open_that_was_not_standing(scene: Scene) -> None:
         for row_id, row in sessions.items()
         if row.get("state") in ("GRANTING", "ACTIVE", "REVOKING")
     }
-    for door in doors:  # one stays where a delete whose outcome is unknown may still land
-        if door["session_id"] not in live:
-            until = sessions[door["session_id"]]["revoke_late_until"]
-            assert door["free_at"] == until, json.dumps(doors, default=str)
+    for lock in locks:  # one stays where a delete whose outcome is unknown may still land
+        if lock["session_id"] not in live:
+            until = sessions[lock["session_id"]]["revoke_late_until"]
+            assert lock["free_at"] == until, json.dumps(locks, default=str)
     assert {row["session_id"] for row in leases} <= live, json.dumps(leases, default=str)

@@ -1,4 +1,4 @@
-"""Somebody has the credentials of a role that only asks: that opens no door, and keeps none open.
+"""Somebody has the credentials of a role that only asks: that opens no lock, and keeps none open.
 
 What they try is refused, or changes nothing. The credentials are the functions' own, and the local
 AWS holds them to their policies as AWS does.
@@ -332,11 +332,11 @@ def test_reconciliations_role_writes_no_session_no_persons_ask_and_no_decision(
 ) -> None:
     rows = rows_of(scene, over)
     before = [scene.row(row_id) for row_id in rows]
-    session, door, lease, note, decided, kept, report = rows
+    session, lock, lease, note, decided, kept, report = rows
     people = [f"ask/{kind}-{secrets.token_hex(12)}" for kind in ("bg", "end", "extend")]
     for row_id in (session, decided, kept, report, *people):
         all_refused(writes(reconciliation, row_id))
-    for row_id, may in ((door, ("put", "delete")), (lease, ("delete",)), (note, ("put",))):
+    for row_id, may in ((lock, ("put", "delete")), (lease, ("delete",)), (note, ("put",))):
         tried = writes(reconciliation, row_id).items()
         all_refused({name: call for name, call in tried if not name.startswith(may)})
     access = {"InstanceArn": company.INSTANCE_ARN, "TargetId": company.PRODUCTION,
@@ -357,11 +357,11 @@ def test_forged_doors_and_deleted_ones_let_nobody_in_and_keep_nobody_in(
     scene: Scene, reconciliation: Thief
 ) -> None:
     held = scene.press("steve", "held")
-    door = f"door/{access_of(held.until('ACTIVE'))}"
-    reconciliation.delete(door)
+    lock = f"door/{access_of(held.until('ACTIVE'))}"
+    reconciliation.delete(lock)
     again = scene.press("steve", "held")
     for holder in ("bg-nobody", f"bg-{'1' * 24}", held.id):
-        reconciliation.put(door, kind="door", session_id=holder, open="door", look_at=NOW)
+        reconciliation.put(lock, kind="door", session_id=holder, open="door", look_at=NOW)
     mallorys = company.person("mallory").user.user_id
     theirs = f"{ELSEWHERE.account_id}/{ELSEWHERE.permission_set.arn}/{mallorys}"
     reconciliation.put(f"door/{theirs}", kind="door", session_id=held.id, open="door", look_at=NOW)

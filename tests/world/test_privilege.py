@@ -263,8 +263,8 @@ def quiet(world: World) -> None:
 
 
 def _reconcile(world: World) -> None:
-    """What it can find: an assignment that no session explains, a door and a lease without a
-    session, a session without its door, and one that nobody looks at any more."""
+    """What it can find: an assignment that no session explains, a lock and a lease without a
+    session, a session without its lock, and one that nobody looks at any more."""
     life, worker, table = Life(world, "reconcile"), Life(world, "worker"), world.aws("dynamodb")
     for kind, what in (("door", f"{company.PRODUCTION}/{company.AUDITOR.arn}/nobody"),
                        ("lease", "bg-nobody")):  # fmt: skip

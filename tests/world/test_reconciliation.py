@@ -1,4 +1,4 @@
-"""Access that nobody pressed for, and rows that a hand has spoiled, on the running local AWS."""
+"""Access that nobody pressed for, and rows that an operator has spoiled, on the running local AWS."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_rows_that_disagree_are_mended_and_said(scene: Scene) -> None:
     forget_to_look_at(scene, held.id)
     dynamodb.delete_item(TableName=table, Key={"id": {"S": f"door/{access}"}})
     said = standing(scene, "accept", "long", "alice@example.com", "--by", "ann", code=1)
-    assert f"session {held.id} holds it now" in said  # by the index, for the door is gone
+    assert f"session {held.id} holds it now" in said  # by the index, for the lock is gone
     lonely = f"door/{company.STAGING}/{company.AUDITOR.arn}/{company.person('nora').user.user_id}"
     for row_id, kind in ((lonely, "door"), ("lease/bg-nowhere", "lease")):
         dynamodb.put_item(

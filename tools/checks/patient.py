@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.config.settings import Settings
 from chalicelib.deploy.aws_errors import SIGN_IN, sentence
-from chalicelib.domain.errors import Trouble
+from chalicelib.domain.errors import ExternalError
 from chalicelib.domain.session import PermissionSet
 from tools import _project, _slack
 from tools._project import Deployed, Problem
@@ -127,7 +127,7 @@ def findings(patient: Patient, check: Check) -> list[Finding]:
         found.append(Finding(BAD, sentence(error), SIGN_IN))
     except Problem as problem:
         found.append(Finding(BAD, str(problem), "see what it says"))
-    except Trouble as trouble:
+    except ExternalError as trouble:
         cure = "run doctor again in a minute; if it stays, look at that service in this account"
         found.append(Finding(BAD, str(trouble), cure))
     return found

@@ -40,7 +40,7 @@ class TimeAttribute(Attribute[datetime]):
         return iso(value)
 
     def deserialize(self, value: str) -> datetime:
-        moment = from_iso(value)  # one that a hand wrote without its zone is UTC's, as all are
+        moment = from_iso(value)  # one that an operator wrote without its zone is UTC's, as all are
         if moment.year not in YEARS:
             raise ValueError("a year with which nothing can be reckoned")
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
@@ -121,7 +121,7 @@ class AccountIndex(GlobalSecondaryIndex["Row"]):
 
 
 class AccessIndex(GlobalSecondaryIndex["Row"]):
-    """The live sessions of an access. Sparse: only sessions that hold, or held, a door."""
+    """The live sessions of an access. Sparse: only sessions that hold, or held, a lock."""
 
     class Meta:
         index_name = "by-access"
@@ -131,7 +131,7 @@ class AccessIndex(GlobalSecondaryIndex["Row"]):
 
 
 class Row(Model):
-    """A session, an ask, a door, a lease or a noted assignment, as its id says.
+    """A session, an ask, a lock, a lease or a noted assignment, as its id says.
 
     The ids of all but sessions begin with what they are: ask/…, asked/…, door/…, lease/…,
     assignment/…. What is decided goes by the id alone, for who may only ask writes what it likes
@@ -156,7 +156,7 @@ class Row(Model):
     ttl = TTLAttribute(null=True)  # never on a session that is open
 
     # What no value has: what kind of row it is, the indexes' own, and what was discovered once
-    # (kind “kept”), for functions that begin cold. `open` is the kind of doors, leases and noted
+    # (kind “kept”), for functions that begin cold. `open` is the kind of locks, leases and noted
     # assignments, so that the index lists them too.
     kind = UnicodeAttribute(null=True)
     open = UnicodeAttribute(null=True)

@@ -1,4 +1,4 @@
-"""Keeps sessions, doors and leases in one DynamoDB table: the state of the machine and its log."""
+"""Keeps sessions, locks and leases in one DynamoDB table: the state of the machine and its log."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -37,7 +37,7 @@ from chalicelib.adapters.dynamodb.values import (
 )
 from chalicelib.domain import ask, rows
 from chalicelib.domain.ask import Ask, Outcome
-from chalicelib.domain.errors import DoorTaken, Stale, Unreadable
+from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.instance import ROW as INSTANCE
 from chalicelib.domain.machine import LIVE, State
 from chalicelib.domain.session import SESSION_ID, Access, Lock, Noted, Session
@@ -45,7 +45,9 @@ from chalicelib.domain.session import SESSION_ID, Access, Lock, Noted, Session
 BEGINS = {rows.OPEN: "bg-", "door": "door/", "lease": "lease/", "assignment": "assignment/"}
 
 
-IDS = ["id"]  # all that is asked of an index, so that no row that a hand has spoiled is read there
+IDS = [
+    "id"
+]  # all that is asked of an index, so that no row that an operator has spoiled is read there
 
 
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -78,17 +80,17 @@ class Table:
     def remains(self, session_id: str) -> Session | None:
         row, lease = self._raw(session_id), self._raw(lease_id(session_id))
         access = access_in("door", f"door/{row.get('live_access')}") or access_named(row)
-        doors = [lock_id(access)] if access else [row_id for row_id, _ in self.all_doors()]
-        found = ((row_id, self._raw(row_id)) for row_id in doors)
+        locks = [lock_id(access)] if access else [row_id for row_id, _ in self.all_locks()]
+        found = ((row_id, self._raw(row_id)) for row_id in locks)
         mine = (each for each in found if each[1].get("session_id") == session_id)
-        door, says = next(mine, ("", {}))
+        lock, says = next(mine, ("", {}))
         try:
             live = State(row.get("state", "")) in LIVE
         except ValueError:
-            live = bool(lease or door)
+            live = bool(lease or lock)
         if not live:
             return None
-        access = access or access_in("door", door)
+        access = access or access_in("door", lock)
         at = lease.get("look_at") or lease.get("ttl") or says.get("look_at")
         ends = [each for each in (row.get("deadline") or at, row.get("ended_at")) if each]
         known: dict[str, Any] = {"glass": "", "asked_at": min(ends, default=EPOCH)}
@@ -165,14 +167,14 @@ class Table:
             Row(session_id).update(actions=actions, condition=Row.busy_token == token)
 
     def allow(self, session: Session) -> None:
-        self._take_door(session)
+        self._take_lock(session)
 
     def take_over(self, session: Session) -> None:
         noted = Row(assignment_id(session.access))
         not_standing = Row.kind.does_not_exist() | (Row.kind != "standing")
-        self._take_door(session, unless=(noted, not_standing))
+        self._take_lock(session, unless=(noted, not_standing))
 
-    def _take_door(self, session: Session, unless: tuple[Row, Condition] | None = None) -> None:
+    def _take_lock(self, session: Session, unless: tuple[Row, Condition] | None = None) -> None:
         try:
             with translated(), TransactWrite(connection=self._connection) as transaction:
                 transaction.save(lock_row(session), condition=Row.id.does_not_exist())
@@ -183,8 +185,8 @@ class Table:
                     transaction.condition_check(Row, row.id, condition=condition)
         except Stale as stale:
             checks, deletes = int(unless is not None), int(not session.version)
-            if lost(stale) == {checks + deletes}:  # as PynamoDB sends them: the door is first put
-                raise DoorTaken(session.access.key) from stale
+            if lost(stale) == {checks + deletes}:  # as PynamoDB sends them: the lock is first put
+                raise LockTaken(session.access.key) from stale
             raise
 
     def decide(self, decided: Ask, session: Session | None = None) -> None:
@@ -210,19 +212,19 @@ class Table:
     def release(self, session: Session) -> None:
         stays = session.revoke_late_until
         try:
-            self._release(session, stays, with_door=True)
+            self._release(session, stays, with_lock=True)
         except Stale as stale:
-            the_door = 1 if stays else 0  # as PynamoDB sends them: the deletes, then the puts
-            if the_door not in lost(stale):
+            the_lock = 1 if stays else 0  # as PynamoDB sends them: the deletes, then the puts
+            if the_lock not in lost(stale):
                 raise
-            self._release(session, stays, with_door=False)  # deleted, and another's by now
+            self._release(session, stays, with_lock=False)  # deleted, and another's by now
 
-    def _release(self, session: Session, stays: datetime | None, with_door: bool) -> None:
+    def _release(self, session: Session, stays: datetime | None, with_lock: bool) -> None:
         ours = Row.id.does_not_exist() | (Row.session_id == session.id)
         with translated(), TransactWrite(connection=self._connection) as transaction:
-            if with_door and stays:
+            if with_lock and stays:
                 transaction.save(lock_row(session, stays), condition=ours)
-            elif with_door:
+            elif with_lock:
                 transaction.delete(Row(lock_id(session.access)), condition=ours)
             transaction.delete(Row(lease_id(session.id)))
             transaction.save(
@@ -230,7 +232,7 @@ class Table:
             )
 
     def lock(self, access: Access) -> Lock | None:
-        """A door that does not say whose it is has the holder "": nobody, so it can be freed."""
+        """A lock that does not say whose it is has the holder "": nobody, so it can be freed."""
         try:
             row = self._one(lock_id(access), ["id", "session_id", "free_at"])
         except Unreadable:
@@ -318,7 +320,7 @@ class Table:
 
     # ---- ports.Books
 
-    def all_doors(self) -> Sequence[tuple[str, Access | None]]:
+    def all_locks(self) -> Sequence[tuple[str, Access | None]]:
         return [(row_id, access_in("door", row_id)) for row_id in self._listed("door")]
 
     def all_leases(self) -> Sequence[str]:
@@ -339,7 +341,7 @@ class Table:
             found = Row.by_access.scan(attributes_to_get=IDS)
             return [row.id for row in found if SESSION_ID.fullmatch(row.id)]
 
-    def hang(self, session: Session) -> None:
+    def restore_lock(self, session: Session) -> None:
         with translated(), TransactWrite(connection=self._connection) as transaction:
             transaction.condition_check(Row, session.id, condition=Row.version == session.version)
             transaction.save(lock_row(session), condition=Row.id.does_not_exist())
@@ -361,7 +363,7 @@ class Table:
         with translated():
             note_row(noted).save(condition=expected)
 
-    def stood(self, access: Access) -> str | None:
+    def session_that_saw(self, access: Access) -> str | None:
         saw_it = (
             (Row.standing == "yes")
             & (Row.principal_id == access.principal_id)

@@ -34,7 +34,7 @@ def access_named(row: dict[str, Any]) -> Access | None:
 
 
 def access_in(kind: str, row_id: str) -> Access | None:
-    """What a door or a noted assignment is about, as its row's id says; None where it does not."""
+    """What a lock or a noted assignment is about, as its row's id says; None where it does not."""
     prefix, _, key = row_id.partition("/")
     account_id, _, rest = key.partition("/")
     permission_set_arn, _, principal_id = rest.rpartition("/")

@@ -19,7 +19,7 @@ from botocore.exceptions import (
 )
 from botocore.parsers import ResponseParserError
 
-from chalicelib.domain.errors import Refused, Trouble, Unavailable, Unknown
+from chalicelib.domain.errors import ExternalError, Refused, Unavailable, Unknown
 
 CONNECT_TIMEOUT: Final = 2.0  # seconds
 
@@ -183,7 +183,7 @@ def instance_of(permission_set_arn: str) -> str:
     return f"arn:{(partition or ['aws'])[0]}:sso:::instance/{(instance or ['?'])[0]}"
 
 
-def outcome_of(error: Exception, missing: Trouble) -> Trouble:
+def outcome_of(error: Exception, missing: ExternalError) -> ExternalError:
     """What a failed create or delete means. Whatever is not certain is Unknown."""
     text = said(error)
     if isinstance(error, NOT_SENT):

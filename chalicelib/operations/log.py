@@ -19,7 +19,7 @@ DIMENSIONS: Final = (
 LONGEST: Final = 2_000  # signs of one fact
 
 
-def journal(
+def log(
     level: str, what: str, /, *, metrics: Mapping[str, float] | None = None, **facts: Any
 ) -> None:
     """Writes one line, whatever it is given. Facts are ids, states, counts, times, our own errors.
@@ -35,7 +35,7 @@ def journal(
 
 def metric(name: str, value: float = 1, /, **facts: Any) -> None:
     """One figure, where there is nothing else to say."""
-    journal("info", name, metrics={name: value}, **facts)
+    log("info", name, metrics={name: value}, **facts)
 
 
 def embedded(metrics: Mapping[str, float], facts: Mapping[str, Any], now: float) -> dict[str, Any]:

@@ -5,11 +5,11 @@ import json
 import pytest
 
 from chalicelib.domain.text import lines
-from chalicelib.operations.journal import embedded, journal, metric
+from chalicelib.operations.log import embedded, log, metric
 
 
 def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
-    journal("warning", "two\nlines", session="bg-1")
+    log("warning", "two\nlines", session="bg-1")
     out = capsys.readouterr().out
     assert out.count("\n") == 1
     assert json.loads(out) == {"level": "WARNING", "message": "two\nlines", "session": "bg-1"}
@@ -19,7 +19,7 @@ def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
 def test_whatever_it_is_given_is_a_line_that_harms_nobody(
     text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    journal("error", text, error=text, keys={text: (text, {text}, ValueError(text))})
+    log("error", text, error=text, keys={text: (text, {text}, ValueError(text))})
     out = capsys.readouterr().out
     out.encode()
     assert not {"\ud800", "\x1b", "\x9b", "\u202e"} & set(out)
@@ -28,7 +28,7 @@ def test_whatever_it_is_given_is_a_line_that_harms_nobody(
 
 
 def test_figures_are_metrics_altogether_and_by_glass(capsys: pytest.CaptureFixture[str]) -> None:
-    journal("error", "late", metrics={"OverdueSeconds": 120.5, "Alarms": 1}, glass="prod", id="1")
+    log("error", "late", metrics={"OverdueSeconds": 120.5, "Alarms": 1}, glass="prod", id="1")
     line = json.loads(capsys.readouterr().out)
     assert (line["OverdueSeconds"], line["Alarms"], line["glass"]) == (120.5, 1, "prod")
     (directive,) = line["_aws"]["CloudWatchMetrics"]

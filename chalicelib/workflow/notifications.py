@@ -1,4 +1,4 @@
-"""Which news a session owes, and which is still true; telling.py says it to whom it is for.
+"""Which news a session owes, and which is still true; notifier.py says it to whom it is for.
 
 A card is told as it is at that moment: owed twice it is edited once, and what comes while it is
 being edited is owed anew. Everything else is told once for each time that it happens.
@@ -16,9 +16,9 @@ CARDS: Final = frozenset({MINE, "card_again"})
 OUTDATED: Final = OLDER | CARDS | {"warning", "alarm", "alarm_mail"}
 
 
-def owing(session: Session, *news: str) -> tuple[str, ...]:
+def owing(session: Session, *notifications: str) -> tuple[str, ...]:
     """What is owed already, and this; each once."""
-    return tuple(dict.fromkeys((*session.owed, *news)))
+    return tuple(dict.fromkeys((*session.owed, *notifications)))
 
 
 def of_a_grant(session: Session) -> tuple[str, ...]:
@@ -42,12 +42,12 @@ def of_the_end(session: Session) -> tuple[str, ...]:
         if session.standing != "no":  # it was gone, or somebody's own, before we touched anything
             return after_alarms
         return ("taken_back", "taken_back_mail") if channel else ("taken_back_mail",)
-    news: tuple[str, ...] = (MINE,)
+    notifications: tuple[str, ...] = (MINE,)
     if channel and session.granted_at is not None:
-        news += ("card_again",)
-    return (*news, *after_alarms)
+        notifications += ("card_again",)
+    return (*notifications, *after_alarms)
 
 
 def still_true(session: Session) -> tuple[str, ...]:
     """What of the untold news is to be told although it is over; the end says the rest."""
-    return tuple(news for news in session.owed if news not in OUTDATED)
+    return tuple(notifications for notifications in session.owed if notifications not in OUTDATED)

@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.errors import Partly, Unavailable
 from chalicelib.domain.session import Session
-from chalicelib.workflow.answers import Look
+from chalicelib.workflow.answers import Turn
 from tests.outside import World
 from tests.stories import HOUR, NOON, active, glass, revoking, settling
 from tests.test_runner import asked, pressed
@@ -215,7 +215,7 @@ def test_a_quiet_look_leaves_what_is_being_told_to_who_is_telling(world: World) 
         active(owed=("mine",), tell_at=NOON + HOUR + MINUTE, tell_token="another's")
     )
     world.time = NOON + HOUR
-    look = Look("sweep", lambda: world.left, quiet=True)
+    look = Turn("sweep", lambda: world.left, quiet=True)
     while (row := world.row(session.id)).live:
         world.runner().advance(session.id, look)
         world.time += 2 * SECOND
@@ -336,7 +336,7 @@ def test_a_report_whose_claim_another_has_by_now_is_theirs(world: World) -> None
 def test_what_a_quiet_look_has_brought_about_is_owed_and_told_by_nobody_yet(world: World) -> None:
     session = world.keep(revoking(revoke_call="delete-1", revoke_asked_at=NOON + HOUR))
     world.time = NOON + HOUR + SECOND
-    rest = world.runner().advance(session.id, Look("sweep", lambda: world.left, quiet=True))
+    rest = world.runner().advance(session.id, Turn("sweep", lambda: world.left, quiet=True))
     row = world.row(session.id)
     assert rest is not None
     assert (rest.tells, row.state, row.tell_token, row.tell_at) == (True, "SETTLING", "", None)

@@ -6,19 +6,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.ask import Ask
-from chalicelib.domain.errors import Partly, Refused, Trouble, Unavailable
-from chalicelib.domain.ports import Chat, Clock, Journal, Letters, Mail, Post, Topics
+from chalicelib.domain.errors import ExternalError, Partly, Refused, Unavailable
+from chalicelib.domain.ports import Chat, Clock, Letters, Log, Mail, Post, Topics
 from chalicelib.domain.session import MAIL, RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
 from chalicelib.operations.trace import trace
 from chalicelib.words import answers, cards, messages
-from chalicelib.workflow import news
+from chalicelib.workflow import notifications
 
 SAYS_FOR = timedelta(seconds=12)  # then what is still untold is left to the next look: the last
 # one may take Slack's time twice, and all of it has to be over within runner.SAYING
 ALARMS = frozenset({"alarm", "alarm_mail"})
 
 
-class Teller:
+class Notifier:
     """Sends; each piece of news by itself, so that what fails holds up nothing else."""
 
     def __init__(
@@ -28,10 +28,10 @@ class Teller:
         topics: Topics,
         letters: Letters,
         clock: Clock,
-        journal: Journal,
+        log: Log,
     ) -> None:
         self.chat, self.post, self.topics, self.letters = chat, post, topics, letters
-        self.clock, self.journal = clock, journal
+        self.clock, self.log = clock, log
 
     def tell(self, session: Session, keep: Callable[[Session], Session]) -> Session:
         """All that is owed; the session with what is still owed afterwards, and why.
@@ -46,8 +46,12 @@ class Teller:
             try:
                 session = self._say(session, each)
             except Refused as refused:  # no try will help: the log keeps why
-                self.journal(
-                    "warning", "cannot be told", session=session.id, news=each, error=str(refused)
+                self.log(
+                    "warning",
+                    "cannot be told",
+                    session=session.id,
+                    notification=each,
+                    error=str(refused),
                 )
             except Partly as partly:
                 kept.append(each)
@@ -60,7 +64,7 @@ class Teller:
                     session = session.with_(response_uses=RESPONSE_URL_USES)  # the bot tries next
             else:
                 session = _alarmed(session, each).reaching(each, 0)
-                if each in (*news.MAILS, "used") and owed:
+                if each in (*notifications.MAILS, "used") and owed:
                     session = keep(session.with_(owed=(*owed, *kept)))
         return session.with_(owed=(*owed, *kept))
 
@@ -72,7 +76,7 @@ class Teller:
         """
         try:
             self._answer(ask, replaces)
-        except Trouble:
+        except ExternalError:
             raise
         except Exception as error:
             raise Unavailable(self._why(error, ask.session_id)) from error
@@ -92,10 +96,10 @@ class Teller:
 
     def _why(self, error: Exception, session_id: str) -> str:
         """What keeps it from being said; a mistake of ours is in the log as well."""
-        if isinstance(error, Trouble):
+        if isinstance(error, ExternalError):
             return str(error)
         kind = type(error).__name__
-        self.journal("error", "telling failed", session=session_id, error=kind, trace=trace(error))
+        self.log("error", "telling failed", session=session_id, error=kind, trace=trace(error))
         return f"a mistake in the program: {kind}"
 
     def _say(self, session: Session, each: str) -> Session:
@@ -105,7 +109,7 @@ class Teller:
             wants = session.reason == messages.WHY_FIRST
             message = cards.asks_why(session.glass) if wants else messages.denied(session)
             return self._say_to_person(session, message)
-        if each == news.MINE or each in news.OLDER:
+        if each == notifications.MINE or each in notifications.OLDER:
             return self._mine(session, now)
         if each == "warning" and session.warned_for == session.deadline:  # else it was extended
             session = self._mine(session, now)
@@ -118,7 +122,7 @@ class Teller:
                 self.chat.update(session.channel, session.card_ts, cards.channel(session, now))
         elif each == "used":
             self._used(session)
-        elif each in news.MAILS:
+        elif each in notifications.MAILS:
             mail = Mail(session.report_to, *self.letters.about(each, session, now))
             self.post.send(replace(mail, reached=session.reached_by(each)))
         elif each in messages.TO_CHANNEL:
@@ -133,7 +137,7 @@ class Teller:
                 self.chat.update(session.mine_channel, session.mine_ts, message)
                 return session
             except Refused as refused:  # somebody has deleted it, or it is too old to be edited
-                self.journal("info", "posted anew", session=session.id, error=str(refused))
+                self.log("info", "posted anew", session=session.id, error=str(refused))
         said = self.chat.post(session.slack_user, message)
         return session.with_(mine_channel=said.channel, mine_ts=said.ts)
 
@@ -158,7 +162,7 @@ class Teller:
                 case _:
                     return False
         except Exception as error:
-            self.journal("info", "not brought up to date", error=self._why(error, session.id))
+            self.log("info", "not brought up to date", error=self._why(error, session.id))
         return True
 
     def _say_to_person(self, session: Session, message: dict[str, Any]) -> Session:
@@ -174,9 +178,13 @@ class Teller:
         return session
 
 
-def _alarmed(session: Session, news: str) -> Session:
+def _alarmed(session: Session, notification: str) -> Session:
     """Whoever hears an alarm, be it only some of them, is to hear of its end."""
-    return session.with_(alarmed=(*{*session.alarmed, news},)) if news in ALARMS else session
+    return (
+        session.with_(alarmed=(*{*session.alarmed, notification},))
+        if notification in ALARMS
+        else session
+    )
 
 
 def _by_url(session: Session, now: datetime) -> bool:

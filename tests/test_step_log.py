@@ -8,7 +8,7 @@ from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.machine import Event
 from chalicelib.domain.session import Session
-from chalicelib.operations.steps import REMEMBERED, Logged
+from chalicelib.operations.step_log import REMEMBERED, Logged
 from tests.books import MemoryBooks
 from tests.stories import HOUR, NOON, active, granting, requested
 
@@ -20,10 +20,10 @@ def lines() -> list[dict[str, Any]]:
 
 @pytest.fixture
 def store(lines: list[dict[str, Any]]) -> Logged:
-    def journal(level: str, what: str, /, **facts: Any) -> None:
+    def log(level: str, what: str, /, **facts: Any) -> None:
         lines.append({"level": level, "what": what, **facts})
 
-    return Logged(MemoryBooks(), journal)
+    return Logged(MemoryBooks(), log)
 
 
 def kept(store: Logged, session: Any) -> Any:

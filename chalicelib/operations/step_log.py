@@ -4,9 +4,9 @@ from typing import Any
 
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Journal, Store
+from chalicelib.domain.ports import Log, Store
 from chalicelib.domain.session import Session
-from chalicelib.operations import figures
+from chalicelib.operations import metrics
 
 WRITES = frozenset({"write", "allow", "take_over", "release"})
 REMEMBERED = 1000  # sessions; a sweep reads half as many
@@ -15,8 +15,8 @@ REMEMBERED = 1000  # sessions; a sweep reads half as many
 class Logged:
     """A store like the one that it is given. What a lost write would have said is never logged."""
 
-    def __init__(self, store: Store, journal: Journal) -> None:
-        self._store, self._journal = store, journal
+    def __init__(self, store: Store, log: Log) -> None:
+        self._store, self._write_line = store, log
         self._known: dict[str, int] = {}  # how many steps each session had when it was last seen
 
     def __getattr__(self, name: str) -> Any:
@@ -56,7 +56,7 @@ class Logged:
         known = self._known.get(session.id, len(session.steps))
         for step in session.steps[known:]:
             state = State(step.split()[1])
-            counts = figures.happened(session, state)
+            counts = metrics.happened(session, state)
             glass = session.glass if session.account_id else ""  # else a stranger chose the name
-            self._journal("info", state, metrics=counts, session=session.id, glass=glass)
+            self._write_line("info", state, metrics=counts, session=session.id, glass=glass)
         self._known[session.id] = len(session.steps)

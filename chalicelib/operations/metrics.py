@@ -53,7 +53,7 @@ def standing(sessions: Iterable[Session], now: datetime) -> dict[str, float]:
     for session in sessions:
         if session.live:
             found["OpenSessions"] += 1
-            over = session.over_since  # none where a hand has spoiled all that says so
+            over = session.over_since  # none where an operator has spoiled all that says so
             found["OverdueSessions"] += over is None or now - over > OVERDUE
         due = getattr(session, REPORTS_DUE.get(session.state, ""), None)
         found["LateReports"] += due is not None and now - due > LATE
