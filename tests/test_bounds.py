@@ -120,7 +120,7 @@ def test_a_role_that_only_asks_puts_rows_of_these_ids_alone(
     ("door/1/2/3", True), ("lease/bg-1", True), ("bg-1", False), ("ask/bg-1", False),
     ("ask/found-1", False), ("asked/end-1", False), ("assignment/1/2/3", False),
 ])  # fmt: skip
-def test_reconciliation_deletes_doors_and_leases_alone(row_id: str, may: bool) -> None:
+def test_reconciliation_deletes_locks_and_leases_alone(row_id: str, may: bool) -> None:
     keys = keys_of({"Key": {"id": {"S": row_id}}})
     assert allowed(policy("reconcile"), "dynamodb:DeleteItem", TABLE, keys) is may
 

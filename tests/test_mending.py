@@ -18,7 +18,7 @@ def office() -> Office:
     return Office()
 
 
-def test_a_door_without_a_live_session_is_taken_away_and_said(office: Office) -> None:
+def test_a_lock_without_a_live_session_is_taken_away_and_said(office: Office) -> None:
     closed = keep(office, settling(look_at=NOON), lease=False)
     office.books.locks["444455556666/arn:aws:sso:::x/y/z"] = "bg-missing"
     office.books.locks["nonsense"] = "bg-1"
@@ -62,14 +62,14 @@ def test_a_lock_that_another_has_taken_meanwhile_stays_theirs(office: Office) ->
     assert office.books.locks == {closed.access.key: "bg-next"}
 
 
-def test_the_door_of_a_live_session_stays(office: Office) -> None:
+def test_the_lock_of_a_live_session_stays(office: Office) -> None:
     keep(office, revoking(look_at=NOON))
     office.run()
     assert office.books.locks == {ALICE.key: revoking().id}
     assert (office.posts, office.woken) == ([], [])
 
 
-def test_a_door_that_names_a_session_of_another_access_is_taken_away(office: Office) -> None:
+def test_a_lock_that_names_a_session_of_another_access_is_taken_away(office: Office) -> None:
     session = keep(office, active(look_at=NOON))
     office.books.locks[STEVE.key] = session.id
     office.run()
@@ -87,7 +87,7 @@ def test_a_lease_without_a_live_session_is_taken_away_and_said(office: Office) -
     assert f"{Mend.LEASE}: bg-missing" in said
 
 
-def test_a_live_session_without_its_door_gets_it_back(office: Office) -> None:
+def test_a_live_session_without_its_lock_gets_it_back(office: Office) -> None:
     session = keep(office, active(look_at=NOON), lock=False)
     office.run()
     assert office.books.locks == {session.access.key: session.id}
@@ -127,7 +127,7 @@ def test_a_session_that_moves_on_while_it_is_mended_is_left_alone(office: Office
     assert office.posts == []
 
 
-def test_a_row_that_cannot_be_read_keeps_its_door_and_holds_up_nothing(office: Office) -> None:
+def test_a_row_that_cannot_be_read_keeps_its_lock_and_holds_up_nothing(office: Office) -> None:
     keep(office, active(look_at=NOON))
     office.books.unreadable = {active().id}
     office.books.leases["bg-missing"] = 1

@@ -296,7 +296,7 @@ def test_an_alarm_without_a_row_goes_on_to_whom_it_has_not_reached(world: World)
 
 
 @pytest.mark.parametrize("spoiled", ["alarm_mail", "alarm_mail x", "alarm_mail ", "", "report 2"])
-def test_what_a_hand_has_made_of_it_is_as_good_as_nothing(spoiled: str) -> None:
+def test_what_an_operator_has_made_of_it_is_as_good_as_nothing(spoiled: str) -> None:
     session = revoking(reached=spoiled)
     assert session.reached_by("alarm_mail") == 0
     assert session.reaching("alarm_mail", 4).reached_by("alarm_mail") == 4

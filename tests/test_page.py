@@ -271,7 +271,7 @@ def read_the_report(window: Browser, world: World) -> None:
 
 
 @pytest.mark.world
-def test_who_may_not_is_told_so_and_no_door_opens(laptop: Browser) -> None:
+def test_who_may_not_is_told_so_and_no_lock_opens(laptop: Browser) -> None:
     laptop.become("Mallory Moss")
     laptop.click("Break Glass Prod", "#messages")
     laptop.click("Not now", "dialog")

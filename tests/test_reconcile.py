@@ -148,7 +148,7 @@ def test_live_access_is_explained_and_left_alone(office: Office, revokes: bool) 
 
 
 @pytest.mark.parametrize("revokes", [False, True])
-def test_live_access_is_explained_though_its_door_was_deleted(
+def test_live_access_is_explained_though_its_lock_was_deleted(
     office: Office, revokes: bool
 ) -> None:
     office.revokes = revokes

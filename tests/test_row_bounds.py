@@ -254,7 +254,7 @@ def test_whatever_anybody_sends_rows_stay_small_and_access_ends(seed: int) -> No
     world = life(seed)  # every row is measured as it is written
     assert world.assignments == set()
     assert world.books.leases == {}
-    assert set(world.books.locks) == set(world.books.free_at), "nobody stands behind a door"
+    assert set(world.books.locks) == set(world.books.free_at), "nobody stands behind a lock"
     assert len(world.sizes["session"]) > 10
     assert len(world.sizes["ask"]) > 10
 

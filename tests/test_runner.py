@@ -12,7 +12,13 @@ from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Call, Reading, Reported
 from chalicelib.domain.session import Access, Lock, Session
 from chalicelib.workflow.changes import UNKNOWN
-from chalicelib.workflow.timing import CALL_TAKES, LISTING_LAG, LONGEST_CLAIM, NETWORK, SKEW
+from chalicelib.workflow.timing import (
+    CALL_TAKES,
+    CLOCK_SKEW,
+    LISTING_LAG,
+    LONGEST_CLAIM,
+    NETWORK_DELAY,
+)
 from tests.outside import World
 from tests.stories import HOUR, NOON, SET, active, glass, granting, requested, revoking, settling
 
@@ -150,7 +156,7 @@ def test_time_that_passed_during_the_look_ups_counts(world: World) -> None:
     assert world.look(pressed(world)).state is State.DENIED
 
 
-def test_a_press_on_an_open_door_is_denied_and_says_until_when(world: World) -> None:
+def test_a_press_on_an_open_lock_is_denied_and_says_until_when(world: World) -> None:
     world.keep(active(id="bg-first", principal_id="alice-id"))
     row = world.look(pressed(world))
     assert row.state is State.DENIED
@@ -158,7 +164,7 @@ def test_a_press_on_an_open_door_is_denied_and_says_until_when(world: World) -> 
     assert world.row("bg-first").state is State.ACTIVE
 
 
-def test_a_door_that_is_free_by_the_time_that_one_looks_who_holds_it_is_taken(world: World) -> None:
+def test_a_lock_that_is_free_by_the_time_that_one_looks_who_holds_it_is_taken(world: World) -> None:
     session = pressed(world)
     access = active(principal_id="alice-id").access
     world.books.locks[access.key] = "bg-other"
@@ -191,7 +197,7 @@ def test_a_press_waits_while_the_access_is_being_taken_back(world: World, holder
     assert world.until(row, "ACTIVE").granted_at is not None
 
 
-def test_a_door_without_a_live_session_is_freed(world: World) -> None:
+def test_a_lock_without_a_live_session_is_freed(world: World) -> None:
     access = active(principal_id="alice-id").access
     world.keep(settling(id="bg-closed", principal_id="alice-id"))
     world.books.locks[access.key] = "bg-closed"
@@ -207,7 +213,7 @@ def test_what_is_just_being_deleted_does_not_stand(world: World) -> None:
     assert world.until(session, "ACTIVE").standing == "no"
 
 
-def test_a_door_whose_session_a_hand_has_deleted_is_freed_when_nothing_can_land(
+def test_a_lock_whose_session_an_operator_has_deleted_is_freed_when_nothing_can_land(
     world: World,
 ) -> None:
     session = pressed(world)
@@ -234,7 +240,7 @@ def test_a_door_whose_session_a_hand_has_deleted_is_freed_when_nothing_can_land(
     assert access in world.assignments
 
 
-def test_who_takes_the_door_first_has_it(world: World) -> None:
+def test_who_takes_the_lock_first_has_it(world: World) -> None:
     """Another session takes it between our look and our write."""
     first = active(id="bg-first", principal_id="alice-id")
     allow = world.books.allow
@@ -356,7 +362,9 @@ def test_the_claim_outlives_the_worker(world: World) -> None:
     row = world.look(session)
     assert row.grant_call == "?"
     assert row.busy_until is None  # whoever comes may look for it …
-    assert row.grant_late_until == NOON + world.left + NETWORK + SKEW  # … and nobody ask again
+    assert (
+        row.grant_late_until == NOON + world.left + NETWORK_DELAY + CLOCK_SKEW
+    )  # … and nobody ask again
     assert (row.tries, row.last_error) == (1, "timeout")
     assert any(what == "outcome unknown" for _, what, _ in world.lines)
     assert world.asked.count("create") == 1
@@ -547,7 +555,7 @@ def test_until_an_unknown_delete_can_land_no_more_the_lock_stays(world: World) -
     session = held(world, tail=timedelta(0))
     world.says["delete"] = [Unknown("503")]
     row = world.look(session, patience=1)
-    late = NOON + HOUR + world.left + NETWORK + SKEW
+    late = NOON + HOUR + world.left + NETWORK_DELAY + CLOCK_SKEW
     assert (row.state, row.revoke_late_until) == (State.SETTLING, late)
     assert world.books.lock(session.access) == Lock(session.id, late)
     again = pressed(world, id="bg-again", asked_at=world.time, wait_until=world.time + HOUR)
@@ -630,7 +638,7 @@ def test_the_queues_side_waits_for_the_first_poll_and_no_longer(world: World) ->
     assert world.asked.count("deletion") == 1
 
 
-def test_the_door_is_not_free_before_the_read_back(world: World) -> None:
+def test_the_lock_is_not_free_before_the_read_back(world: World) -> None:
     session = held(world)
     world.says["deletion"] = [Call("IN_PROGRESS")]
     world.look(session)

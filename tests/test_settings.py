@@ -167,7 +167,7 @@ def test_windows_line_ends_and_a_byte_order_mark_are_fine(tmp_path):
     assert load({}, path).glass("prod")
 
 
-def test_two_glasses_may_not_open_the_same_door():
+def test_two_glasses_may_not_open_the_same_lock():
     # The original project's button names account and permission set, not the glass.
     (mistake,) = mistakes(
         GOOD + '[glass.again]\naccount = "111122223333"\npermission_set = "Admin"\n'

@@ -115,7 +115,7 @@ def test_a_report_is_not_said_to_be_late_when_it_is_out(world: World) -> None:
     assert any("is closed" in text for _, text in world.told)
 
 
-def test_another_row_that_a_hand_has_spoiled_is_a_reason_and_is_counted(world: World) -> None:
+def test_another_row_that_an_operator_has_spoiled_is_a_reason_and_is_counted(world: World) -> None:
     session = world.keep(granting())
     other = active(id="bg-" + "9" * 24)
     world.books.sessions[other.id] = other
@@ -146,7 +146,7 @@ def test_what_a_late_answer_says_is_no_reason_of_the_next_state(world: World) ->
     assert (row.tries, row.last_error) == (0, "")
 
 
-def test_no_ask_is_lost_over_a_session_that_a_hand_has_spoiled(world: World) -> None:
+def test_no_ask_is_lost_over_a_session_that_an_operator_has_spoiled(world: World) -> None:
     session = world.keep(active())
     ask = asked(session, "end", "U0ALICE")
     world.books.record(ask)

@@ -68,7 +68,7 @@ class Store(Protocol):
         """Writes what a call came to and clears the claim; Stale unless `token` still holds it."""
 
     def allow(self, session: Session) -> None:
-        """In one transaction: the row (as `write`), the lock, the lease. Stale or DoorTaken."""
+        """In one transaction: the row (as `write`), the lock, the lease. Stale or LockTaken."""
 
     def take_over(self, session: Session) -> None:
         """As `allow`, and not where the assignment has been accepted as standing by now."""
@@ -115,7 +115,7 @@ class Books(Store, Protocol):
     """What reconciliation needs of the table besides. Lists are from indexes, so perhaps late."""
 
     def all_locks(self) -> Sequence[tuple[str, Access | None]]:
-        """Each door's row id and what it is the lock of; None where the id says nothing."""
+        """Each lock's row id and what it is the lock of; None where the id says nothing."""
 
     def all_leases(self) -> Sequence[str]:
         """The session's id of each lease."""

@@ -6,6 +6,7 @@ All are frozen: a change makes a new value. All times are aware, in UTC, whole m
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, Self
 
 from chalicelib.domain.machine import FINAL, ROWS, Event, State, step
@@ -19,6 +20,15 @@ SESSION_ID = re.compile(r"bg-[0-9a-f]{24}")
 WARN_BEFORE = timedelta(minutes=5)  # the end, where access lasts longer than twice as long
 MAIL, NOBODY = "report_to", "nobody"  # who hears of access that was given: Glass.tell_to
 REQUIRED, OPTIONAL = "required", "optional"  # a reason: Glass.reason
+
+
+class Prior(StrEnum):
+    """Whether there was an assignment before the session's own. Such a one is never taken back."""
+
+    UNKNOWN = ""  # not looked yet
+    NONE = "no"  # so what is there is ours
+    EXPLAINED = "yes"  # it stood before us, and stays
+    UNEXPLAINED = "left"  # perhaps by a session whose row an operator deleted
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +180,7 @@ class Session:
     wake_at: datetime | None = None  # when the last wake-up message sent comes
 
     # The protocol's own fields; docs/protocol.md has the rules.
-    standing: str = ""  # "" not looked yet | "no" | "yes": it stood before us and stays | "left"
+    standing: str = Prior.UNKNOWN  # what stood before: a Prior
     orphan_at: datetime | None = None  # when a lock was first in the way whose session has no row
     busy_until: datetime | None = None  # somebody is at it: others leave the duty to them
     busy_token: str = ""
@@ -239,10 +249,10 @@ class Session:
     def stands(self) -> bool:
         """Whether there was an assignment before, which was left alone.
 
-        One that was “left” may be that of a session whose row an operator has deleted. Nobody accounts
-        for it, so it is reconciliation's to say or to take back.
+        One that is unexplained may be that of a session whose row an operator has deleted. Nobody
+        accounts for it, so it is reconciliation's to say or to take back.
         """
-        return self.standing in ("yes", "left")
+        return self.standing in (Prior.EXPLAINED, Prior.UNEXPLAINED)
 
     @property
     def times_out_at(self) -> datetime | None:

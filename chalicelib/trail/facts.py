@@ -93,8 +93,8 @@ class Facts:
             },
             shared=dict.fromkeys(value["shared"]),
             waiting={
-                Signs(id=name, time=_moment(time), verdict="maybe_assumed", key=key, principal=principal,
-                      created=_moment(created), shared=shared, label=label,
+                Signs(id=name, time=_moment(time), verdict="maybe_assumed", key=key,
+                      principal=principal, created=_moment(created), shared=shared, label=label,
                       role_session=role_session, keys=tuple(keys)): None
                 for name, time, key, principal, created, shared, label, role_session, keys
                 in value["waiting"]

@@ -93,8 +93,8 @@ def _issues(record: Json, time: datetime | None) -> datetime | None:
 def _judge(ownership: Ownership, record: Json) -> Verdict:
     """Whose a record is by itself.
 
-    "maybe_assumed": not the session's own identity, but perhaps a role that it took on. "too_little": the
-    same, and too little is said to call it another's.
+    "maybe_assumed": not the session's own identity, but perhaps a role that it took on.
+    "too_little": the same, and too little is said to call it another's.
     """
     identity = record.get("userIdentity")
     if text(record.get("eventCategory")) == "Insight":

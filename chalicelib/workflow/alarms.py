@@ -91,8 +91,8 @@ class Alarms:
         self._alarmed |= {(session_id, each): due for each in owed if each not in told.owed}
 
     def _remains(self, session_id: str, now: datetime) -> Session | None:
-        """What can still be told of a row that an operator has spoiled, with somebody to tell it to: as
-        the row says, or its glass; and where neither does, whoever hears of any glass."""
+        """What can still be told of a row that an operator has spoiled, with somebody to tell it
+        to: as the row says, or its glass; and where neither does, whoever hears of any glass."""
         left = self.store.remains(session_id)
         if left is None:
             return None

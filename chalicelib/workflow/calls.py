@@ -16,9 +16,9 @@ from chalicelib.workflow.timing import (
     AWS_FORGETS_AFTER,
     CALL_TAKES,
     CLAIM_KEEPS_OTHERS_FOR,
-    NETWORK,
+    CLOCK_SKEW,
+    NETWORK_DELAY,
     POLL,
-    SKEW,
     later_by,
     reached,
     rests_for,
@@ -54,7 +54,7 @@ class Calls:
         if call == UNKNOWN:
             if not deletion and not reached(session.grant_late_until or now, now):
                 return None
-            since = (asked_at or session.asked_at) - SKEW
+            since = (asked_at or session.asked_at) - CLOCK_SKEW
             in_progress = aws.deleting if deletion else aws.creating
             return None if in_progress(session.access, since) else NO_CALL
         became = aws.deletion if deletion else aws.creation
@@ -75,7 +75,7 @@ class Calls:
         if left < CALL_TAKES:
             return None
         now = self.clock.now()
-        until = now + left + NETWORK + SKEW
+        until = now + left + NETWORK_DELAY + CLOCK_SKEW
         if late:
             known = getattr(session, late)
             changes[late] = max(known, until) if known else until

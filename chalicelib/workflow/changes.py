@@ -6,10 +6,10 @@ from typing import Any
 
 from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.machine import Event, State
-from chalicelib.domain.session import DECIDE_WITHIN, Session
+from chalicelib.domain.session import DECIDE_WITHIN, Prior, Session
 from chalicelib.workflow import notifications
 from chalicelib.workflow.notifier import ALARMS
-from chalicelib.workflow.timing import LISTING_LAG, MINUTE, SKEW, later_by, reached
+from chalicelib.workflow.timing import CLOCK_SKEW, LISTING_LAG, MINUTE, later_by, reached
 
 UNKNOWN = "?"  # of a call: claimed, and what came of it not recorded
 REFUSED = "refused"
@@ -19,14 +19,14 @@ SLOW = 3  # tries, after which the person hears that it takes long
 
 def from_now(asked: Session, now: datetime) -> Session:
     """An ask is not from later than now, whatever it says."""
-    if asked.asked_at <= now + SKEW:
+    if asked.asked_at <= now + CLOCK_SKEW:
         return asked
     return asked.with_(asked_at=now, wait_until=now + DECIDE_WITHIN, look_at=now)
 
 
 def of_its_time(ask: Ask, session: Session | None, now: datetime) -> Ask:
     """Nor is what is asked of a session older than it, or the log would have it elsewhere."""
-    at = now if ask.asked_at > now + SKEW else ask.asked_at
+    at = now if ask.asked_at > now + CLOCK_SKEW else ask.asked_at
     return ask.with_(asked_at=max(at, session.asked_at) if session is not None else at)
 
 
@@ -61,7 +61,7 @@ def with_noted(session: Session, heard: Mapping[str, int]) -> Session:
         alarmed = tuple(sorted({*session.alarmed, *said}))
         return session.with_(alarms=alarms, alarmed=alarmed, owed=tuple(still))
     told = set(session.alarmed) if session.state is State.SETTLING else set()
-    if session.found and session.standing == "no":
+    if session.found and session.standing == Prior.NONE:
         told = said  # “taken back” has told them
     ends = [notifications.ENDS[each] for each in notifications.ENDS if each in said - told]
     owed = dict.fromkeys((*session.owed, *ends))

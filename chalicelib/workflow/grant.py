@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.domain.errors import Refused, Unavailable, Unknown
 from chalicelib.domain.machine import Event
-from chalicelib.domain.session import Session
+from chalicelib.domain.session import Prior, Session
 from chalicelib.workflow import notifications
 from chalicelib.workflow.answers import Answer, Outside, Turn, became
 from chalicelib.workflow.calls import Calls
@@ -36,7 +36,7 @@ class Grant:
         stood before us is observed once, and nothing is asked again while an earlier call may
         still land.
         """
-        if session.standing == "":
+        if session.standing == Prior.UNKNOWN:
             if self._another_lives(session):
                 reason = "Another session holds this access."
                 return became(session, Event.GRANT_FAILED, reason=reason)
@@ -46,7 +46,11 @@ class Grant:
             if stands and self.identity_center.deleting(session.access, now - AWS_FORGETS_AFTER):
                 return self.commit.poll(session, now, session.allowed_at)  # it is on its way out
             if stands:
-                return self._granted(session, now, standing="left" if session.orphan_at else "yes")
+                return self._granted(
+                    session,
+                    now,
+                    standing=Prior.UNEXPLAINED if session.orphan_at else Prior.EXPLAINED,
+                )
             return self._create(session, turn, proven=proven)
         call = self.calls.settled(session, session.grant_call)
         if call is None and session.grant_call != UNKNOWN:
@@ -72,7 +76,7 @@ class Grant:
         if not stands:
             reason = "It was gone before it could be taken back."
             return became(session, Event.GRANT_FAILED, reason=reason)
-        return became(session, Event.ENDED, standing="no", ended_by="reconcile")
+        return became(session, Event.ENDED, standing=Prior.NONE, ended_by="reconcile")
 
     def _another_lives(self, session: Session) -> bool:
         """Looked for after the lock was taken: a lock deleted by an operator proves nothing."""
@@ -96,7 +100,7 @@ class Grant:
         now = self.clock.now()  # the look-ups took time: the deadline may have passed
         if reached(session.deadline, now):
             return became(session, Event.EXPIRED)
-        asked = {"standing": "no", "grant_call": UNKNOWN, "grant_asked_at": now}
+        asked = {"standing": Prior.NONE, "grant_call": UNKNOWN, "grant_asked_at": now}
         claimed = self.calls.claim(session, turn, "grant_late_until", **asked)
         if claimed is None:
             return self.commit.leave(session, now)
@@ -117,7 +121,7 @@ class Grant:
         self,
         session: Session,
         now: datetime,
-        standing: str = "no",
+        standing: str = Prior.NONE,
         grant_call: str = "",
     ) -> Answer:
         """In. `grant_call` stays unknown where what we asked for may yet land once more."""

@@ -6,7 +6,7 @@ being edited is owed anew. Everything else is told once for each time that it ha
 
 from typing import Final
 
-from chalicelib.domain.session import NOBODY, Session
+from chalicelib.domain.session import NOBODY, Prior, Session
 
 MINE: Final = "mine"  # the person's own card: posted the first time, then edited
 OLDER: Final = frozenset({"granted", "slow", "extended", "over", "failed"})  # as it was called once
@@ -39,7 +39,9 @@ def of_the_end(session: Session) -> tuple[str, ...]:
     channel = bool(session.channel)
     after_alarms = tuple(ENDS[alarm] for alarm in ENDS if alarm in session.alarmed)
     if session.found:
-        if session.standing != "no":  # it was gone, or somebody's own, before we touched anything
+        if (
+            session.standing != Prior.NONE
+        ):  # it was gone, or somebody's own, before we touched anything
             return after_alarms
         return ("taken_back", "taken_back_mail") if channel else ("taken_back_mail",)
     notifications: tuple[str, ...] = (MINE,)

@@ -8,7 +8,7 @@ from chalicelib.domain.errors import Partly
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.ports import Reading, Reported
 from chalicelib.domain.schedule import WAKE_UP_LOST_AFTER
-from chalicelib.domain.session import Session
+from chalicelib.domain.session import Prior, Session
 from chalicelib.workflow.answers import Answer, Outside, Rest, Turn, became
 from chalicelib.workflow.calls import Calls
 from chalicelib.workflow.commit import Commit
@@ -34,7 +34,7 @@ class ReportDuty:
         Safe to repeat: a piece that was not written is read again, a mail that was not written is
         sent again. The sweep leaves the reading to the queue's side, while that takes messages.
         """
-        if session.found or (session.granted_at is None and session.standing == ""):
+        if session.found or (session.granted_at is None and session.standing == Prior.UNKNOWN):
             return became(session, Event.CONCLUDED, concluded_at=now)
         if not session.trail_query:
             return self._read_on(session, self.reports.go_on(session, now, turn.remaining), turn)

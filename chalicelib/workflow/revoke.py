@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
 from chalicelib.domain.machine import Event
-from chalicelib.domain.session import Session
+from chalicelib.domain.session import Prior, Session
 from chalicelib.workflow import notifications
 from chalicelib.workflow.answers import Answer, Outside, Turn
 from chalicelib.workflow.calls import Calls
@@ -19,7 +19,13 @@ from chalicelib.workflow.changes import (
 )
 from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.outbox import Outbox
-from chalicelib.workflow.timing import AGAIN, CALL_TAKES, NOTHING, POLL, seconds_between
+from chalicelib.workflow.timing import (
+    CALL_TAKES,
+    DELETE_AGAIN_AFTER,
+    NOTHING,
+    POLL,
+    seconds_between,
+)
 
 
 class Revoke:
@@ -40,7 +46,7 @@ class Revoke:
         Safe to repeat: nothing is deleted that stood before us, and a delete of what is gone
         changes nothing. What it takes from nobody else is the lock's to see to. Never gives up.
         """
-        if session.standing != "no":  # nothing of ours to take back
+        if session.standing != Prior.NONE:  # nothing of ours to take back
             return self._release(session, turn)
         changes: dict[str, Any] = {}
         call = self.calls.settled(session, session.revoke_call, deletion=True)
@@ -107,7 +113,7 @@ class Revoke:
 
     def _asks_delete(self, claimed: Session, turn: Turn, before: datetime | None) -> Answer:
         known: dict[str, Any] = {"revoke_late_until": before}
-        rests = iter(AGAIN)
+        rests = iter(DELETE_AGAIN_AFTER)
         while True:
             try:
                 request_id = self.identity_center.delete(claimed.access)

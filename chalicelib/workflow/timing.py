@@ -6,35 +6,28 @@ from zlib import crc32
 from chalicelib.domain.errors import ExternalError
 from chalicelib.domain.session import Session
 
+# What a call may take, and how late it may still land
 CALL_TAKES = timedelta(seconds=8)  # the longest that a create or delete takes, all in all
 LONGEST_CLAIM = timedelta(seconds=70)  # nothing lands later after its claim: see Calls.claim
-NETWORK = timedelta(seconds=3)  # what was sent before a worker died may still arrive
-SKEW = timedelta(seconds=2)  # between any two workers' clocks
-CLAIM_KEEPS_OTHERS_FOR = CALL_TAKES + SKEW  # so long a claim keeps others from the same duty
-WAITS_IN_PLACE_FOR = SKEW + timedelta(
-    seconds=1
-)  # so close to a deadline a worker waits for it in place
+NETWORK_DELAY = timedelta(seconds=3)  # what was sent before a worker died may still arrive
+CLOCK_SKEW = timedelta(seconds=2)  # between any two workers' clocks
+CLAIM_KEEPS_OTHERS_FOR = CALL_TAKES + CLOCK_SKEW  # from the same duty
 LISTING_LAG = timedelta(seconds=20)  # how long a listing may hide what has succeeded
-NOTIFYING_TAKES = timedelta(seconds=30)  # how long it may take to say what has just happened
-NOTIFY_TRIES = 100  # tries, about a day
-AWS_FORGETS_AFTER = timedelta(
-    minutes=10
-)  # what AWS cannot describe by then it has forgotten, not delayed
+AWS_FORGETS_AFTER = timedelta(minutes=10)  # what AWS cannot describe by then is not just delayed
+
+# How long a worker waits in place, and a duty between two tries
 NOTHING, POLL = timedelta(0), timedelta(seconds=1)
-AGAIN = tuple(timedelta(milliseconds=ms) for ms in (300, 700, 1500))  # a delete's second tries
-LONGEST_REST_WHILE_OPEN = timedelta(
-    seconds=2
-)  # the longest rest of a try while access may be open …
-REST_WHEN_CROWDED, CROWDED_TRIES = (
-    timedelta(seconds=5),
-    20,
-)  # … and of the first so many where AWS says: too many
-COME_WITHIN = timedelta(
-    seconds=3
-)  # access by then is said when it has come, later also that it comes
-GONE_WITHIN = timedelta(
-    seconds=2
-)  # access that is gone by then is said when it is, later also that it goes
+WAITS_IN_PLACE_FOR = CLOCK_SKEW + timedelta(seconds=1)  # a deadline that is so close
+DELETE_AGAIN_AFTER = tuple(timedelta(milliseconds=ms) for ms in (300, 700, 1500))
+LONGEST_REST_WHILE_OPEN = timedelta(seconds=2)  # of a try while access may be open …
+REST_WHEN_CROWDED = timedelta(seconds=5)  # … and where AWS says “too many”, of the first
+CROWDED_TRIES = 20
+
+# What is said, and when
+COME_WITHIN = timedelta(seconds=3)  # access by then is said when it has come, else also before
+GONE_WITHIN = timedelta(seconds=2)  # access that is gone by then is said so, else also before
+NOTIFYING_TAKES = timedelta(seconds=30)  # at most, to say what has just happened
+NOTIFY_TRIES = 100  # about a day
 MINUTE = timedelta(minutes=1)
 
 

@@ -74,7 +74,7 @@ def stuck(evidence: Evidence) -> Iterator[Finding]:
 
 
 def row_gone(evidence: Evidence) -> Iterator[Finding]:
-    """Where an operator deleted the row, access ends, or people are told that nobody accounts for it."""
+    """Where an operator deleted a row, access ends, or people hear that nobody accounts for it."""
     said = [each["text"] or "" for each in evidence.messages]
     said += [f"{each['subject']} {each['text']}" for each in evidence.mails]
     for session in evidence.sessions:

@@ -139,7 +139,7 @@ CASES: dict[str, tuple[Bounds, int]] = {  # the longest first
     "time-outs": (Bounds(duration=1, waits=1, end=False, extend=False, unknown=True), 2),
     "lagging lists": (Bounds(duration=1, waits=1, end=False, extend=False, lags=True), 2),
     "waiting": (Bounds(duration=1, waits=1, end=False, extend=False, patience=True), 2),
-    "lock deleted": (Bounds(duration=1, waits=1, end=False, extend=False, hand_door=True), 2),
+    "lock deleted": (Bounds(duration=1, waits=1, end=False, extend=False, lock_deleted=True), 2),
     "deadline": (Bounds(duration=1, waits=1, end=False, extend=False), 2),
     "longer": (Bounds(press=False), 2),
     "End now": (Bounds(duration=1, waits=1, extend=False, press=False), 2),

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.session import Access, Session
 from chalicelib.words.messages import delete_command
-from chalicelib.workflow.timing import SKEW
+from chalicelib.workflow.timing import CLOCK_SKEW
 from tests.simulation.rows import short
 
 if TYPE_CHECKING:
     from tests.simulation.world import Request, World
 
 
-SKEW_MS = int(SKEW.total_seconds() * 1_000)
+SKEW_MS = int(CLOCK_SKEW.total_seconds() * 1_000)
 
 
 class Explained:

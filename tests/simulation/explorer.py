@@ -78,7 +78,7 @@ class Bounds:
     skew: int = 0  # ticks between two workers' clocks
     hand_lease: bool = True
     patience: bool = False  # a worker waits in place for what it has asked, as the queue's does
-    hand_door: bool = False
+    lock_deleted: bool = False
     at_once: int = 1  # how many requests of a kind and a session may be under way
 
 
@@ -141,8 +141,8 @@ class Explorer:
             patches,
             CALL_TAKES=ZERO,  # so a worker may claim even in its last tick
             CLAIM_KEEPS_OTHERS_FOR=TICK,
-            NETWORK=TICK,
-            SKEW=TICK * bounds.skew,
+            NETWORK_DELAY=TICK,
+            CLOCK_SKEW=TICK * bounds.skew,
             LISTING_LAG=ZERO,
         )
         self.rows_class = rows
@@ -500,7 +500,7 @@ class Explorer:
             live = [self.rows[n].id for n in s[:2] if n and self.rows[n].live]
             yield f"{who}: {live}", self.brings(s, slot, tuple(live))
         elif name == "lock":
-            holder, ticks = _door(s[2])
+            holder, ticks = _lock(s[2])
             free_at = None if ticks is None else T0 + TICK * (age + ticks)
             lock = None if holder == NOBODY else Lock(IDS[holder], free_at)
             yield f"{who}: {lock}", self.brings(s, slot, lock)
@@ -535,7 +535,7 @@ class Explorer:
                 rows.sessions[IDS[n]] = row
             if s[3 + n] is not None:
                 rows.leases[IDS[n]] = int((T0 + TICK * (age + s[3 + n])).timestamp())
-        holder, ticks = _door(s[2])
+        holder, ticks = _lock(s[2])
         if holder != NOBODY:
             rows.locks[ACCESS.key] = IDS[holder]
         if ticks is not None:
@@ -583,7 +583,7 @@ class Explorer:
             if early and lease is not None:
                 raise Wrong("a session was ended before its deadline")
         let_in = was.state is State.GRANTING and was.standing == ""
-        if let_in and ended and not self.bounds.hand_door:
+        if let_in and ended and not self.bounds.lock_deleted:
             assert was.deadline is not None
             if was.deadline > T0 + TICK * self.bounds.skew and lease is not None:
                 raise Wrong("a press was let in and turned away, though it should have waited")
@@ -686,15 +686,15 @@ class Explorer:
                 yield f"the TTL deletes the lease of {IDS[sid]}", gone
             elif lease is not None and faults and b.hand_lease:
                 yield f"somebody deletes the lease of {IDS[sid]}", _less(gone)
-        if s[2] != NOBODY and faults and b.hand_door:
-            yield "somebody deletes the door", _less((*s[:2], NOBODY, *s[3:]))
+        if s[2] != NOBODY and faults and b.lock_deleted:
+            yield "somebody deletes the lock", _less((*s[:2], NOBODY, *s[3:]))
 
     def tick(self, s: State_) -> State_:
         leases = [lease and lease - 1 for lease in s[3:5]]
         late = tuple(sorted((k, sid, left - 1) for k, sid, left in s[8] if left > 0))
         workers = [w and (w[0], w[1] + 1, *w[2:]) for w in s[9:11]]
         rows = [self.ticked(number) for number in s[:2]]
-        holder, ticks = _door(s[2])
+        holder, ticks = _lock(s[2])
         lock = s[2] if not ticks else LINGERS * (holder + 1) + ticks - 1
         return (*rows, lock, *leases, *s[5:8], late, *workers, *s[11:])
 
@@ -965,7 +965,7 @@ def _at(ticks: int | None) -> datetime | None:
     return None if ticks is None else T0 + TICK * ticks
 
 
-def _door(lock: int) -> tuple[int, int | None]:
+def _lock(lock: int) -> tuple[int, int | None]:
     """Whose it is; and the ticks until it is free, where that session is over."""
     if lock < LINGERS:
         return lock, None

@@ -90,7 +90,7 @@ HANDS = (
     "forged: press",
     "forged: ask",
     "forged: found",
-    "forged: door",
+    "forged: lock",
     "forged: session",
     "assignment given by hand",
     "assignment given while a delete might land",

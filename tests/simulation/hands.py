@@ -43,7 +43,7 @@ class Hands:
             if random.random() < 0.1:
                 self._at(when + random.randrange(world.span), world.delete_lease, session_id)
         plans: tuple[tuple[Callable[..., None], float], ...] = (
-            (self.delete_door, 0.05),
+            (self.delete_lock, 0.05),
             (self.redeploy, 0.1),
             (self.delete_row, often / 4),
             (self.spoil_row, 0.03),
@@ -84,13 +84,13 @@ class Hands:
 
     # ---- rows
 
-    def delete_door(self) -> None:
+    def delete_lock(self) -> None:
         world = self.world
         for key, holder in list(world.rows.locks.items()):
             row = world.index.get(holder)
             if row is not None and row.live:  # the index knows of it: see World.index
                 world.rows.unlock(key)
-                world.doorless.add(holder)
+                world.lockless.add(holder)
                 what = f"deletes the lock that {holder} holds"
                 self._said("operator", what, "lock deleted by hand")
 
@@ -117,7 +117,7 @@ class Hands:
         self.world.forget(row)
         if self.world.rows.locks.get(row.access.key) == row.id and self.world.random.random() < 0.3:
             self.world.rows.unlock(row.access.key)
-            self.world.doorless.add(row.id)
+            self.world.lockless.add(row.id)
             self._said("operator", "and its lock with it", "lock deleted with its session's row")
         users = [user for user, person in self.world.slack.items() if person.email == row.email]
         if users and self.world.random.random() < 0.5:  # who lost it by that breaks it again
@@ -178,7 +178,7 @@ class Hands:
             self._forge_ask,
             self._forge_ask,
             self._forge_found,
-            self._forge_door,
+            self._forge_lock,
             self._forge_session,
         )
         what = random.choice(forgeries)
@@ -225,7 +225,7 @@ class Hands:
         world.rows.asks[row_id] = ask.read(row_id, said)
         world.rows.asked_for(row_id)
 
-    def _forge_door(self, row: Session | None) -> None:
+    def _forge_lock(self, row: Session | None) -> None:
         """In a free place, or away; a live session's stays, as for any other hand."""
         world = self.world
         access = world.random.choice(self.accesses)

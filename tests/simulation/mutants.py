@@ -129,7 +129,7 @@ class ClaimUnconditional(Unconditional):
             raise Stale(session.id)
 
 
-class DoorFreedOnRevoking(Rows):
+class LockFreedOnRevoking(Rows):
     def _put(self, session: Session) -> None:
         old = self.sessions.get(session.id)
         if old is not None and old.state in OPEN and session.state is State.REVOKING:
@@ -137,19 +137,19 @@ class DoorFreedOnRevoking(Rows):
         super()._put(session)
 
 
-class DoorFreedOnAsking(Rows):
+class LockFreedOnAsking(Rows):
     def _put(self, session: Session) -> None:
         if session.state is State.REVOKING and session.revoke_call not in ("", "?", "done"):
             self.free(session.access, Lock(session.id))
         super()._put(session)
 
 
-class DoorFreedThoughADeleteMayLand(Rows):
+class LockFreedThoughADeleteMayLand(Rows):
     def release(self, session: Session) -> None:
         super().release(session.with_(revoke_late_until=None))
 
 
-class DoorFreedBlindly(Rows):
+class LockFreedBlindly(Rows):
     """Whatever has become of the lock since it was looked at."""
 
     def free(self, access: Access, lock: Lock) -> None:
@@ -157,7 +157,7 @@ class DoorFreedBlindly(Rows):
             self.unlock(access.key)
 
 
-class DoorUnconditional(Rows):
+class LockUnconditional(Rows):
     def allow(self, session: Session) -> None:
         self.expect(session)
         self.locks.pop(session.access.key, None)
@@ -258,12 +258,12 @@ MUTANTS = (
     ),
     Mutant(
         "the claim a tick short",
-        (("calls", "+ left + NETWORK + SKEW", "+ left + SKEW"),),
+        (("calls", "+ left + NETWORK_DELAY + CLOCK_SKEW", "+ left + CLOCK_SKEW"),),
         bounds=SMALL,
     ),
     Mutant(
         "no skew margin",
-        (("calls", "+ left + NETWORK + SKEW", "+ left + NETWORK"),),
+        (("calls", "+ left + NETWORK_DELAY + CLOCK_SKEW", "+ left + NETWORK_DELAY"),),
         bounds=replace(SMALL, skew=1),
     ),
     Mutant(
@@ -292,14 +292,14 @@ MUTANTS = (
     ),
     Mutant(
         "standing observed again",
-        (("grant", '        if session.standing == "":\n            if self._another',
+        (("grant", '        if session.standing == Prior.UNKNOWN:\n            if self._another',
           "        if True:\n            if self._another"),),
         bounds=CALM,
         seed=1,
     ),
     Mutant(
         "standing ignored when revoking",
-        (("revoke", 'if session.standing != "no":', 'if session.standing == "":'),),
+        (("revoke", 'if session.standing != Prior.NONE:', 'if session.standing == "":'),),
         bounds=replace(CALM, standing=True),
         seed=12,
     ),
@@ -322,10 +322,10 @@ MUTANTS = (
     Mutant("claim written unconditionally", rows=ClaimUnconditional, reduced=False, bounds=SMALL),
     Mutant("conditions on state only", rows=OnStateOnly, reduced=False, bounds=SMALL),
     Mutant("no conditions", rows=Unconditional, reduced=False, bounds=SMALL),
-    Mutant("lock freed on entering REVOKING", rows=DoorFreedOnRevoking, bounds=CALM, seed=14),
-    Mutant("lock freed when the delete is asked", rows=DoorFreedOnAsking, bounds=CALM, seed=61),
-    Mutant("lock freed though a delete may land", rows=DoorFreedThoughADeleteMayLand, bounds=SMALL),
-    Mutant("a lock that has changed is freed", rows=DoorFreedBlindly, bounds=ALONE),
+    Mutant("lock freed on entering REVOKING", rows=LockFreedOnRevoking, bounds=CALM, seed=14),
+    Mutant("lock freed when the delete is asked", rows=LockFreedOnAsking, bounds=CALM, seed=61),
+    Mutant("lock freed though a delete may land", rows=LockFreedThoughADeleteMayLand, bounds=SMALL),
+    Mutant("a lock that has changed is freed", rows=LockFreedBlindly, bounds=ALONE),
     Mutant(
         "what may land is forgotten with an unknown delete",
         (("revoke", "                known = {}  # from now on a delete of ours may be under way\n",
@@ -343,7 +343,7 @@ MUTANTS = (
         lives=Behind,
         seed=203139,
     ),
-    Mutant("lock put unconditionally", rows=DoorUnconditional, bounds=CALM, seed=4),
+    Mutant("lock put unconditionally", rows=LockUnconditional, bounds=CALM, seed=4),
     Mutant(
         "no read-back (where listing lags)",
         (("revoke", _READ_BACK, "        if False:\n            listed"),),
@@ -481,7 +481,7 @@ MUTANTS = (
     Mutant(
         "by-access look left out",
         (("grant", _LIVES, _LIVES.replace("self._another_lives(session)", "False")),),
-        bounds=replace(SMALL, hand_door=True),
+        bounds=replace(SMALL, lock_deleted=True),
     ),
     Mutant(
         "by-access look made before the lock is taken",
@@ -493,7 +493,7 @@ MUTANTS = (
              "            return self._deny(session, 'open', now)\n"
              "        try:\n            self.store.allow(allowed)\n"),
         ),
-        bounds=replace(SMALL, hand_door=True),
+        bounds=replace(SMALL, lock_deleted=True),
     ),
     Mutant(
         "re-create without settling",
@@ -555,7 +555,7 @@ MUTANTS = (
     ),
     Mutant(
         "what a session gave that is gone is taken for standing",
-        (("grant", 'standing="left" if session.orphan_at else "yes"', 'standing="yes"'),),
+        (("grant", 'standing=Prior.UNEXPLAINED if session.orphan_at else Prior.EXPLAINED', 'standing="yes"'),),
         seed=248,
     ),
     Mutant("reconciliation ignores live sessions", (_BLIND,), seed=30),

@@ -32,7 +32,7 @@ from chalicelib.workflow.answers import Outside, Rest, Turn
 from chalicelib.workflow.deciding import Glasses
 from chalicelib.workflow.reconcile import Reconciler
 from chalicelib.workflow.runner import Runner
-from chalicelib.workflow.timing import CALL_TAKES, NETWORK, SKEW
+from chalicelib.workflow.timing import CALL_TAKES, CLOCK_SKEW, NETWORK_DELAY
 from tests.simulation.explained import Explained
 from tests.simulation.faults import OUTAGES, Faults
 from tests.simulation.hands import Hands
@@ -44,7 +44,7 @@ MS = timedelta(milliseconds=1)
 THINGS = OUTAGES  # that may hang
 SECOND, MINUTE, HOUR = 1_000, 60_000, 3_600_000
 LATE = re.compile(r", [^,]* late$")  # at the end of a mail's subject
-SKEW_MS, NETWORK_MS = SKEW // MS, NETWORK // MS
+SKEW_MS, NETWORK_MS = CLOCK_SKEW // MS, NETWORK_DELAY // MS
 
 LIVES = {  # the functions' time-outs
     "queue": 60 * SECOND,
@@ -226,7 +226,7 @@ class World:
         self.lease_gone: dict[str, int] = {}  # session → when its lease was deleted, not by us
         self.was_active: set[str] = set()
         self.queries: dict[str, int] = {}
-        self.doorless: set[str] = set()  # sessions whose locks an operator has deleted
+        self.lockless: set[str] = set()  # sessions whose locks an operator has deleted
         self.healed_at: int | None = None
         self.tokens = 0
         self.messages = 0
@@ -803,7 +803,7 @@ class World:
         row = self.row(session_id)
         if row is not None and kind == "create":
             self._allowed(row)
-        if (row is None or not row.live) and session_id not in self.doorless:
+        if (row is None or not row.live) and session_id not in self.lockless:
             state = row.state if row else "no session"
             self.fail(f"a {kind} is accepted for {session_id}, which is {state}")
         return request
@@ -885,7 +885,7 @@ class World:
         if row.id in self.ghosts:
             self.explained.taken_by_hand.add(request.access.key)
             mended = self.faults.seen.get("row mended by reconciliation")
-            waited = not mended and row.id not in self.doorless
+            waited = not mended and row.id not in self.lockless
             if self._has(request.access, owner) and waited:
                 self.fail(f"a delete of {row.id}, whose row is gone, took a live session's access")
             return
@@ -1001,7 +1001,7 @@ class World:
         if new.ended_how == "lease gone" and new.id in self.lease_gone:
             return
         turned_away = new.ended_how == "grant failed" and "Another session" in new.reason
-        if turned_away and not self.doorless and not self.hands.forging:
+        if turned_away and not self.lockless and not self.hands.forging:
             self.fail(f"{new.id} was let in and turned away, though it should have waited")
         if new.ended_how == "grant failed" and new.id not in self.was_active:
             return
@@ -1042,7 +1042,7 @@ class World:
         return self.now > last
 
     def readable(self) -> list[Session]:
-        """What an operator has spoiled for good is a human's to mend, and nothing is promised of it."""
+        """What is spoiled for good is an operator's to mend, and nothing is promised of it."""
         spoiled = self.rows.unreadable
         return [row for row in self.rows.sessions.values() if row.id not in spoiled]
 

@@ -94,7 +94,7 @@ def test_a_session_has_what_was_asked_of_it_the_oldest_first() -> None:
     ]
 
 
-def test_only_doors_and_leases_are_held() -> None:
+def test_only_locks_and_leases_are_held() -> None:
     """The table holds more: asks, what is noted, which Identity Center it is."""
     lock, lease = {"id": "door/a", "kind": "door"}, {"id": f"lease/{ID}", "kind": "lease"}
     others = [{"id": "kept/identity-center", "kind": "kept"}, {"id": "x", "kind": "standing"}]

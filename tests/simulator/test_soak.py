@@ -367,7 +367,7 @@ def test_what_was_done_besides_an_outage_is_no_fault_of_its_own() -> None:
     assert [each.fault for each in lags.lags(seen)] == ["worker killed"]
 
 
-def test_a_row_that_a_hand_has_spoiled_is_no_outage() -> None:
+def test_a_row_that_an_operator_has_spoiled_is_no_outage() -> None:
     seen = late(250)
     session = seen.sessions[0].id
     seen.windows.append(Window("row spoiled", DUE - 5, DUE + 6, holds=True, session="another"))

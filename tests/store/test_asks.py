@@ -97,7 +97,7 @@ def test_what_is_allowed_is_no_ask_any_more(store: Store) -> None:
     assert store.lease(session.id) == int((NOON + HOUR).timestamp())
 
 
-def test_a_taken_door_lets_nobody_in_and_leaves_the_ask(store: Store) -> None:
+def test_a_taken_lock_lets_nobody_in_and_leaves_the_ask(store: Store) -> None:
     first = store.open()
     asked = store.ask(requested(id=bg(2)))
     with pytest.raises(LockTaken):
@@ -108,7 +108,7 @@ def test_a_taken_door_lets_nobody_in_and_leaves_the_ask(store: Store) -> None:
     assert store.books.lock(ACCESS) == Lock(first.id)
 
 
-def test_who_is_not_asked_for_any_more_is_stale_whether_the_door_is_taken_or_not(
+def test_who_is_not_asked_for_any_more_is_stale_whether_the_lock_is_taken_or_not(
     store: Store,
 ) -> None:
     store.open()
@@ -342,7 +342,9 @@ def test_a_forged_ask_is_one_with_what_has_its_form_or_none(dynamodb: Store, kin
 
 
 @pytest.mark.world
-def test_a_decided_ask_that_a_hand_has_spoiled_is_unreadable_and_stays(dynamodb: Store) -> None:
+def test_a_decided_ask_that_an_operator_has_spoiled_is_unreadable_and_stays(
+    dynamodb: Store,
+) -> None:
     dynamodb.clear()
     row_id = f"asked/end-{1:024x}"
     good = {

@@ -10,7 +10,7 @@ from tests.store.contract import ACCESS, OTHER, Store, bg, released
 from tests.stories import HOUR, NOON, active, settling
 
 
-def test_doors_leases_and_live_sessions_are_listed(store: Store) -> None:
+def test_locks_leases_and_live_sessions_are_listed(store: Store) -> None:
     session = store.open()
     store.put(settling(id=bg(3)))
     assert list(store.books.all_locks()) == [(f"door/{ACCESS.key}", ACCESS)]
@@ -26,7 +26,7 @@ def test_a_live_session_that_nobody_would_look_at_is_listed_all_the_same(store: 
     assert list(store.books.alive()) == [session.id]
 
 
-def test_a_door_whose_id_says_nothing_is_listed_as_such(store: Store) -> None:
+def test_a_lock_whose_id_says_nothing_is_listed_as_such(store: Store) -> None:
     lock = {"kind": "door", "open": "door", "look_at": "2026", "session_id": "bg-1"}
     store.spoil("door/nonsense", lock)
     assert list(store.books.all_locks()) == [("door/nonsense", None)]
@@ -34,7 +34,7 @@ def test_a_door_whose_id_says_nothing_is_listed_as_such(store: Store) -> None:
 
 @pytest.mark.world
 @pytest.mark.parametrize("kind", ["door", "lease", "assignment"])
-def test_no_other_row_is_a_door_a_lease_or_a_note_whatever_it_says(
+def test_no_other_row_is_a_lock_a_lease_or_a_note_whatever_it_says(
     dynamodb: Store, kind: str
 ) -> None:
     dynamodb.clear()
@@ -42,7 +42,7 @@ def test_no_other_row_is_a_door_a_lease_or_a_note_whatever_it_says(
     assert dynamodb.books.all_locks() == dynamodb.books.all_leases() == dynamodb.books.notes() == []
 
 
-def test_a_missing_door_is_hung_for_the_row_as_it_was_read(store: Store) -> None:
+def test_a_missing_lock_is_hung_for_the_row_as_it_was_read(store: Store) -> None:
     session = store.open()
     with pytest.raises(Stale):
         store.books.restore_lock(session)
@@ -80,7 +80,7 @@ def test_a_note_is_read_as_it_was_written(store: Store) -> None:
 
 
 @pytest.mark.world
-def test_a_note_that_a_hand_has_spoiled_is_unreadable(dynamodb: Store) -> None:
+def test_a_note_that_an_operator_has_spoiled_is_unreadable(dynamodb: Store) -> None:
     dynamodb.spoil(f"assignment/{ACCESS.key}", {"kind": "standing", "found_at": "yesterday"})
     with pytest.raises(Unreadable):
         dynamodb.books.noted(ACCESS)
@@ -130,7 +130,7 @@ def test_what_was_found_is_taken_over_in_one_write(store: Store) -> None:
     assert store.books.asks_due(NOON, 10) == []
 
 
-def test_an_open_door_or_an_acceptance_is_not_taken_over(store: Store) -> None:
+def test_an_open_lock_or_an_acceptance_is_not_taken_over(store: Store) -> None:
     session = store.open()
     found = store.found()
     with pytest.raises(LockTaken):

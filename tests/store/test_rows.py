@@ -85,14 +85,14 @@ def test_an_outcome_needs_the_claim_and_nothing_else(store: Store) -> None:
 # ---- session, lock and lease in one write -------------------------------------------------------
 
 
-def test_allowed_is_row_door_and_lease_in_one(store: Store) -> None:
+def test_allowed_is_row_lock_and_lease_in_one(store: Store) -> None:
     session = store.open()
     assert store.books.read(session.id) == (session, True)
     assert store.books.lock(ACCESS) == Lock(session.id)
     assert store.books.living(ACCESS) == [session.id]
 
 
-def test_released_is_row_door_and_lease_in_one(store: Store) -> None:
+def test_released_is_row_lock_and_lease_in_one(store: Store) -> None:
     session = store.open()
     with pytest.raises(Stale):
         store.books.release(released(replace(session, version=session.version - 1)))
@@ -105,7 +105,7 @@ def test_released_is_row_door_and_lease_in_one(store: Store) -> None:
 
 
 @pytest.mark.parametrize("late", [None, NOON + 2 * HOUR])
-def test_another_sessions_door_is_left_to_it(store: Store, late: datetime | None) -> None:
+def test_another_sessions_lock_is_left_to_it(store: Store, late: datetime | None) -> None:
     """Ours was deleted by hand, and another has taken the place."""
     session = store.open()
     store.books.free(ACCESS, Lock(session.id))
@@ -119,7 +119,7 @@ def test_another_sessions_door_is_left_to_it(store: Store, late: datetime | None
 LATE = NOON + HOUR + MINUTE
 
 
-def test_while_a_delete_may_land_the_door_stays_shut(store: Store) -> None:
+def test_while_a_delete_may_land_the_lock_stays_shut(store: Store) -> None:
     session = store.open()
     with pytest.raises(Stale):
         store.books.release(
@@ -137,14 +137,14 @@ def test_while_a_delete_may_land_the_door_stays_shut(store: Store) -> None:
         store.books.allow(granting(id=bg(2)))
 
 
-def test_it_stays_shut_too_where_the_door_was_deleted_meanwhile(store: Store) -> None:
+def test_it_stays_shut_too_where_the_lock_was_deleted_meanwhile(store: Store) -> None:
     session = store.open()
     store.books.free(ACCESS, Lock(session.id))
     store.books.release(released(session, revoke_late_until=LATE))
     assert store.books.lock(ACCESS) == Lock(session.id, LATE)
 
 
-def test_a_door_is_freed_as_it_was_read_and_no_other(store: Store) -> None:
+def test_a_lock_is_freed_as_it_was_read_and_no_other(store: Store) -> None:
     session = store.open()
     for another in (Lock(bg(9)), Lock(session.id, LATE), Lock(bg(9), LATE)):
         store.books.free(ACCESS, another)
@@ -180,7 +180,7 @@ def test_what_is_due_comes_the_longest_due_first(store: Store) -> None:
         {"state": "ACTIVE", "asked_at": "2026-11-22T12:00:00.000Z", "tries": "many"},
     ],
 )
-def test_a_row_that_a_hand_has_spoiled_is_unreadable_and_hides_no_other(
+def test_a_row_that_an_operator_has_spoiled_is_unreadable_and_hides_no_other(
     store: Store, values: dict[str, Any]
 ) -> None:
     session = store.open(look_at=NOON)

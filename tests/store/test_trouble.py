@@ -106,7 +106,7 @@ def test_no_session_is_too_big_whatever_is_in_it(store: Store) -> None:
     store.books.decide(ended(store.ask(pressed(session)), reason=LONG, account_name=LONG))
 
 
-# ---- rows that an operator has spoiled ---------------------------------------------------------------
+# ---- rows that an operator has spoiled -----------------------------------------------------------
 
 
 LATER = iso(NOON + HOUR)
@@ -136,7 +136,7 @@ WHOLE: dict[str, Any] = {  # a live session's row, as the table has it
         {"report_to": [7], "alarms": ["x"], "live_access": "x", "principal_id": 7},
     ],
 )
-def test_of_a_live_row_that_a_hand_has_spoiled_all_else_can_still_be_told(
+def test_of_a_live_row_that_an_operator_has_spoiled_all_else_can_still_be_told(
     store: Store, spoilt: dict[str, Any]
 ) -> None:
     session = store.open()
@@ -153,7 +153,7 @@ def test_of_a_live_row_that_a_hand_has_spoiled_all_else_can_still_be_told(
 
 
 @pytest.mark.parametrize("lease", [True, False])
-def test_lease_and_door_say_whose_it_is_and_until_when_where_the_row_says_nothing(
+def test_lease_and_lock_say_whose_it_is_and_until_when_where_the_row_says_nothing(
     store: Store, lease: bool
 ) -> None:
     session = store.open()
@@ -190,7 +190,7 @@ def test_what_is_not_live_leaves_nothing_though_its_row_is_spoiled(
     assert store.books.unfinished() == []
 
 
-def test_a_door_that_says_nothing_is_unreadable(store: Store) -> None:
+def test_a_lock_that_says_nothing_is_unreadable(store: Store) -> None:
     store.spoil(f"door/{ACCESS.key}", {"kind": "door", "session_id": bg(1), "free_at": "soon"})
     with pytest.raises(Unreadable):
         store.books.lock(ACCESS)
@@ -204,7 +204,7 @@ def test_a_door_that_says_nothing_is_unreadable(store: Store) -> None:
     [{}, {"session_id": ""}, {"session_id": 1}, {"session_id": ["x"]}, {"session_id": {}},
      {"session_id": None}, {"look_at": "junk", "version": "x"}],
 )  # fmt: skip
-def test_a_door_that_does_not_say_whose_it_is_is_nobodys_and_can_be_freed(
+def test_a_lock_that_does_not_say_whose_it_is_is_nobodys_and_can_be_freed(
     store: Store, said: dict[str, Any]
 ) -> None:
     store.spoil(f"door/{ACCESS.key}", {"kind": "door"} | said)
@@ -216,7 +216,7 @@ def test_a_door_that_does_not_say_whose_it_is_is_nobodys_and_can_be_freed(
     assert store.books.lock(ACCESS) is None
 
 
-def test_a_door_that_is_somebodys_is_not_freed_as_nobodys(store: Store) -> None:
+def test_a_lock_that_is_somebodys_is_not_freed_as_nobodys(store: Store) -> None:
     session = store.open()
     store.books.free(ACCESS, Lock(""))
     assert store.books.lock(ACCESS) == Lock(session.id)

@@ -353,7 +353,7 @@ def test_reconciliations_role_writes_no_session_no_persons_ask_and_no_decision(
     assert [scene.row(row_id) for row_id in rows] == before
 
 
-def test_forged_doors_and_deleted_ones_let_nobody_in_and_keep_nobody_in(
+def test_forged_locks_and_deleted_ones_let_nobody_in_and_keep_nobody_in(
     scene: Scene, reconciliation: Thief
 ) -> None:
     held = scene.press("steve", "held")

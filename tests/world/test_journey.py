@@ -125,7 +125,7 @@ def test_a_standing_assignment_survives(scene: Scene) -> None:
 
 
 @together
-def test_a_second_press_on_an_open_door_is_denied_and_says_until_when(scene: Scene) -> None:
+def test_a_second_press_on_an_open_lock_is_denied_and_says_until_when(scene: Scene) -> None:
     first = scene.press("carol", "s-audit")
     deadline = first.until("ACTIVE")["deadline"]
     second = scene.press("carol", "s-audit", "legacy")

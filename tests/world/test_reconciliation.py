@@ -1,4 +1,4 @@
-"""Access that nobody pressed for, and rows that an operator has spoiled, on the running local AWS."""
+"""Access that nobody pressed for, and rows that an operator spoiled, on the running local AWS."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_rows_that_disagree_are_mended_and_said(scene: Scene) -> None:
     assert (scene.row(f"door/{access}") or {})["session_id"] == held.id
     assert scene.row(lonely) is None
     assert scene.row("lease/bg-nowhere") is None
-    assert scene.posted("C0INCIDENT", "rows disagreed", held.id, "without a door")
+    assert scene.posted("C0INCIDENT", "rows disagreed", held.id, "without a lock")
     held.has("look_at")
     scene.ask("alice", "end_now", held.id)
     held.closes()

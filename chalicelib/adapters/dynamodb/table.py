@@ -40,14 +40,12 @@ from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.instance import ROW as INSTANCE
 from chalicelib.domain.machine import LIVE, State
-from chalicelib.domain.session import SESSION_ID, Access, Lock, Noted, Session
+from chalicelib.domain.session import SESSION_ID, Access, Lock, Noted, Prior, Session
 
 BEGINS = {rows.OPEN: "bg-", "door": "door/", "lease": "lease/", "assignment": "assignment/"}
 
 
-IDS = [
-    "id"
-]  # all that is asked of an index, so that no row that an operator has spoiled is read there
+IDS = ["id"]  # all that is asked of an index: so no row that an operator has spoiled is read there
 
 
 EPOCH = datetime.fromtimestamp(0, UTC)
@@ -365,7 +363,7 @@ class Table:
 
     def session_that_saw(self, access: Access) -> str | None:
         saw_it = (
-            (Row.standing == "yes")
+            (Row.standing == Prior.EXPLAINED)
             & (Row.principal_id == access.principal_id)
             & (Row.permission_set_arn == access.permission_set_arn)
         )
