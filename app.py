@@ -35,23 +35,17 @@ def slack() -> Response:
 
 @app.on_dynamodb_record(stream_arn=STREAM_ARN)
 def stream(event: DynamoDBEvent) -> Any:
-    from chalicelib.triggers.looks import follow
-
-    return follow(event.to_dict()["Records"], _remaining(event), SEES_THROUGH)
+    return wiring.stream().follow(event.to_dict()["Records"], _remaining(event), SEES_THROUGH)
 
 
 @app.on_sqs_message(queue=QUEUE, batch_size=1, maximum_concurrency=20)
 def worker(event: SQSEvent) -> Any:
-    from chalicelib.triggers.looks import work_through
-
-    return work_through(event.to_dict()["Records"], _remaining(event))
+    return wiring.worker().work_through(event.to_dict()["Records"], _remaining(event))
 
 
 @app.schedule("rate(1 minute)")
 def sweep(event: CloudWatchEvent) -> None:
-    from chalicelib.triggers.looks import sweep_once
-
-    sweep_once(_remaining(event), SWEEP_LEAVES, SWEEP_AT_MOST, SEES_THROUGH)
+    wiring.sweep().once(_remaining(event), SWEEP_LEAVES, SWEEP_AT_MOST, SEES_THROUGH)
 
 
 @app.schedule("rate(1 hour)")

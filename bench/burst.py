@@ -28,7 +28,7 @@ from chalicelib.domain.ports import Call, Mail, Posted, Reading, Reported
 from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Access, Session
 from chalicelib.report.reading import PIECE
-from chalicelib.triggers.looks import SAYING_TAKES
+from chalicelib.triggers.common import SAYING_TAKES
 from chalicelib.wiring import SWEEP_PACE, WORKER_PACE
 from chalicelib.workflow.answers import Outside, Turn
 from chalicelib.workflow.runner import Glasses, Runner

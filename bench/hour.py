@@ -177,9 +177,7 @@ class _Driver:
     # What the functions do
 
     def _work(self, body: str) -> None:
-        from chalicelib.triggers import looks
-
-        looks.work(body, self._remaining("worker"))
+        self.wiring.worker().work(body, self._remaining("worker"))
 
     def _look(self, session_id: str, side: str, known: Any = None) -> None:
         from chalicelib.workflow.answers import Turn
@@ -201,15 +199,14 @@ class _Driver:
 
     def _record(self, event: str, row_id: str) -> None:
         """A stream record that the function's filter lets through."""
-        from chalicelib.triggers import looks
-
         image = {"Keys": {"id": {"S": row_id}}}
         kind = {"kind": {"S": "ask"}, "look_at": {"S": ""}}
         image |= {"NewImage": kind} if event == "INSERT" else {"OldImage": {"kind": {"S": "lease"}}}
         record = {"eventName": event, "eventID": "1", "dynamodb": image | {"SequenceNumber": "1"}}
+        stream = self.wiring.stream()
         self._at(
             self.clock.time + TRAVELS, "stream",
-            lambda: looks.follow([record], self._remaining("stream"), 20 * SECOND) and None,
+            lambda: stream.follow([record], self._remaining("stream"), 20 * SECOND) and None,
         )  # fmt: skip
 
     def _remaining(self, name: str) -> Callable[[], timedelta]:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from chalicelib.adapters.sqs import Queue
     from chalicelib.domain.ports import Letters
     from chalicelib.report.reading import SessionReports
+    from chalicelib.triggers.queue import FromQueue
+    from chalicelib.triggers.stream import FromStream
+    from chalicelib.triggers.sweep import Sweep
     from chalicelib.workflow.reconcile import Reconciler
     from chalicelib.workflow.runner import Runner
 
@@ -71,7 +74,7 @@ def later(make: Callable[[], T]) -> T:
 
 @cache
 def settings() -> Settings:
-    """Raises settings.Wrong, with every mistake."""
+    """Raises InvalidSettings, with every mistake."""
     return load(os.environ)
 
 
@@ -128,6 +131,27 @@ def front() -> Front:
         clock=CLOCK,
         log=log,
     )
+
+
+@cache
+def worker() -> "FromQueue":
+    from chalicelib.triggers.queue import FromQueue
+
+    return FromQueue(later(runner), later(queue), later(table), CLOCK, log)
+
+
+@cache
+def stream() -> "FromStream":
+    from chalicelib.triggers.stream import FromStream
+
+    return FromStream(later(runner), later(queue), later(table), CLOCK, log)
+
+
+@cache
+def sweep() -> "Sweep":
+    from chalicelib.triggers.sweep import Sweep
+
+    return Sweep(later(runner), later(queue), later(table), CLOCK, log)
 
 
 @cache

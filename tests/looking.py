@@ -1,10 +1,14 @@
-"""Runner, table, queue and clock as looks.py sees them, and what the stream tells it."""
+"""Runner, table, queue and clock as the triggers see them, and what the stream tells."""
 
 from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.session import Session
+from chalicelib.operations.log import log
+from chalicelib.triggers.queue import FromQueue
+from chalicelib.triggers.stream import FromStream
+from chalicelib.triggers.sweep import Sweep
 from chalicelib.workflow.answers import Rest, Turn
 from tests.stories import NOON
 
@@ -32,6 +36,9 @@ class Everything:
         self.rows: list[tuple[Session, bool]] = []
         self.time = NOON
         self.left = MINUTE
+        self.queue_side = FromQueue(self, self, self, self, log)
+        self.stream_side = FromStream(self, self, self, self, log)
+        self.sweep_side = Sweep(self, self, self, self, log)
 
     @property
     def looked(self) -> list[str]:

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.deploy import alarms
 from chalicelib.operations import metrics
 from chalicelib.operations.log import NAMESPACE
-from chalicelib.triggers.looks import FAILED
+from chalicelib.triggers.common import FAILED
 from tests import stories
 
 MADE = alarms.alarms("break-glass", "prod", "wake-ups", ("arn:aws:sns:eu-west-1:1:oncall",))

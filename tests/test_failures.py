@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib import wiring
 from chalicelib.domain.errors import Unavailable
-from chalicelib.triggers import looks
+from chalicelib.operations.log import log
+from chalicelib.triggers.queue import SOON, FromQueue
+from chalicelib.triggers.stream import FromStream
+from chalicelib.wiring import SystemClock
 from chalicelib.workflow.answers import Turn
 
 
@@ -41,16 +43,16 @@ class Queue:
 
 
 @pytest.fixture
-def runner(monkeypatch: pytest.MonkeyPatch) -> Runner:
-    made = Runner("bg-bad")
-    monkeypatch.setattr(wiring, "runner", lambda: made)
-    return made
+def runner() -> Runner:
+    return Runner("bg-bad")
 
 
-def queue(monkeypatch: pytest.MonkeyPatch, up: bool = True) -> Queue:
-    made = Queue(up)
-    monkeypatch.setattr(wiring, "queue", lambda: made)
-    return made
+def from_queue(runner: Runner, queue: Queue) -> FromQueue:
+    return FromQueue(runner, queue, None, SystemClock(), log)
+
+
+def from_stream(runner: Runner, queue: Queue) -> FromStream:
+    return FromStream(runner, queue, None, SystemClock(), log)
 
 
 def minute() -> timedelta:
@@ -70,45 +72,39 @@ def again(*numbers: str) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": number} for number in numbers]}
 
 
-def test_only_the_message_that_failed_comes_again(
-    runner: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queue(monkeypatch)
-    batch = [message("1", "bg-1"), message("2", "bg-bad", looks.SOON), message("3", "bg-3")]
-    assert looks.work_through(batch, minute) == again("2")
+def test_only_the_message_that_failed_comes_again(runner: Runner) -> None:
+    kept = Queue(True)
+    batch = [message("1", "bg-1"), message("2", "bg-bad", SOON), message("3", "bg-3")]
+    assert from_queue(runner, kept).work_through(batch, minute) == again("2")
     assert runner.seen == ["bg-1", "bg-bad", "bg-3"]
 
 
-def test_a_message_that_can_never_be_read_is_buried_and_does_not_come_again(
-    runner: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = queue(monkeypatch)
-    assert looks.work_through([{"messageId": "1", "body": "[]"}], minute) == again()
+def test_a_message_that_can_never_be_read_is_buried_and_does_not_come_again(runner: Runner) -> None:
+    kept = Queue(True)
+    assert (
+        from_queue(runner, kept).work_through([{"messageId": "1", "body": "[]"}], minute) == again()
+    )
     assert kept.buried == ["[]"]
 
 
-def test_a_record_whose_look_fails_is_the_queues_and_holds_up_nothing(
-    runner: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = queue(monkeypatch)
+def test_a_record_whose_look_fails_is_the_queues_and_holds_up_nothing(runner: Runner) -> None:
+    kept = Queue(True)
     batch = [gone("1", "bg-bad"), gone("2", "bg-2")]
-    assert looks.follow(batch, minute, timedelta(0)) == again()
+    assert from_stream(runner, kept).follow(batch, minute, timedelta(0)) == again()
     assert runner.seen == ["bg-bad", "bg-2"]
     assert (kept.sent, kept.buried) == ([("bg-bad", 1)], [])
 
 
-def test_a_record_that_cannot_even_be_kept_comes_again(
-    runner: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    queue(monkeypatch, up=False)
+def test_a_record_that_cannot_even_be_kept_comes_again(runner: Runner) -> None:
+    kept = Queue(False)
     batch = [gone("1", "bg-bad"), gone("2", "bg-2"), {"dynamodb": {"SequenceNumber": "3"}}]
-    assert looks.follow(batch, minute, timedelta(0)) == again("3", "1")
+    assert from_stream(runner, kept).follow(batch, minute, timedelta(0)) == again("3", "1")
 
 
 def test_a_failed_look_is_a_figure_with_an_alarm(
-    runner: Runner, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    runner: Runner, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    queue(monkeypatch)
-    looks.work_through([message("1", "bg-bad")], minute)
+    kept = Queue(True)
+    from_queue(runner, kept).work_through([message("1", "bg-bad")], minute)
     line = json.loads(capsys.readouterr().out)
     assert (line["FailedLooks"], line["session"], line["error"]) == (1, "bg-bad", "RuntimeError")

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib import wiring
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Session
+from chalicelib.operations.log import log
 from chalicelib.route.front import Front
-from chalicelib.triggers import looks
+from chalicelib.triggers.sweep import Sweep
 from chalicelib.words import messages
 from chalicelib.workflow.answers import Turn
 from tests.outside import World
@@ -83,7 +83,7 @@ class Place:
 
 
 @pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Place:
+def place() -> Place:
     made = Place()
 
     class NoQueue:
@@ -92,16 +92,13 @@ def place(monkeypatch: pytest.MonkeyPatch) -> Place:
 
         bury = send
 
-    runner = made.world.runner()
-    monkeypatch.setattr(wiring, "runner", lambda: runner)
-    monkeypatch.setattr(wiring, "table", lambda: made.world.books)
-    monkeypatch.setattr(wiring, "queue", NoQueue)
-    monkeypatch.setattr(wiring, "CLOCK", made.world)
+    world = made.world
+    made.sweep = Sweep(world.runner(), NoQueue(), world.books, world, log)
     return made
 
 
 def sweep(place: Place) -> None:
-    looks.sweep_once(lambda: MINUTE, 10 * SECOND, 500, 20 * SECOND)
+    place.sweep.once(lambda: MINUTE, 10 * SECOND, 500, 20 * SECOND)
     place.world.time += MINUTE
 
 

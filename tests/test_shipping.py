@@ -103,9 +103,9 @@ NOT_IMPORTED = {
         "app.wiring.front()",
         f"{LIGHT} botocore chalicelib.workflow.runner chalicelib.adapters.dynamodb.table {READS}",
     ),
-    "stream": ("import chalicelib.triggers.looks", f"{LIGHT} chalicelib.report chalicelib.judge"),
-    "worker": ("import chalicelib.triggers.looks", f"{LIGHT} chalicelib.report chalicelib.judge"),
-    "sweep": ("import chalicelib.triggers.looks", f"{LIGHT} chalicelib.report chalicelib.judge"),
+    "stream": ("app.wiring.stream()", f"{LIGHT} chalicelib.report chalicelib.judge"),
+    "worker": ("app.wiring.worker()", f"{LIGHT} chalicelib.report chalicelib.judge"),
+    "sweep": ("app.wiring.sweep()", f"{LIGHT} chalicelib.report chalicelib.judge"),
     "reconcile": ("import chalicelib.workflow.reconcile", f"{LIGHT} chalicelib.workflow.runner"),
 }
 

@@ -6,9 +6,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib import wiring
 from chalicelib.domain.errors import Unavailable, Unreadable
-from chalicelib.triggers import looks
 from chalicelib.workflow.answers import Rest
 from tests.looking import MINUTE, SECOND, Everything, ask_id
 from tests.stories import NOON, active, revoking
@@ -17,12 +15,8 @@ OPEN = Rest(NOON + MINUTE)
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Everything:
-    everything = Everything()
-    for name in ("runner", "table", "queue"):
-        monkeypatch.setattr(wiring, name, lambda: everything)
-    monkeypatch.setattr(wiring, "CLOCK", everything)
-    return everything
+def world() -> Everything:
+    return Everything()
 
 
 @pytest.fixture
@@ -34,7 +28,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Any:
 
 
 def sweep(world: Everything, patience: float = 20, most: int = 500) -> None:
-    looks.sweep_once(world.remaining, 10 * SECOND, most, timedelta(seconds=patience))
+    world.sweep_side.once(world.remaining, 10 * SECOND, most, timedelta(seconds=patience))
 
 
 def seen(world: Everything) -> list[tuple[str, bool]]:
@@ -160,7 +154,7 @@ def test_one_that_fails_holds_up_no_other(world: Everything, lines: Any) -> None
         "a look failed",
         1,
     )
-    assert "looks.py" in failed["trace"]
+    assert "sweep.py" in failed["trace"]
     assert "hunter2" not in json.dumps(failed)
 
 

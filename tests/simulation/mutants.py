@@ -19,7 +19,7 @@ from chalicelib.workflow.runner import Runner
 from tests.simulation.explorer import Bounds, Explorer
 from tests.simulation.planted import Patch, load
 from tests.simulation.rows import Rows
-from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World
+from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World, shipped
 
 SMALL = Bounds(faults=1, duration=1, waits=1, end=False, extend=False)
 CALM = replace(SMALL, faults=0)
@@ -43,7 +43,7 @@ class Mutant:
     reduced: bool = True  # whether the explorer may count on acts that follow conditional writes
 
     def runner(self) -> type[Runner]:
-        patches = [patch for patch in self.patches if patch[0] not in ("reconcile", "looks")]
+        patches = [patch for patch in self.patches if patch[0] not in ("reconcile", "sweep")]
         found: type[Runner] = load(patches)["Runner"]
         return found
 
@@ -52,9 +52,9 @@ class Mutant:
         found: type[Reconciler] = load(patches, into="reconcile")["Reconciler"]
         return found
 
-    def looks(self) -> dict[str, Any]:
-        patches = [patch for patch in self.patches if patch[0] == "looks"]
-        return load(patches, into="looks")
+    def triggers(self) -> dict[str, Any]:
+        patches = [patch for patch in self.patches if patch[0] == "sweep"]
+        return shipped() | {"sweep": load(patches, into="sweep")["Sweep"]}
 
 
 @dataclass(frozen=True)
@@ -77,10 +77,10 @@ def judge(mutant: Mutant, seeds: int = 3_000, seconds: float = 400) -> Verdict:
 
 
 def _looks(mutant: Mutant, seeds: int, seconds: float) -> Iterator[tuple[str, str]]:
-    runner, reconciler, looks = mutant.runner(), mutant.reconciler(), mutant.looks()
+    runner, reconciler, triggers = mutant.runner(), mutant.reconciler(), mutant.triggers()
 
     def simulated(seed: int) -> str:
-        wrong = mutant.lives(seed, runner, mutant.rows, reconciler, looks).run()
+        wrong = mutant.lives(seed, runner, mutant.rows, reconciler, triggers).run()
         return next((what for what in wrong if " raised " not in what), "")
 
     if mutant.seed is not None:
@@ -453,7 +453,8 @@ MUTANTS = (
     ),
     Mutant(
         "where looks hang no time is kept to say it",
-        (("looks", "        hangs = whole - remaining() > looked * A_LOOK_TAKES\n", "        hangs = False\n"),),
+        (("sweep", "            hangs = whole - remaining() > looked * A_LOOK_TAKES\n",
+          "            hangs = False\n"),),
         lives=Hung,
         seed=62,
     ),
@@ -635,8 +636,8 @@ MUTANTS = (
     ),
     Mutant(
         "a spoiled row ends the sweep",
-        (("looks", "        _alarm(row_id, error)\n        return\n    if rest",
-          "        _alarm(row_id, error)\n        raise\n    if rest"),),
+        (("sweep", "            self._alarm(row_id, error)\n            return\n        if rest",
+          "            self._alarm(row_id, error)\n            raise\n        if rest"),),
         seed=105,
     ),
     Mutant(

@@ -20,7 +20,7 @@ CHAIN = (  # the runner and what it is made of, each importing only those before
 HOMES = {  # where the modules are that faults are planted in
     **{name: f"workflow.{name}" for name in CHAIN},
     "reconcile": "workflow.reconcile",
-    "looks": "triggers.looks",
+    "sweep": "triggers.sweep",
     "schedule": "domain.schedule",
     "verdict": "domain.verdict",
 }

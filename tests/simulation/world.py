@@ -6,7 +6,7 @@ heap, and every choice is drawn from one seed: the same seed is the same story.
 A worker is stopped without threads. All that the runner learns from outside comes through a port,
 so each worker keeps a list of what its calls have brought. To stop it, a call raises Stopped; to go
 on, its work is begun afresh and is given the kept answers until there are no more, by which time it
-stands where it stood. Workers run what ships: chalicelib.triggers.looks from all three sides,
+stands where it stood. Workers run what ships: chalicelib.triggers from all three sides,
 and the Reconciler; a look that is over is kept as what came of it, and is not made afresh.
 """
 
@@ -16,7 +16,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import cache
 from random import Random
 from typing import Any
 
@@ -27,6 +26,9 @@ from chalicelib.domain.machine import OPEN, State
 from chalicelib.domain.ports import Call, Mail, Posted, Reading, Reported
 from chalicelib.domain.schedule import ALARM_AFTER
 from chalicelib.domain.session import Access, Glass, Lock, Noted, PermissionSet, Person, Session
+from chalicelib.triggers.queue import FromQueue
+from chalicelib.triggers.stream import FromStream
+from chalicelib.triggers.sweep import Sweep
 from chalicelib.words import mails
 from chalicelib.workflow.answers import Outside, Rest, Turn
 from chalicelib.workflow.deciding import Glasses
@@ -36,7 +38,6 @@ from chalicelib.workflow.timing import CALL_TAKES, CLOCK_SKEW, NETWORK_DELAY
 from tests.simulation.explained import Explained
 from tests.simulation.faults import OUTAGES, Faults
 from tests.simulation.hands import Hands
-from tests.simulation.planted import load
 from tests.simulation.rows import Rows, is_open, short
 
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -174,7 +175,7 @@ class World:
         runner: type[Runner] = Runner,
         rows: type[Rows] = Rows,
         reconciler: type[Reconciler] = Reconciler,
-        looks: dict[str, Any] | None = None,
+        triggers: dict[str, Any] | None = None,
         told: Callable[[str], None] | None = None,
     ) -> None:
         self.seed = seed
@@ -182,7 +183,7 @@ class World:
         self.told = told
         self.runner_class = runner
         self.reconciler_class = reconciler
-        self.looks = looks or shipped_looks()
+        self.triggers = triggers or shipped()
         self.now = 0
         self.heap: list[tuple[int, int, Callable[..., None], tuple[Any, ...]]] = []
         self.order = 0
@@ -664,19 +665,19 @@ class World:
 
     def _work(self, worker: Worker) -> None:
         """What the function does that this worker is an invocation of; see app.py."""
-        remaining, looks = Remaining(self), self.looks
-        looks["wiring"] = wired = Wired(self, worker)
-        looks["log"] = wired.log
+        remaining, at = Remaining(self), Looking(self, worker)
+        if worker.side != "reconcile":
+            made = self.triggers[worker.side](at, WakeUps(self), Store(self), Clock(self), at.log)
         match worker.side:
             case "reconcile":
                 worker.reconciler.run()
             case "sweep":
-                looks["sweep_once"](remaining, SWEEP_LEAVES, SWEEP_AT_MOST, PATIENCE)
+                made.once(remaining, SWEEP_LEAVES, SWEEP_AT_MOST, PATIENCE)
             case "stream":
-                looks["follow"](worker.task, remaining, PATIENCE)
+                made.follow(worker.task, remaining, PATIENCE)
             case "queue":
                 message = {"messageId": "m1", "body": worker.task}
-                if looks["work_through"]([message], remaining)["batchItemFailures"]:
+                if made.work_through([message], remaining)["batchItemFailures"]:
                     self._again(worker)
 
     def die(self, worker: Worker, how: str) -> None:
@@ -1195,10 +1196,9 @@ def _record(name: str, row_id: str) -> dict[str, Any]:
     return {"eventName": name, "dynamodb": image}
 
 
-@cache
-def shipped_looks() -> dict[str, Any]:
-    """chalicelib.triggers.looks anew, for its wiring and its journal are the world's."""
-    return load(into="looks")
+def shipped() -> dict[str, Any]:
+    """What ships, by the side from which it looks."""
+    return {"queue": FromQueue, "stream": FromStream, "sweep": Sweep}
 
 
 # ---- the ports -----------------------------------------------------------------------------------
@@ -1269,22 +1269,12 @@ HANGS = {  # call → what it is asked of, and how long it takes to be given up
 FORESEEN = {"Broken", *(each.__name__ for each in ExternalError.__subclasses__())}
 
 
-class Wired(Ports):
-    """chalicelib.wiring, as this worker has it."""
+class Looking(Ports):
+    """The runner, as the triggers of this worker have it."""
 
     def __init__(self, world: World, worker: Worker) -> None:
         super().__init__(world)
         self.worker = worker
-        self.CLOCK = Clock(world)  # as it is called there
-
-    def runner(self) -> "Wired":
-        return self
-
-    def table(self) -> "Store":
-        return Store(self.world)
-
-    def queue(self) -> "WakeUps":
-        return WakeUps(self.world)
 
     def advance(self, session_id: str, look: Turn, known: Session | None = None) -> Rest | None:
         """Once it is over it need not be gone through again: what came of it takes its place."""

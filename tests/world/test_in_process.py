@@ -21,7 +21,6 @@ import pytest
 from chalicelib import wiring
 from chalicelib.config import settings
 from chalicelib.deploy import deployment, infrastructure, schema
-from chalicelib.triggers import looks
 from simulator import company, press
 from simulator.outside import SIGNING_SECRET
 from simulator.world import STAGE, World
@@ -85,7 +84,7 @@ def test_a_press_is_taken_to_its_report_by_the_sweep_alone(
     end = time.monotonic() + 240
     while not (rows := wired.rows()) or rows[0]["state"] != "CLOSED":
         assert time.monotonic() < end, rows
-        looks.sweep_once(plenty, timedelta(seconds=10), 100, timedelta(seconds=5))
+        wiring.sweep().once(plenty, timedelta(seconds=10), 100, timedelta(seconds=5))
         time.sleep(0.2)
     assert rows[0]["gone_look"] == "sweep"
     used, report = wired.mailbox()

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from chalicelib import wiring
 from chalicelib.domain.errors import Unavailable, Unreadable
 from chalicelib.domain.machine import State
 from chalicelib.domain.schedule import EARLY
 from chalicelib.domain.session import iso
-from chalicelib.triggers import looks
-from chalicelib.triggers.looks import NOW
+from chalicelib.triggers.common import NOW
+from chalicelib.triggers.queue import SOON
+from chalicelib.triggers.stream import A_GRANT_TAKES, OTHERS_WAIT
 from chalicelib.workflow.answers import Rest
 from tests import stories
 from tests.looking import MINUTE, SECOND, Everything, ask_id, gone, pressed, record
@@ -22,12 +22,8 @@ NONE: dict[str, list[dict[str, str]]] = {"batchItemFailures": []}
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> Everything:
-    everything = Everything()
-    for name in ("runner", "table", "queue"):
-        monkeypatch.setattr(wiring, name, lambda: everything)
-    monkeypatch.setattr(wiring, "CLOCK", everything)
-    return everything
+def world() -> Everything:
+    return Everything()
 
 
 @pytest.fixture
@@ -54,13 +50,13 @@ def said(lines: Any) -> list[str]:
 
 
 def test_a_message_is_one_look(world: Everything) -> None:
-    assert looks.work_through([message(wake("bg-1"))], world.remaining) == NONE
+    assert world.queue_side.work_through([message(wake("bg-1"))], world.remaining) == NONE
     assert [(row_id, look.seen_by) for row_id, look in world.looks] == [("bg-1", "queue")]
 
 
 def test_a_message_that_is_early_is_passed_on_and_nothing_is_read(world: Everything) -> None:
     at = NOON + 40 * MINUTE
-    assert looks.work_through([message(wake("bg-1", iso(at)))], world.remaining) == NONE
+    assert world.queue_side.work_through([message(wake("bg-1", iso(at)))], world.remaining) == NONE
     assert (world.passed_on, world.looked) == ([("bg-1", 40 * MINUTE, at)], [])
 
 
@@ -69,13 +65,15 @@ def test_a_message_that_was_passed_on_is_a_look_when_it_is_time(
     world: Everything, late: timedelta
 ) -> None:
     body = wake("bg-1", iso(NOON - late))
-    assert looks.work_through([message(body)], world.remaining) == NONE
+    assert world.queue_side.work_through([message(body)], world.remaining) == NONE
     assert (world.passed_on, world.looked) == ([], ["bg-1"])
 
 
 def test_a_message_that_cannot_be_passed_on_comes_again(world: Everything) -> None:
     world.refuses = True
-    found = looks.work_through([message(wake("bg-1", iso(NOON + HOUR)))], world.remaining)
+    found = world.queue_side.work_through(
+        [message(wake("bg-1", iso(NOON + HOUR)))], world.remaining
+    )
     assert found == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
 
 
@@ -99,14 +97,14 @@ def test_a_message_that_cannot_be_passed_on_comes_again(world: Everything) -> No
 def test_a_message_that_says_nothing_is_buried_at_once(
     world: Everything, lines: Any, body: str
 ) -> None:
-    assert looks.work_through([message(body)], world.remaining) == NONE
+    assert world.queue_side.work_through([message(body)], world.remaining) == NONE
     assert (world.buried, world.looked) == ([body], [])
     assert "a message that is no wake-up" in said(lines)
 
 
 def test_a_row_that_nobody_can_read_is_buried_at_once(world: Everything) -> None:
     world.answers["bg-1"] = [Unreadable("bg-1 is no session")]
-    assert looks.work_through([message(wake("bg-1"))], world.remaining) == NONE
+    assert world.queue_side.work_through([message(wake("bg-1"))], world.remaining) == NONE
     assert world.buried == [wake("bg-1")]
 
 
@@ -116,20 +114,20 @@ def test_a_look_that_failed_comes_again_in_seconds_a_few_times_and_then_by_sqs(
     """SQS would bring it again after minutes; so it does only when seconds have not helped."""
     world.answers["bg-1"] = [Unavailable("DynamoDB: down")]
     body = wake("bg-1")
-    for n in range(1, looks.SOON + 1):
-        assert looks.work_through([message(body)], world.remaining) == NONE
+    for n in range(1, SOON + 1):
+        assert world.queue_side.work_through([message(body)], world.remaining) == NONE
         assert world.tried[-1] == ("bg-1", timedelta(seconds=2**n), n)
         body = wake("bg-1", tried=n)
-    failed = looks.work_through([message(body)], world.remaining)
+    failed = world.queue_side.work_through([message(body)], world.remaining)
     assert failed == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
-    assert len(world.tried) == looks.SOON
+    assert len(world.tried) == SOON
     assert world.tried[-1][1] < 30 * SECOND
 
 
 def test_one_that_failed_holds_up_no_other(world: Everything) -> None:
     world.answers["bg-1"] = [Unavailable("DynamoDB: down")]
     both = [message(wake("bg-1", tried=9), "m-1"), message(wake("bg-2"), "m-2")]
-    failed = looks.work_through(both, world.remaining)
+    failed = world.queue_side.work_through(both, world.remaining)
     assert failed == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
     assert world.looked == ["bg-1", "bg-2"]
 
@@ -137,7 +135,7 @@ def test_one_that_failed_holds_up_no_other(world: Everything) -> None:
 def test_where_the_queue_takes_nothing_sqs_keeps_the_message(world: Everything) -> None:
     world.refuses = True
     world.answers["bg-1"] = [Unavailable("DynamoDB: down")]
-    failed = looks.work_through([message(wake("bg-1"))], world.remaining)
+    failed = world.queue_side.work_through([message(wake("bg-1"))], world.remaining)
     assert failed == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
 
 
@@ -149,12 +147,12 @@ def test_what_was_foreseen_is_a_warning_and_a_mistake_an_error_that_says_where(
     world: Everything, lines: Any
 ) -> None:
     world.answers = {"bg-1": [Unavailable("DynamoDB: down")], "bg-2": [mistake()]}
-    looks.work_through([message(wake("bg-1")), message(wake("bg-2"))], world.remaining)
+    world.queue_side.work_through([message(wake("bg-1")), message(wake("bg-2"))], world.remaining)
     foreseen, unforeseen = lines()
     assert (foreseen["level"], foreseen["message"]) == ("WARNING", "a look failed")
     assert "trace" not in foreseen
     assert (unforeseen["level"], unforeseen["error"]) == ("ERROR", "ValueError")
-    assert "looks.py" in unforeseen["trace"]
+    assert "looking.py" in unforeseen["trace"]
     assert "looking.py" in unforeseen["trace"]
     assert "hunter2" not in json.dumps(unforeseen)
     assert foreseen["FailedLooks"] == unforeseen["FailedLooks"] == 1
@@ -167,7 +165,7 @@ PATIENCE = timedelta(seconds=20)
 
 
 def follow(world: Everything, *records: Any) -> Any:
-    return looks.follow(records, world.remaining, PATIENCE)
+    return world.stream_side.follow(records, world.remaining, PATIENCE)
 
 
 def test_a_press_is_forwarded_so_that_many_are_handled_side_by_side(world: Everything) -> None:
@@ -207,14 +205,14 @@ def test_where_the_queue_refuses_the_stream_looks_itself_until_access_has_come(
     follow(world, pressed(1), pressed(2, "end"))
     assert world.looked == [ask_id("bg", 1), ask_id("end", 2)]
     for _, look in world.looks:
-        assert (look.seen_by, look.patience) == ("stream", looks.A_GRANT_TAKES)
+        assert (look.seen_by, look.patience) == ("stream", A_GRANT_TAKES)
         assert not look.asks_nobody, "nobody else decides it"
 
 
 def test_a_lease_that_is_gone_is_seen_to_on_the_spot(world: Everything) -> None:
     follow(world, gone("bg-1"), pressed(2))
     ((row_id, look),) = world.looks
-    assert (row_id, look.seen_by, look.patience) == ("bg-1", "stream", looks.A_GRANT_TAKES)
+    assert (row_id, look.seen_by, look.patience) == ("bg-1", "stream", A_GRANT_TAKES)
     assert (look.asks_nobody, look.quiet) == (False, False)
     assert world.sent == [ask_id("bg", 2)], "it was not left waiting meanwhile"
 
@@ -244,8 +242,8 @@ def test_what_does_not_end_soon_is_seen_through_here_where_the_queue_takes_nothi
 ) -> None:
     world.answers["bg-1"], world.refuses = [STILL], True
     assert follow(world, gone("bg-1")) == NONE
-    shorter = PATIENCE - looks.A_GRANT_TAKES
-    assert [look.patience for _, look in world.looks] == [looks.A_GRANT_TAKES, shorter]
+    shorter = PATIENCE - A_GRANT_TAKES
+    assert [look.patience for _, look in world.looks] == [A_GRANT_TAKES, shorter]
 
 
 @pytest.mark.parametrize("refuses", [False, True])
@@ -255,7 +253,7 @@ def test_one_after_the_other_is_looked_at_here_only_as_long_as_others_can_wait(
     advance = world.advance
 
     def slow(row_id: str, look: Any, known: Any = None) -> Any:
-        world.left -= looks.OTHERS_WAIT + SECOND
+        world.left -= OTHERS_WAIT + SECOND
         return advance(row_id, look, known)
 
     world.advance = slow  # type: ignore[method-assign]
@@ -264,7 +262,7 @@ def test_one_after_the_other_is_looked_at_here_only_as_long_as_others_can_wait(
     assert world.sent == ([] if refuses else ["bg-2", "bg-3"])
     assert world.looked == ["bg-1", "bg-2", "bg-3"]  # once each, in case nobody takes them
     waits = [look.patience for _, look in world.looks]
-    assert waits == [looks.A_GRANT_TAKES] * (3 if refuses else 1) + [NOW] * (0 if refuses else 2)
+    assert waits == [A_GRANT_TAKES] * (3 if refuses else 1) + [NOW] * (0 if refuses else 2)
 
 
 @pytest.mark.parametrize("refuses_after", [0, 3, 1_000])
