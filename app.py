@@ -12,7 +12,7 @@ from chalice.app import CloudWatchEvent, DynamoDBEvent, Response, SQSEvent
 
 from chalicelib import wiring
 
-QUEUE = os.environ.get("BREAK_GLASS_QUEUE", "break-glass")
+QUEUE = wiring.variable("BREAK_GLASS_QUEUE")
 BODIES = ["application/x-www-form-urlencoded", "application/json"]
 SEES_THROUGH = timedelta(seconds=20)  # what a side that may be alone waits for in place
 SWEEP_LEAVES = timedelta(seconds=10)  # no new session so close to the end of the invocation

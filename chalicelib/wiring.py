@@ -10,6 +10,7 @@ from functools import cache
 from time import sleep
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from chalicelib.config.keys import OTHERWISE
 from chalicelib.config.settings import Settings, load
 from chalicelib.domain.session import whole
 from chalicelib.operations.log import log
@@ -72,6 +73,11 @@ def later(make: Callable[[], T]) -> T:
     return cast(T, _Later(make))
 
 
+def variable(name: str) -> str:
+    """An environment variable that our settings know, without a look at the others."""
+    return str(os.environ.get(name) or OTHERWISE[name])
+
+
 @cache
 def settings() -> Settings:
     """Raises InvalidSettings, with every mistake."""
@@ -82,7 +88,7 @@ def settings() -> Settings:
 def secrets() -> "Secrets":
     from chalicelib.adapters.secrets import Secrets
 
-    return Secrets(_aws_json("ssm").call, os.environ.get("BREAK_GLASS_SECRETS", "/break-glass"))
+    return Secrets(_aws_json("ssm").call, variable("BREAK_GLASS_SECRETS"))
 
 
 @cache
@@ -96,7 +102,8 @@ def presses() -> "Presses":
 def table() -> "Table":
     from chalicelib.adapters.dynamodb.table import Table
 
-    return Table(keep=settings().keep)
+    known = settings()
+    return Table(known.table, known.region, known.keep)
 
 
 @cache
@@ -288,7 +295,7 @@ def _ses() -> "Ses":
 
 
 def slack_api_url() -> str:
-    return os.environ.get("SLACK_API_URL", "https://slack.com/api/")
+    return variable("SLACK_API_URL")
 
 
 @cache

@@ -94,6 +94,13 @@ def environment(stage: str) -> dict[str, str]:
     return {**deployed_with, **own.get("environment_variables", {}), **os.environ}
 
 
+def table(stage: str) -> str:
+    """The name of the stage's table, without a look at its other settings."""
+    from chalicelib.config.keys import OTHERWISE
+
+    return environment(stage).get("BREAK_GLASS_TABLE") or str(OTHERWISE["BREAK_GLASS_TABLE"])
+
+
 def deployed(stage: str, stack: str = "") -> Deployed:
     """What is deployed of the stage, by chalice or as a stack. Raises Problem where nothing is."""
     if stack:

@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     if args.account and not ACCOUNT.fullmatch(args.account):
         there = ", ".join(_accounts(stage, Wanted()))
         raise Misused(f"--account {args.account} has not 12 digits; glasses.toml names {there}")
-    rows = Rows(_project.environment(stage).get("BREAK_GLASS_TABLE") or "break-glass")
+    rows = Rows(_project.table(stage))
     if args.session:
         return _story(rows, _whole_id(rows, args.session, stage), args.json)
     wanted = Wanted(

@@ -12,7 +12,6 @@ leaves it alone, whether it was accepted or not.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -104,7 +103,6 @@ class Office:
     @classmethod
     def of(cls, stage: str) -> Office:
         known = _project.settings(stage)
-        os.environ["BREAK_GLASS_TABLE"] = known.table  # read when the table's module is loaded
         import boto3
 
         from chalicelib.adapters.dynamodb.table import Table
@@ -118,7 +116,7 @@ class Office:
             instance, store = discover(reads, instance)
         people = Directory(reading_client(boto3, service="identitystore"), lambda: store)
         center = IdentityCenter(reads, reads, lambda: instance)
-        return cls(dict(known.glasses), Table(), center, people)
+        return cls(dict(known.glasses), Table(known.table, known.region), center, people)
 
     def all(self, glass_name: str | None) -> Iterator[Found]:
         from chalicelib.domain.session import Access

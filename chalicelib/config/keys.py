@@ -122,6 +122,7 @@ ENVIRONMENT: Final = (
     Key("BREAK_GLASS_SECRETS", ssm_prefix, "where in SSM the Slack secrets are", "/break-glass"),
     Key("SLACK_API_URL", slack_api, "where Slack's Web API is", SLACK_API),
 )
+OTHERWISE: Final = {key.name: key.default for key in ENVIRONMENT}  # where it is not set
 
 
 OF_ONE_GLASS: Final = frozenset({"account", "permission_set"})  # no sense as a default

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from chalicelib.config.keys import ENVIRONMENT, GLASS, OF_ONE_GLASS, TOP, Key
+from chalicelib.config.keys import ENVIRONMENT, GLASS, OF_ONE_GLASS, OTHERWISE, TOP, Key
 from chalicelib.config.values import SLACK_API, address, joined, shown
 from chalicelib.domain.session import Glass
 from chalicelib.workflow import policy
@@ -43,9 +43,9 @@ class Settings:
     alarm_to: str = ""  # empty: alarms are seen in CloudWatch alone
     keep_days: int = 0  # 0: for ever
     rules: tuple[Mapping[str, Any], ...] = ()  # by which events are judged, beside those that ship
-    table: str = "break-glass"
-    queue: str = "break-glass"
-    secrets: str = "/break-glass"
+    table: str = OTHERWISE["BREAK_GLASS_TABLE"]
+    queue: str = OTHERWISE["BREAK_GLASS_QUEUE"]
+    secrets: str = OTHERWISE["BREAK_GLASS_SECRETS"]
     slack_api_url: str = SLACK_API
     region: str = ""
 

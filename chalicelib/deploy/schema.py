@@ -1,21 +1,31 @@
-"""The table as AWS is told of it: keys, indexes, stream. adapters/dynamodb.py has its rows.
+"""The table as AWS is told of it: keys, indexes, stream. adapters/dynamodb/model.py has its rows.
 
-Literal, so that `chalice deploy` and a CloudFormation template make the same table.
+One definition, so that `chalice deploy` and a CloudFormation template make the same table.
 """
 
 import time
 from typing import Any, Final
 
+from pynamodb.attributes import Attribute
+
+from chalicelib.adapters.dynamodb import model
+
 TTL_ATTRIBUTE: Final = "ttl"  # on leases, and never on a session that is open
 PAUSE: Final = 1.0  # seconds
 TRIES: Final = 60
 
-INDEXES: Final[dict[str, tuple[str, str | None, str]]] = {
-    # name: hash key, range key, projection
-    "due": ("open", "look_at", "KEYS_ONLY"),
-    "by-person": ("person", "asked_at", "ALL"),
-    "by-account": ("account_id", "asked_at", "ALL"),
-    "by-access": ("live_access", None, "KEYS_ONLY"),
+
+def _index(index: Any) -> tuple[str, str | None, str]:
+    """Its hash key, its range key, and what it projects."""
+    keys = {name: key for name, key in vars(index).items() if isinstance(key, Attribute)}
+    hashed = next(name for name, key in keys.items() if key.is_hash_key)
+    ranged = next((name for name, key in keys.items() if key.is_range_key), None)
+    return hashed, ranged, index.Meta.projection.projection_type
+
+
+INDEXES: Final = {
+    index.Meta.index_name: _index(index)
+    for index in (model.DueIndex, model.PersonIndex, model.AccountIndex, model.AccessIndex)
 }
 
 

@@ -44,7 +44,6 @@ def dynamodb() -> Iterator[Store]:
         client.update_time_to_live(  # leases here are old, and are to stay
             TableName=NAME, TimeToLiveSpecification={"Enabled": False, "AttributeName": "ttl"}
         )
-        patch.setattr(dynamodb.Row.Meta, "table_name", NAME)
         patch.setattr(dynamodb.Row.Meta, "host", environ["AWS_ENDPOINT_URL"], raising=False)
         patch.setattr(dynamodb.Row, "_connection", None)
         route = Presses(AwsJson(DYNAMODB, environ, wiring._tls).call, NAME)
@@ -67,7 +66,7 @@ def dynamodb() -> Iterator[Store]:
             item = client.get_item(TableName=NAME, Key=key).get("Item")
             return int(item["ttl"]["N"]) if item else None
 
-        yield Store(dynamodb.Table(), route.record, clear, spoil, forge, lease)
+        yield Store(dynamodb.Table(NAME, "us-east-1"), route.record, clear, spoil, forge, lease)
 
 
 @pytest.fixture(params=["memory", pytest.param("dynamodb", marks=pytest.mark.world)])

@@ -61,9 +61,10 @@ def test_a_table_that_is_not_there_is_unavailable(
 ) -> None:
     from chalicelib.adapters.dynamodb import table as adapter
 
-    monkeypatch.setattr(adapter.Row.Meta, "table_name", "no-such-table")
+    monkeypatch.setattr(adapter.Row, "_connection", None)
+    monkeypatch.setattr(adapter.Row.Meta, "table_name", adapter.Row.Meta.table_name)  # put back
     with pytest.raises(Unavailable):
-        call(adapter.Table())
+        call(adapter.Table("no-such-table", "us-east-1"))
 
 
 # ---- rows that are too big ----------------------------------------------------------------------

@@ -1,6 +1,5 @@
 """The table's row as PynamoDB has it: attributes, indexes and the ids of each kind of row."""
 
-import os
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -139,8 +138,8 @@ class Row(Model):
     """
 
     class Meta:
-        table_name = os.environ.get("BREAK_GLASS_TABLE", "break-glass")
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        table_name = ""  # both as the settings say: see Table
+        region: str | None = None
         billing_mode = PAY_PER_REQUEST_BILLING_MODE
         stream_view_type = STREAM_NEW_AND_OLD_IMAGE
         connect_timeout_seconds = CONNECT_TIMEOUT

@@ -52,10 +52,11 @@ EPOCH = datetime.fromtimestamp(0, UTC)
 
 
 class Table:
-    """The table; see ports.Store for what each call promises."""
+    """The table; see ports.Store for what each call promises. One for a process."""
 
-    def __init__(self, keep: timedelta = rows.FOR_EVER) -> None:
+    def __init__(self, name: str, region: str, keep: timedelta = rows.FOR_EVER) -> None:
         self._keep = keep
+        Row.Meta.table_name, Row.Meta.region = name, region or None
         self._connection = Row._get_connection().connection  # one client, for it is slow to make
 
     @property
