@@ -17,6 +17,7 @@ WHOLE = {  # who may have access, from when to when: nothing of it is left to ch
     "chalicelib/workflow/policy.py",
     "chalicelib/workflow/alarms.py",
     "chalicelib/workflow/answers.py",
+    "chalicelib/workflow/asked.py",
     "chalicelib/workflow/asks.py",
     "chalicelib/workflow/calls.py",
     "chalicelib/workflow/changes.py",

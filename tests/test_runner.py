@@ -1289,6 +1289,15 @@ def test_what_is_no_ask_is_put_away(world: World) -> None:
 # ---- telling ------------------------------------------------------------------------------------
 
 
+def test_what_asks_for_a_session_is_never_taken_for_an_ask_about_one(world: World) -> None:
+    session = world.keep(active())
+    ask = asked(session, "end", session.slack_user).with_(id=f"bg-{'1' * 24}")
+    world.books.asks[f"ask/{ask.id}"] = ask
+    world.runner().advance(f"ask/{ask.id}", _look(world))
+    assert world.books.asks == {}
+    assert world.books.sessions[session.id].state is State.ACTIVE
+
+
 def test_what_cannot_be_told_is_told_later_and_holds_up_nothing(world: World) -> None:
     world.says["post"] = [Unavailable("Slack: down")] * 3
     session = pressed(world)

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any, Final, Self
+from typing import Any, Final, Self, assert_never
 
 from chalicelib.domain.session import (
     DECIDE_WITHIN,
@@ -56,7 +56,7 @@ class Outcome(StrEnum):
     NO_SESSION = "no such session"
 
 
-ID = re.compile(r"(bg|found|end|extend|reason)-[0-9a-f]{24}")
+ID = re.compile(rf"({'|'.join(Kind)})-[0-9a-f]{{24}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +189,10 @@ def read(row_id: str, said: Mapping[str, Any]) -> Session | Ask:
             _form(said, "why", needed=kind is Kind.REASON)
             ask_id = row_id.removeprefix(OPEN)
             return Ask(id=ask_id, asked_at=asked_at, **_forms(said, *ORIGIN, "session_id", "why"))
-    raise ValueError("its id says nothing")
+        case None:
+            raise ValueError("its id says nothing")
+        case never:
+            assert_never(never)
 
 
 def found(access: Access, glass: str, now: datetime) -> Session:

@@ -31,8 +31,11 @@ def you_extended(ask: Ask) -> Message:
     return _answer(f"You have extended the access to {_of(ask)} from {before} to {after}.")
 
 
+MAY_NOT = {Kind.END: "end", Kind.EXTEND: "extend", Kind.REASON: "give the reason for"}
+
+
 def refused_ask(ask: Ask) -> Message:
-    what = {Kind.END: "end", Kind.EXTEND: "extend"}.get(ask.kind, "give the reason for")
+    what = MAY_NOT[ask.kind]
     others = "" if ask.kind is Kind.REASON else ", and whoever may break the glass"
     return _answer(
         f"Nothing was changed: you may not {what} the access to {_of(ask)}. "

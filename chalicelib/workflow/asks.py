@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import assert_never
 
 from chalicelib.domain.ask import OPEN as AN_ASK
 from chalicelib.domain.ask import Ask, Kind, Outcome
@@ -18,23 +19,19 @@ from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Access, Session
 from chalicelib.domain.verdict import UNEXPLAINED, Facts, judge
 from chalicelib.words import messages
-from chalicelib.workflow import notifications, policy
+from chalicelib.workflow import policy
 from chalicelib.workflow.answers import Outside, Turn
+from chalicelib.workflow.asked import ended, extended, reasoned
 from chalicelib.workflow.changes import (
     being_told,
-    end_of,
     from_now,
     of_its_time,
-    reasoned,
-    said_soon,
-    why_now,
 )
 from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.deciding import Decider, May
 from chalicelib.workflow.notifier import Notifier
 from chalicelib.workflow.outbox import Outbox
 from chalicelib.workflow.timing import (
-    GONE_WITHIN,
     NOTIFY_TRIES,
     NOTIFYING_TAKES,
     POLL,
@@ -43,7 +40,6 @@ from chalicelib.workflow.timing import (
 )
 
 GoesOn = Callable[[str, Turn, Session | None], object]
-EXTENSIONS = 1
 IN_VAIN = frozenset({Outcome.TOO_LATE, Outcome.NOT_EXTENDED})
 
 
@@ -188,30 +184,15 @@ class Asks:
         if over:
             said = messages.what_became_of(session, now)
             return decided.with_(outcome=Outcome.TOO_LATE, reason=said), None
-        own = () if ask.slack_user == session.slack_user else ("answer",)
-        if ask.kind is Kind.END:
-            ended = {"ended_by": may.email} | end_of(session, Event.ENDED, now, turn.seen_by)
-            after = session.entered(Event.ENDED, now, f"{turn.seen_by}, {may.email}", **ended)
-            after = said_soon(after, now + GONE_WITHIN, *notifications.of_a_change(session))
-            after = after.with_(why=why_now(ask, session))
-            stays = messages.STANDS if session.stands else ""
-            return decided.with_(outcome=Outcome.ENDED, owed=own, reason=stays), after
-        extendable = Kind.EXTEND in ROWS[session.state].asks and session.extend
-        if not extendable or session.extended >= EXTENSIONS or session.deadline is None:
-            said = messages.why_not_extended(session)
-            return decided.with_(outcome=Outcome.NOT_EXTENDED, reason=said), None
-        after = session.entered(
-            Event.EXTENDED,
-            now,
-            f"{turn.seen_by}, {may.email}",
-            deadline=session.deadline + session.extend,
-            extended=session.extended + 1,
-            extended_by=may.email,
-            why=why_now(ask, session),
-            owed=notifications.owing(session, *notifications.of_a_change(session)),
-        )
-        extended = decided.with_(outcome=Outcome.EXTENDED, owed=own, deadline_after=after.deadline)
-        return extended, after
+        match ask.kind:
+            case Kind.END:
+                return ended(decided, session, may.email, now)
+            case Kind.EXTEND:
+                return extended(decided, session, may.email, now)
+            case Kind.BREAK | Kind.FOUND:
+                raise Unreadable(f"{ask.id} asks for a session, and is not one")
+            case never:
+                assert_never(never)
 
     def _take_back(
         self, row_id: str, found: Session, turn: Turn

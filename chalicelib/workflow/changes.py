@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.ask import Ask
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.session import DECIDE_WITHIN, Prior, Session
 from chalicelib.workflow import notifications
@@ -96,22 +96,6 @@ def next_try(session: Session, retry_at: datetime) -> Session:
     if (before - over) // MINUTE == (retry_at - over) // MINUTE:
         return tried
     return said_soon(tried, retry_at, *notifications.of_a_change(session))
-
-
-def why_now(ask: Ask, session: Session) -> str:
-    """What whoever has the access said in the card's field, if anything."""
-    return ask.why if ask.why and ask.slack_user == session.slack_user else session.why
-
-
-def reasoned(decided: Ask, session: Session) -> tuple[Ask, Session | None]:
-    """The reason, from whoever has or had the access; also when it is over, for report and log."""
-    if decided.slack_user != session.slack_user:
-        return decided.with_(outcome=Outcome.REFUSED, reason=""), None
-    if session.state is State.DENIED:
-        return decided.with_(outcome=Outcome.TOO_LATE, reason="It was never open."), None
-    owed = notifications.owing(session, *notifications.of_a_change(session))
-    after = session.with_(why=decided.why, owed=owed)
-    return decided.with_(outcome=Outcome.NOTED, owed=()), after
 
 
 def was_asked_early(session: Session) -> bool:

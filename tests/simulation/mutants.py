@@ -513,9 +513,10 @@ MUTANTS = (
     ),
     Mutant(
         "Extend by what the settings say now",
-        (("asks", "deadline=session.deadline + session.extend,",
-          "deadline=session.deadline + getattr(\n"
-          "                self.decider.glasses.by_name.get(session.glass), 'duration', session.extend),"),),
+        (("asks", "return extended(decided, session, may.email, now)",
+          "return extended(decided, session.with_(extend=getattr(\n"
+          "                    self.decider.glasses.by_name.get(session.glass), 'duration',\n"
+          "                    session.extend)), may.email, now)"),),
     ),
     Mutant(
         "a lock whose session is gone is waited for since the press",

@@ -14,8 +14,8 @@ Patch = tuple[str, str, str]  # module, what stands there once, what shall stand
 
 
 CHAIN = (  # the runner and what it is made of, each importing only those before it
-    "timing", "changes", "commit", "outbox", "calls", "alarms", "asks", "decide", "grant", "revoke",
-    "reports", "runner",
+    "timing", "changes", "commit", "outbox", "calls", "alarms", "asked", "asks", "decide", "grant",
+    "revoke", "reports", "runner",
 )  # fmt: skip
 HOMES = {  # where the modules are that faults are planted in
     **{name: f"workflow.{name}" for name in CHAIN},
