@@ -242,7 +242,9 @@ def _identity() -> "tuple[IdentityCenter, Directory]":
     )
     people = later(lambda: reading_client(aws, service="identitystore"))
     acts = later(lambda: pace.hold(acting_client(aws)))
-    identity_center = IdentityCenter(acts, reads, instance.arn, renew=instance.renew)
+    identity_center = IdentityCenter(
+        acts, reads, instance.arn, renew=instance.renew, owner=instance.owner
+    )
     return identity_center, Directory(people, instance.store_id, renew=instance.renew)
 
 

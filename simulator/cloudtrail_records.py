@@ -6,6 +6,7 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 Record = dict[str, Any]
@@ -42,16 +43,17 @@ def portal(actor: Actor, at: float, name: str, source: str = "sso.amazonaws.com"
 
 
 def account(actor: Actor, at: float, account_id: str, set_name: str, name: str, source: str,
-            region: str = "us-east-1", read_only: bool = True, **facts: Any) -> Record:  # fmt: skip
-    """An event in an account, by the role session of a permission set."""
-    role = role_name(set_name, account_id)
+            region: str = "us-east-1", read_only: bool = True, suffix: str = "",
+            **facts: Any) -> Record:  # fmt: skip
+    """An event in an account, by the role session of a permission set; `suffix` is the role's."""
+    role = role_name(set_name, account_id, suffix)
     role_id = "AROA" + _short(role).upper()
     identity = {
         "type": "AssumedRole",
         "principalId": f"{role_id}:{actor.user_name}",
         "arn": f"arn:aws:sts::{account_id}:assumed-role/{role}/{actor.user_name}",
         "accountId": account_id,
-        "accessKeyId": "ASIA" + _short(actor.user_name, account_id).upper(),
+        "accessKeyId": "ASIA" + _short(actor.user_name, role, account_id).upper(),
         "sessionContext": {
             "sessionIssuer": {
                 "type": "Role",
@@ -68,8 +70,8 @@ def account(actor: Actor, at: float, account_id: str, set_name: str, name: str, 
     return record | {"readOnly": read_only, "recipientAccountId": account_id, **facts}
 
 
-def role_name(set_name: str, account_id: str) -> str:
-    return f"AWSReservedSSO_{set_name}_{_short(set_name, account_id)}"
+def role_name(set_name: str, account_id: str, suffix: str = "") -> str:
+    return f"AWSReservedSSO_{set_name}_{suffix or _short(set_name, account_id)}"
 
 
 def portal_visit(actor: Actor, at: float, account_id: str, set_name: str) -> list[Record]:
@@ -85,27 +87,29 @@ def portal_visit(actor: Actor, at: float, account_id: str, set_name: str) -> lis
     ]  # fmt: skip
 
 
-def account_visit(actor: Actor, at: float, account_id: str, set_name: str) -> list[Record]:
+def account_visit(actor: Actor, at: float, account_id: str, set_name: str,
+                  suffix: str = "") -> list[Record]:  # fmt: skip
     """A console sign-in, three reads, a write, a refusal and a decryption."""
     here = (account_id, set_name)
+    call = partial(account, suffix=suffix)
     secret = f"arn:aws:kms:us-east-1:{account_id}:key/0f1e2d3c-0000-4000-8000-000000000001"
     denied = f"User: {actor.user_name} is not authorized to perform: iam:CreateUser"
     return [
-        account(actor, at, *here, "ConsoleLogin", "signin.amazonaws.com", "us-east-2",
-                read_only=False, eventType="AwsConsoleSignIn",
-                responseElements={"ConsoleLogin": "Success"}),
-        account(actor, at + 0.2, *here, "DescribeInstances", "ec2.amazonaws.com"),
-        account(actor, at + 0.4, *here, "ListBuckets", "s3.amazonaws.com"),
-        account(actor, at + 0.6, *here, "GetParameter", "ssm.amazonaws.com",
-                requestParameters={"name": "/shop/flags", "withDecryption": True}),
-        account(actor, at + 0.7, *here, "Decrypt", "kms.amazonaws.com",
-                resources=[{"ARN": secret, "type": "AWS::KMS::Key"}]),
-        account(actor, at + 0.8, *here, "UpdateService", "ecs.amazonaws.com", read_only=False,
-                requestParameters={"cluster": "shop", "service": "checkout", "desiredCount": 4}),
-        account(actor, at + 1.0, *here, "RebootDBInstance", "rds.amazonaws.com", read_only=False,
-                requestParameters={"dBInstanceIdentifier": "orders"}),
-        account(actor, at + 1.2, *here, "CreateUser", "iam.amazonaws.com", read_only=False,
-                errorCode="AccessDenied", errorMessage=denied),
+        call(actor, at, *here, "ConsoleLogin", "signin.amazonaws.com", "us-east-2",
+             read_only=False, eventType="AwsConsoleSignIn",
+             responseElements={"ConsoleLogin": "Success"}),
+        call(actor, at + 0.2, *here, "DescribeInstances", "ec2.amazonaws.com"),
+        call(actor, at + 0.4, *here, "ListBuckets", "s3.amazonaws.com"),
+        call(actor, at + 0.6, *here, "GetParameter", "ssm.amazonaws.com",
+             requestParameters={"name": "/shop/flags", "withDecryption": True}),
+        call(actor, at + 0.7, *here, "Decrypt", "kms.amazonaws.com",
+             resources=[{"ARN": secret, "type": "AWS::KMS::Key"}]),
+        call(actor, at + 0.8, *here, "UpdateService", "ecs.amazonaws.com", read_only=False,
+             requestParameters={"cluster": "shop", "service": "checkout", "desiredCount": 4}),
+        call(actor, at + 1.0, *here, "RebootDBInstance", "rds.amazonaws.com", read_only=False,
+             requestParameters={"dBInstanceIdentifier": "orders"}),
+        call(actor, at + 1.2, *here, "CreateUser", "iam.amazonaws.com", read_only=False,
+             errorCode="AccessDenied", errorMessage=denied),
     ]  # fmt: skip
 
 

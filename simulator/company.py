@@ -11,6 +11,7 @@ REGION = "us-east-1"
 HOME_ACCOUNT = "000000000000"  # where the app itself is deployed
 INSTANCE_ID = "ssoins-7223f0a1b2c3d4e5"
 INSTANCE_ARN = f"arn:aws:sso:::instance/{INSTANCE_ID}"
+KEY_ARN = f"arn:aws:kms:{REGION}:{HOME_ACCOUNT}:key/0f1e2d3c-4b5a-4678-9abc-def012345678"
 IDENTITY_STORE_ID = "d-9067f0a1b2"
 TRAIL = "aws-controltower/CloudTrailLogs"
 PRODUCTION, STAGING = "111122223333", "444455556666"

@@ -5,7 +5,8 @@ What is faithful to AWS, because access depends on it:
 - an assignment is one thing however often it is created, and a delete takes a standing one too;
 - a second write for an (account, permission set, principal) that has not settled is a Conflict;
 - the status lists carry only Status, RequestId and CreatedDate;
-- a listing may lag behind the truth (when told to).
+- a listing may lag behind the truth (when told to);
+- the role behind the assignments comes with the first and goes with the last: see `provisioning`.
 
 What is kinder than AWS: a permission set's session may be as short as a test wants (AWS allows one
 hour at the least), so that the tail of issued credentials is short too.
@@ -34,6 +35,7 @@ from simulator.assignments import (
     row_of,
 )
 from simulator.faults import next_outcome
+from simulator.provisioning import May, Roles, anyone_may, lacking
 from simulator.wire import Problem, page
 
 
@@ -49,6 +51,7 @@ class IdentityCenter:
         permission_sets: list[PermissionSet],
         principals: set[str],
         clock: Callable[[], float] = time.time,
+        key_arn: str = "",
     ) -> None:
         self.instance_arn = instance_arn
         self.identity_store_id = identity_store_id
@@ -58,6 +61,9 @@ class IdentityCenter:
         self.principals = principals
         self.faults = IdentityCenterFaults()
         self.clock = clock
+        self.key_arn = key_arn  # the customer managed key; empty: AWS's own
+        self.may: May = anyone_may  # whether a caller has an IAM right
+        self.roles = Roles()
         self._standing: dict[Access, float] = {}
         self._writes: dict[str, Write] = {}
         self._history: list[dict[str, Any]] = []
@@ -132,6 +138,7 @@ class IdentityCenter:
             failure = "Received a 404 status error: Principal not found."
         elif access.account_id not in self.accounts:
             failure = f"Received a 404 status error: Account {access.account_id} not found."
+        failure = failure or self._lacking("create", access, caller)
         write = self._accept("create", access, caller, outcome, failure)
         return {"AccountAssignmentCreationStatus": write.detail()}
 
@@ -144,6 +151,7 @@ class IdentityCenter:
             failure = "Received a 404 status error: Assignment not found."
             if self.faults.delete_of_absent == "raise":
                 raise Problem("ResourceNotFoundException", "Account assignment not found.")
+        failure = failure or self._lacking("delete", access, caller)
         write = self._accept("delete", access, caller, outcome, failure)
         return {"AccountAssignmentDeletionStatus": write.detail()}
 
@@ -186,7 +194,13 @@ class IdentityCenter:
 
     def DescribeInstance(self, ask: dict[str, Any]) -> dict[str, Any]:
         self._check(ask)
-        return self._instance()
+        own = {"KeyType": "CUSTOMER_MANAGED_KEY", "KmsKeyArn": self.key_arn}
+        key = own if self.key_arn else {"KeyType": "AWS_OWNED_KMS_KEY"}
+        return {
+            **self._instance(),
+            "EncryptionConfigurationDetails": key | {"EncryptionStatus": "ENABLED"},
+            "PermissionSetsEnabled": True,
+        }
 
     def ListPermissionSets(self, ask: dict[str, Any]) -> dict[str, Any]:
         self._check(ask)
@@ -234,6 +248,11 @@ class IdentityCenter:
             raise Accepted(outcome)
         return write
 
+    def _lacking(self, kind: str, access: Access, caller: str) -> str | None:
+        if access.account_id != self.owner_account_id:
+            return None
+        return lacking(self.may, kind, caller, access.account_id)
+
     def _settle(self) -> None:
         now = self.clock()
         due = [each for each in self._in_progress() if each.settles_at <= now]
@@ -253,10 +272,12 @@ class IdentityCenter:
 
     def _appear(self, access: Access, at: float, by: str, request_id: str | None) -> None:
         self._standing[access] = at
+        self.roles.needed(access)
         self._record("appeared", access, at, by, request_id)
 
     def _disappear(self, access: Access, at: float, by: str, request_id: str | None) -> None:
         del self._standing[access]
+        self.roles.left(access, self._standing)
         self._record("disappeared", access, at, by, request_id)
 
     def _record(

@@ -37,7 +37,7 @@ class IdentityStore:
         self._check(ask)
         path, value = _unique_attribute(ask)
         for user in self.users.values():
-            if _attribute(user, path).lower() == value.lower():
+            if _attribute(user, path) == value:  # as it is spelled; a search does not mind
                 return {**self._here, "UserId": user.user_id, "UserArn": _user_arn(user)}
         raise _missing("USER", "USER not found.")
 

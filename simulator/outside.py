@@ -91,9 +91,10 @@ def _furnish(endpoint: str) -> dict[str, str]:
         company.INSTANCE_ARN,
         company.IDENTITY_STORE_ID,
         company.HOME_ACCOUNT,
-        set(company.ACCOUNTS),
+        {*company.ACCOUNTS, company.HOME_ACCOUNT},
         company.PERMISSION_SETS,
         {user.user_id for user in company.USERS} | {group.group_id for group in company.GROUPS},
+        key_arn=company.KEY_ARN,
     )
     for access in company.STANDING:
         center.assign(access)

@@ -77,14 +77,17 @@ class Visitor:
             return
         actor = actor_for(access.principal_id)
         here = (access.account_id, _set_name(access.permission_set_arn))
+        suffix = self.center.roles.suffix(*access[:2])
         first = key not in self._next
         self._next[key] = now + _EVERY
         if first:
             self._see(records.portal_visit(actor, now, *here), now)
-            self._see(records.account_visit(actor, now, *here), now)
+            self._see(records.account_visit(actor, now, *here, suffix), now)
             self._see(_others(actor, now, *here), now)
         else:
-            event = records.account(actor, now, *here, "GetLogEvents", "logs.amazonaws.com")
+            event = records.account(
+                actor, now, *here, "GetLogEvents", "logs.amazonaws.com", suffix=suffix
+            )
             self._see([event], now)
 
     def _see(self, seen: list[records.Record], now: float) -> None:

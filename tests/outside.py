@@ -145,6 +145,9 @@ class World:
             "permission_set", PermissionSet(SET, "BreakGlassAdmin", HOUR)
         )
 
+    def owner(self) -> str:
+        return "000000000000"
+
     # ---- ports.Directory
 
     def person(self, email: str) -> Person | None:

@@ -74,6 +74,32 @@ def test_an_answer_that_does_not_come_refuses_nobody(world: World, call: str) ->
         decider(world).known(requested())
 
 
+def test_a_glass_on_the_management_account_is_refused_by_name(world: World) -> None:
+    """There the role would be made with our own IAM rights, and we have none."""
+    world.glasses = {"prod": glass(account_id=world.owner())}
+    known, refusal = decider(world).known(requested())
+    assert known.principal_id == "", "nothing of what a grant needs is known"
+    assert refusal == (
+        "“prod” is on the organisation's management account 000000000000, where Break Glass gives "
+        "no access. Nothing was given: use your second way in."
+    )
+    assert decider(world).still_refused(granting()) == refusal, "nor before the assignment is asked"
+    assert decider(world).found(found(account_id=world.owner())) is None, "nor is it taken back"
+
+
+def test_two_people_with_one_e_mail_are_refused_and_not_asked_about_again(world: World) -> None:
+    world.says = {"person": [Refused("two of them", lasting=True)] * 2}
+    assert decider(world).known(requested())[1] == "two of them"
+    session = active(slack_user="U0SOMEBODY")
+    assert decider(world).may_touch(session, "U0ALICE") == May("alice@example.com", "two of them")
+
+
+def test_a_directory_that_refuses_for_now_refuses_nobody(world: World) -> None:
+    world.says = {"person": [Refused("too many")]}
+    with pytest.raises(Refused):
+        decider(world).known(requested())
+
+
 # ---- what was found -----------------------------------------------------------------------------
 
 

@@ -10,8 +10,9 @@ from chalicelib.domain.errors import ExternalError, Stale, Unavailable
 from chalicelib.domain.instance import FRESH, RENEWS, Found, Instance
 from tests.stories import NOON
 
-OURS: Found = ("arn:aws:sso:::instance/ssoins-1", "d-1")
-OTHER: Found = ("arn:aws:sso:::instance/ssoins-2", "d-2")
+OURS: Found = ("arn:aws:sso:::instance/ssoins-1", "d-1", "111111111111")
+OTHER: Found = ("arn:aws:sso:::instance/ssoins-2", "d-2", "222222222222")
+SAID = OURS[:2]
 MOMENT = timedelta(milliseconds=1)
 
 
@@ -49,7 +50,7 @@ class World:
     def sleep(self, duration: timedelta) -> None:
         raise AssertionError("nobody waits here")
 
-    def of(self, said: Found = ("", ""), **how: Any) -> Instance:
+    def of(self, said: tuple[str, str] = ("", ""), **how: Any) -> Instance:
         return Instance(said, self.discover, lambda: self, self, **how)
 
 
@@ -62,7 +63,7 @@ def test_nothing_is_asked_before_somebody_wants_to_know() -> None:
 def test_what_is_discovered_is_kept_and_asked_once() -> None:
     world = World()
     instance = world.of()
-    assert (instance.arn(), instance.store_id(), instance.arn()) == (*OURS, OURS[0])
+    assert (instance.arn(), instance.store_id(), instance.arn()) == (*SAID, OURS[0])
     assert world.asked == ["kept", "discover", "keep"]
     assert world.kept == (OURS, NOON)
 
@@ -82,7 +83,7 @@ def test_an_older_one_is_asked_for_again_and_written_anew() -> None:
 def test_where_nobody_answers_an_older_one_serves() -> None:
     world = World(kept=(OTHER, NOON), time=NOON + 99 * FRESH, lists=Unavailable("down"))
     instance = world.of()
-    assert (instance.arn(), instance.store_id()) == OTHER
+    assert (instance.arn(), instance.store_id()) == OTHER[:2]
     assert world.kept == (OTHER, NOON), "it is no fresher for that"
 
 
@@ -94,7 +95,7 @@ def test_nothing_known_and_nobody_who_answers_is_unavailable(kept: Any) -> None:
         with pytest.raises(Unavailable, match="down"):
             ask()
     world.lists = OURS  # it is asked again, and is not silent for ever
-    assert (instance.arn(), instance.store_id()) == OURS
+    assert (instance.arn(), instance.store_id()) == SAID
 
 
 def test_a_table_that_does_not_answer_holds_up_nobody() -> None:
@@ -111,8 +112,8 @@ def test_what_cannot_be_kept_is_discovered_by_the_next_one_as_well(trouble: Exte
 
 def test_what_is_set_wins_and_nobody_is_asked() -> None:
     world = World(kept=(OTHER, NOON), lists=Unavailable("down"))
-    instance = world.of(said=OURS)
-    assert (instance.arn(), instance.store_id()) == OURS
+    instance = world.of(said=SAID)
+    assert (instance.arn(), instance.store_id()) == SAID
     assert world.asked == []
 
 
@@ -164,7 +165,7 @@ def test_one_that_was_replaced_is_discovered_at_once_whatever_is_kept() -> None:
     instance = world.of()
     assert instance.arn() == OTHER[0]
     assert instance.renew() is True
-    assert (instance.arn(), instance.store_id()) == OURS
+    assert (instance.arn(), instance.store_id()) == SAID
     assert world.kept == (OURS, NOON), "for functions that begin cold"
     assert world.asked == ["kept", "discover", "keep"]
 
@@ -192,5 +193,45 @@ def test_where_nobody_answers_the_one_that_is_known_stays() -> None:
 
 def test_what_is_set_is_never_renewed() -> None:
     world = World()
-    assert world.of(said=OURS).renew() is False
+    assert world.of(said=SAID).renew() is False
     assert world.asked == []
+
+
+def test_whose_it_is_comes_with_all_the_rest() -> None:
+    world = World()
+    instance = world.of()
+    instance.store_id()
+    assert [instance.owner(), instance.owner()] == [OURS[2]] * 2
+    assert world.asked == ["kept", "discover", "keep"], "and nobody is asked for that"
+
+
+def test_where_all_is_set_whose_it_is_is_looked_up_once_and_kept() -> None:
+    world = World(lists=(*OTHER[:1], "d-9", OTHER[2]))
+    instance = world.of(said=SAID)
+    assert [instance.owner(), instance.owner()] == [OTHER[2]] * 2
+    assert world.asked == ["kept", f"discover {SAID[0]}", "keep"]
+    assert (instance.arn(), instance.store_id()) == SAID, "what is set still wins"
+    assert world.of(said=(OTHER[0], "d-2")).owner() == OTHER[2]
+    assert world.asked[3:] == ["kept"]
+
+
+def test_where_nobody_says_whose_it_is_nobody_is_held_up() -> None:
+    world = World(kept=Unavailable("no table"), lists=Unavailable("down"))
+    instance = world.of(said=SAID)
+    assert instance.owner() == ""
+    world.lists = OURS
+    assert instance.owner() == OURS[2], "it is asked again, and is not silent for ever"
+
+
+def test_a_row_that_does_not_say_whose_it_is_is_older_than_that_and_written_anew() -> None:
+    world = World(kept=((*SAID, ""), NOON))
+    assert world.of().owner() == OURS[2]
+    assert world.kept == (OURS, NOON)
+
+
+def test_whose_it_is_is_renewed_with_it() -> None:
+    world = World(kept=(OTHER, NOON))
+    instance = world.of()
+    assert instance.owner() == OTHER[2]
+    assert instance.renew() is True
+    assert instance.owner() == OURS[2]

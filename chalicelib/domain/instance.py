@@ -16,7 +16,7 @@ from chalicelib.domain.session import iso
 FRESH = timedelta(days=1)  # then it is asked again; what is kept serves where nobody answers
 RENEWS = timedelta(minutes=1)  # at the most so often where AWS says that it knows no such instance
 
-Found = tuple[str, str]  # the instance's ARN, the identity store's id
+Found = tuple[str, str, str]  # the instance's ARN, the identity store's id, the owner's account
 
 
 ROW = "kept/identity-center"  # its row's id
@@ -24,12 +24,13 @@ ROW = "kept/identity-center"  # its row's id
 
 def kept(found: Found, now: datetime) -> dict[str, str]:
     """What was discovered, as the attributes of its row."""
-    arn, store_id = found
+    arn, store_id, owner = found
     return {
         "id": ROW,
         "kind": "kept",
         "instance_arn": arn,
         "identity_store_id": store_id,
+        "owner_account_id": owner,
         "found_at": iso(now),
     }
 
@@ -43,11 +44,12 @@ class Kept(Protocol):
 
 
 class Instance:
-    """`arn()` and `store_id()`, which raise Unavailable where it can be neither asked nor read."""
+    """`arn()` and `store_id()`, which raise Unavailable where it can be neither asked nor read, and
+    `owner()`, which does not."""
 
     def __init__(
         self,
-        said: Found,
+        said: tuple[str, str],
         discover: Callable[[str], Found],
         kept: Callable[[], Kept],
         clock: Clock,
@@ -55,14 +57,26 @@ class Instance:
     ) -> None:
         self._said, self._discover, self._kept, self._clock = said, discover, kept, clock
         self._writes = writes
-        self._found: Found | None = said if all(said) else None
+        self._found: Found | None = (*said, "") if all(said) else None
         self._renewed: datetime | None = None
+        self._owner: str | None = None
 
     def arn(self) -> str:
         return self._said[0] or self._known()[0]
 
     def store_id(self) -> str:
         return self._known()[1]
+
+    def owner(self) -> str:
+        """The account that it belongs to: of an organisation's instance, the management account.
+
+        Found with all the rest. Where that is set, it is looked up once, and empty where nobody
+        answers: so nobody is kept out for that. Never raises Unavailable.
+        """
+        if self._owner is None:
+            with suppress(Unavailable):
+                self._owner = (self._remembered() if all(self._said) else self._known())[2]
+        return self._owner or ""
 
     def renew(self) -> bool:
         """AWS does not know it, or keeps it from us: asks at once which it is by now, whatever is
@@ -76,6 +90,7 @@ class Instance:
             self._found = self._discover(self._said[0])
         except Unavailable:
             return False
+        self._owner = None
         if self._found == before:
             return False
         self._keep(self._found, now)
@@ -93,7 +108,7 @@ class Instance:
         except Unavailable:
             kept = None
         fits = kept is not None and self._said[0] in ("", kept[0][0])
-        if kept is not None and fits and now - kept[1] < FRESH:
+        if kept is not None and fits and kept[0][2] and now - kept[1] < FRESH:
             return kept[0]
         try:
             found = self._discover(self._said[0])

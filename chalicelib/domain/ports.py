@@ -162,6 +162,11 @@ class IdentityCenter(Protocol):
 
     def permission_set(self, name_or_arn: str) -> PermissionSet | None: ...
 
+    def owner(self) -> str:
+        """The account that owns the instance, which is the organisation's management account.
+
+        Empty where nobody says."""
+
 
 class Assignments(Protocol):
     """Who is assigned. Raises Unavailable."""
@@ -182,7 +187,8 @@ class People(Protocol):
 class Directory(People, Protocol):
     """The people of the Identity Center directory. Raises Unavailable."""
 
-    def person(self, email: str) -> Person | None: ...
+    def person(self, email: str) -> Person | None:
+        """Who has that e-mail. Refused, for good, where two have it."""
 
     def groups_of(self, principal_id: str, groups: Iterable[str]) -> frozenset[str]:
         """Those of the named groups that the user is in."""

@@ -87,6 +87,11 @@ CHANNEL = re.compile(r"[CDG][A-Z0-9]{1,30}", re.ASCII)
 NOBODY = "Slack does not know you as a person of this workspace."
 
 
+TWO_PEOPLE = (
+    "IAM Identity Center has two users with this e-mail, so there is no telling who you are."
+)
+
+
 PINNED = "In Slack you have an e-mail that [people] in glasses.toml gives to somebody else."
 
 
@@ -118,6 +123,13 @@ def no_person(session: Session) -> str:
 
 def no_permission_set(glass: Glass) -> str:
     return f"The permission set “{clean(glass.permission_set)}” of “{glass.name}” does not exist."
+
+
+def management_account(glass: Glass) -> str:
+    return (
+        f"“{glass.name}” is on the organisation's management account {glass.account_id}, where "
+        "Break Glass gives no access. Nothing was given: use your second way in."
+    )
 
 
 def already_open(holder: Session) -> str:

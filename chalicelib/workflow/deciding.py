@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from chalicelib.domain.errors import Refused
 from chalicelib.domain.ports import Chat, Clock, Directory, IdentityCenter
-from chalicelib.domain.session import REQUIRED, Glass, PermissionSet, Session
+from chalicelib.domain.session import REQUIRED, Glass, PermissionSet, Person, Session
 from chalicelib.words import messages
 from chalicelib.workflow import policy
 
@@ -63,9 +64,11 @@ class Decider:
         if nobody:
             return session, nobody
         session = session.with_(email=email, person=policy.key(email))
-        person = self.directory.person(email)
+        person, unclear = self._person(email)
         if person is None:
-            return session, messages.no_person(session)
+            return session, unclear or messages.no_person(session)
+        if self._on_management_account(glass):
+            return session, messages.management_account(glass)
         if permission_set is None:
             return session, messages.no_permission_set(glass)
         session = session.with_(
@@ -90,7 +93,7 @@ class Decider:
         permission_set = self.identity_center.permission_set(glass.permission_set)
         if permission_set is None or session.permission_set_arn != permission_set.arn:
             return None
-        if session.account_id != glass.account_id:
+        if session.account_id != glass.account_id or self._on_management_account(glass):
             return None
         who = self.directory.user(session.principal_id)
         return session.with_(
@@ -148,9 +151,9 @@ class Decider:
         email, nobody = self._identify(slack_user)
         if nobody:
             return May(slack_user, nobody)
-        person = self.directory.person(email)
+        person, unclear = self._person(email)
         if glass is None or person is None:
-            return May(email, messages.STRANGER)
+            return May(email, unclear or messages.STRANGER)
         return May(email, self._refusal(glass, email, person.principal_id) or "")
 
     def _given(self, glass: Glass, permission_set: PermissionSet) -> dict[str, object]:
@@ -185,6 +188,20 @@ class Decider:
                 if found is not None and found.arn == session.permission_set_arn:
                     return glass, found
         return None
+
+    def _on_management_account(self, glass: Glass) -> bool:
+        """There Identity Center would make the role with the IAM rights of whoever asks, and the
+        functions have none. Raises Unavailable."""
+        return glass.account_id == self.identity_center.owner()
+
+    def _person(self, email: str) -> tuple[Person | None, str]:
+        """Whom the directory has under that e-mail, or why there is no telling. Raises Trouble."""
+        try:
+            return self.directory.person(email), ""
+        except Refused as refused:
+            if not refused.lasting:
+                raise
+            return None, str(refused)
 
     def _identify(self, slack_user: str) -> tuple[str, str]:
         return policy.identify(slack_user, self.glasses.people, self.chat.email)

@@ -2,6 +2,8 @@
 
 The resources of each action are those of AWS's Service Authorization Reference: every ARN that an
 action requires must be allowed, so a policy that names too little fails here as it does on AWS.
+Where the instance has a customer managed key, every action but ListInstances asks for kms:Decrypt
+too, in the caller's name: through the service, under an encryption context of its own.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from ministack.core import iam_actions, iam_evaluator, router
 from ministack.core.responses import get_account_id, get_region
 
 from simulator.assignments import Accepted
+from simulator.aws.permissions import role_may
 from simulator.identity_center import IdentityCenter
 from simulator.identity_store import IdentityStore
 from simulator.wire import CONTENT_TYPE, Problem, answer, error
@@ -27,8 +30,19 @@ def patch(center: IdentityCenter, store: IdentityStore) -> None:
     """Mount both services. Identity Center's faults hit the identity store's calls as well."""
     _mount("sso", "SWBExternalService", _SsoAdmin(center))
     _mount("identitystore", "AWSIdentityStore", _Store(center, store))
+    if app.AUTH:
+        center.may = _caller_may
 
 
+def _caller_may(caller: str, action: str, resource: str) -> bool:
+    """By the role's own policies; whoever is no role of ours may do everything, as root may."""
+    if ":assumed-role/" not in caller:
+        return True
+    account, role = caller.split(":")[4], caller.split("/")[1]
+    return role_may(f"arn:aws:iam::{account}:role/{role}", action, resource)
+
+
+_WITHOUT_KEY = ("ListInstances",)
 _ASKS_ALSO = {"CreateAccountAssignment": "iam:GetSAMLProvider"}
 
 
@@ -36,6 +50,8 @@ class _Service:
     """Looks to MiniStack like one of its service modules."""
 
     namespace = ""
+    context_key = ""  # of the encryption context
+    kms_reason = ""  # how the service says that it was the key
 
     def __init__(self, center: IdentityCenter) -> None:
         self.center = center
@@ -44,6 +60,10 @@ class _Service:
         raise NotImplementedError
 
     def arns(self, operation: str, ask: dict[str, Any]) -> list[str]:
+        raise NotImplementedError
+
+    def encrypted(self) -> str:
+        """The ARN that stands in the encryption context."""
         raise NotImplementedError
 
     async def handle_request(
@@ -82,17 +102,17 @@ class _Service:
             provider = f"arn:aws:iam::{get_account_id()}:saml-provider/AWSSSO_0_DO_NOT_DELETE"
             asked.append((_ASKS_ALSO[operation], provider))
         for action, arn in asked:
-            found = iam_evaluator.enforce(
-                key, action, self.namespace, get_region(), resource_arn=arn
-            )
-            if found is None:
-                continue
-            if isinstance(found, iam_evaluator.AuthError):
-                return error(Problem("AccessDeniedException", str(found)))
-            reason = iam_actions.identity_denial_message(
-                action, found.principal_arn, arn, found.decision == "Deny"
-            )
-            return error(Problem("AccessDeniedException", reason))
+            if denied := _refused(key, action, self.namespace, arn):
+                return error(denied)
+        if self.center.key_arn and operation not in _WITHOUT_KEY:
+            through = {
+                "kms:ViaService": f"{self.namespace}.{get_region()}.amazonaws.com",
+                f"kms:EncryptionContext:{self.context_key}": self.encrypted(),
+            }
+            denied = _refused(key, "kms:Decrypt", "kms", self.center.key_arn, through)
+            if denied:
+                denied.facts = {"Reason": self.kms_reason}
+                return error(denied)
         return None
 
     def get_state(self) -> dict:
@@ -107,6 +127,11 @@ class _Service:
 
 class _SsoAdmin(_Service):
     namespace = "sso"
+    context_key = "aws:sso:instance-arn"
+    kms_reason = "KMS_AccessDeniedException"
+
+    def encrypted(self) -> str:
+        return self.center.instance_arn
 
     def act(self, operation: str, ask: dict[str, Any], caller: str) -> dict[str, Any]:
         return self.center.answer(operation, ask, caller)
@@ -121,6 +146,12 @@ class _SsoAdmin(_Service):
 
 class _Store(_Service):
     namespace = "identitystore"
+    context_key = "aws:identitystore:identitystore-arn"
+    kms_reason = "KMS_ACCESS_DENIED"
+
+    def encrypted(self) -> str:
+        owner = self.center.owner_account_id
+        return f"arn:aws:identitystore::{owner}:identitystore/{self.store.store_id}"
 
     def __init__(self, center: IdentityCenter, store: IdentityStore) -> None:
         super().__init__(center)
@@ -152,6 +183,22 @@ _ALL: dict[str, dict[str, list[str]]] = {
     "GetGroupId": {"group": ["*"]},
     "ListGroups": {"group": ["*"]},
 }
+
+
+def _refused(
+    key: str, action: str, service: str, arn: str, context: dict[str, Any] | None = None
+) -> Problem | None:
+    found = iam_evaluator.enforce(
+        key, action, service, get_region(), resource_arn=arn, service_context=context
+    )
+    if found is None:
+        return None
+    if isinstance(found, iam_evaluator.AuthError):
+        return Problem("AccessDeniedException", str(found))
+    reason = iam_actions.identity_denial_message(
+        action, found.principal_arn, arn, found.decision == "Deny"
+    )
+    return Problem("AccessDeniedException", reason)
 
 
 def _mount(name: str, target_prefix: str, service: _Service) -> None:

@@ -92,7 +92,7 @@ def _create_allowed_mapping(data: dict[str, Any]) -> tuple[int, dict[str, str], 
     function = lambda_svc._functions.get(name)
     if function:
         for action in _READS.get(source.split(":")[2] if source.count(":") > 2 else "", ()):
-            if not _role_may(function["config"]["Role"], action, source):
+            if not role_may(function["config"]["Role"], action, source):
                 message = (
                     "The provided execution role does not have permissions to call "
                     f"{action.partition(':')[2]} on {action.partition(':')[0].upper()}"
@@ -105,11 +105,11 @@ def _write_allowed_log(function: dict[str, Any], *args: Any, **kwargs: Any) -> N
     config = function.get("config") or function
     group = f"/aws/lambda/{config.get('FunctionName')}"
     arn = f"arn:aws:logs:{get_region()}:{get_account_id()}:log-group:{group}:log-stream:any"
-    if all(_role_may(config.get("Role", ""), action, arn) for action in _LOGS):
+    if all(role_may(config.get("Role", ""), action, arn) for action in _LOGS):
         _write_log(function, *args, **kwargs)
 
 
-def _role_may(role_arn: str, action: str, resource: str) -> bool:
+def role_may(role_arn: str, action: str, resource: str) -> bool:
     account, role = role_arn.split(":")[4], role_arn.rsplit("/", 1)[-1]
     evaluate: Callable[..., Any] = iam_evaluator.evaluate
     asked = iam_evaluator.EvalContext(

@@ -445,14 +445,14 @@ def test_a_permission_set_that_is_not_there_is_none(stage: Stage):
 
 def test_the_one_instance_is_discovered(stage: Stage):
     instances = [
-        {"InstanceArn": INSTANCE, "IdentityStoreId": STORE},
+        {"InstanceArn": INSTANCE, "IdentityStoreId": STORE, "OwnerAccountId": "111122223333"},
         {"InstanceArn": INSTANCE.replace("1", "2"), "IdentityStoreId": "d-2"},
     ]
     client = stage.stub.client
     stage.answers("list_instances", {"Instances": instances[:1]})
-    assert discover(client) == (INSTANCE, STORE)
+    assert discover(client) == (INSTANCE, STORE, "111122223333")
     stage.answers("list_instances", {"Instances": instances})
-    assert discover(client, INSTANCE) == (INSTANCE, STORE)
+    assert discover(client, INSTANCE) == (INSTANCE, STORE, "111122223333")
     for unclear in ([], instances):
         stage.answers("list_instances", {"Instances": unclear})
         with pytest.raises(Unavailable, match="set identity_center_instance"):
@@ -637,6 +637,33 @@ def test_a_person_is_found_by_user_name_where_no_e_mail_fits(people: People):
     person = people.directory.person("alice@example.com")
     assert person is not None
     assert person.name == "Alice A."
+
+
+def test_a_person_is_found_in_lower_case_where_nobody_is_spelled_as_slack_does(people: People):
+    people.finds("emails.value", "Alice@Example.com", None)
+    people.finds("emails.value", "alice@example.com", USER)
+    people.finds("userName", "Alice@Example.com", None)
+    people.finds("userName", "alice@example.com", USER)  # of the same person
+    people.describes()
+    person = people.directory.person("Alice@Example.com")
+    assert person is not None
+    assert (person.principal_id, person.email) == (USER, "Alice@Example.com")
+
+
+def test_whoever_is_found_as_spelled_is_not_looked_for_again(people: People):
+    people.finds("emails.value", "Alice@Example.com", USER)
+    people.describes()
+    assert people.directory.person("Alice@Example.com") is not None
+
+
+def test_two_people_with_one_e_mail_are_refused_for_good(people: People):
+    people.finds("emails.value", "Alice@Example.com", None)
+    people.finds("emails.value", "alice@example.com", USER)
+    people.finds("userName", "Alice@Example.com", USER.replace("1", "2"))
+    people.finds("userName", "alice@example.com", None)
+    with pytest.raises(Refused, match="two users with this e-mail") as refused:
+        people.directory.person("Alice@Example.com")
+    assert refused.value.lasting
 
 
 def test_nobody_is_nobody(people: People):

@@ -1637,6 +1637,9 @@ class Centre(Ports):
         found: PermissionSet | None = self.world.call("permission_set", find)
         return found
 
+    def owner(self) -> str:
+        return ""
+
     def _reading(self) -> None:
         self.down("identity center", "reads fail")
 

@@ -14,7 +14,7 @@ from tests.store.contract import ACCESS, MINUTE, OTHER, Store, bg, ended, presse
 from tests.stories import HOUR, NOON, active, granting, requested
 
 pytestmark = pytest.mark.world
-FOUND = ("arn:aws:sso:::instance/ssoins-1", "d-1")
+FOUND = ("arn:aws:sso:::instance/ssoins-1", "d-1", "111122223333")
 LONG = "x" * 500_000  # more than DynamoDB takes in a row
 
 
@@ -241,7 +241,7 @@ def test_what_was_discovered_is_kept_and_written_anew(store: Store) -> None:
     assert store.books.instance() is None
     store.books.keep_instance(FOUND, NOON)
     assert store.books.instance() == (FOUND, NOON)
-    other = ("arn:aws:sso:::instance/ssoins-2", "d-2")
+    other = ("arn:aws:sso:::instance/ssoins-2", "d-2", "111122223333")
     store.books.keep_instance(other, NOON + MINUTE)
     assert store.books.instance() == (other, NOON + MINUTE)
 
@@ -259,7 +259,7 @@ def test_what_was_discovered_is_kept_and_written_anew(store: Store) -> None:
 def test_what_was_kept_and_spoiled_is_as_good_as_nothing(
     store: Store, spoilt: dict[str, Any]
 ) -> None:
-    good = {"instance_arn": FOUND[0], "identity_store_id": FOUND[1]}
+    good = dict(zip(("instance_arn", "identity_store_id", "owner_account_id"), FOUND, strict=True))
     good["found_at"] = "2026-11-22T12:00:00.000Z"
     store.spoil("kept/identity-center", good)
     assert store.books.instance() == (FOUND, NOON)

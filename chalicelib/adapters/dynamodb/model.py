@@ -162,6 +162,7 @@ class Row(Model):
     live_access = UnicodeAttribute(null=True)
     instance_arn = UnicodeAttribute(null=True)
     identity_store_id = UnicodeAttribute(null=True)
+    owner_account_id = UnicodeAttribute(null=True)
     free_at = TimeAttribute(null=True)  # of a lock: its session is over, and it is free from then
 
     # The fields of Session, Ask and Noted, by their types: written down there and nowhere else.

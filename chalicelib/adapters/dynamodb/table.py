@@ -302,18 +302,20 @@ class Table:
 
     # ---- instance.Kept
 
-    def instance(self) -> tuple[tuple[str, str], datetime] | None:
+    def instance(self) -> tuple[tuple[str, str, str], datetime] | None:
         try:
             row = self._one(INSTANCE)
         except Unreadable:  # whoever discovers it writes it anew
             return None
         if row is None or not (row.instance_arn and row.identity_store_id and row.found_at):
             return None
-        return (str(row.instance_arn), str(row.identity_store_id)), row.found_at
+        owner = str(row.owner_account_id or "")  # older rows do not have it
+        return (str(row.instance_arn), str(row.identity_store_id), owner), row.found_at
 
-    def keep_instance(self, found: tuple[str, str], now: datetime) -> None:
-        arn, store_id = found
+    def keep_instance(self, found: tuple[str, str, str], now: datetime) -> None:
+        arn, store_id, owner = found
         row = Row(INSTANCE, kind="kept", instance_arn=arn, identity_store_id=store_id, found_at=now)
+        row.owner_account_id = owner
         with translated():
             row.save()
 

@@ -160,14 +160,14 @@ class Pace:
             self.slow_down()
 
 
-def discover(client: Any, instance_arn: str = "") -> tuple[str, str]:
-    """The instance's ARN and its identity store's id, by ListInstances.
+def discover(client: Any, instance_arn: str = "") -> tuple[str, str, str]:
+    """The instance's ARN, its identity store's id and the account that owns it, by ListInstances.
 
     `instance_arn` picks one of several. Raises Unavailable where there is none, or no telling
     which.
     """
     instances = _instances(client)
-    fitting = [(arn, store) for arn, store in instances.items() if instance_arn in ("", arn)]
+    fitting = [(arn, *rest) for arn, rest in instances.items() if instance_arn in ("", arn)]
     if len(fitting) != 1:
         found = ", ".join(instances) or "none"
         raise Unavailable(
@@ -240,12 +240,15 @@ def renewing(ask: Callable[P, R], renew: Callable[[], bool], memory: "Memory") -
     return again
 
 
-def _instances(client: Any) -> dict[str, str]:
-    """The identity store's id of each instance, by the instance's ARN."""
+def _instances(client: Any) -> dict[str, tuple[str, str]]:
+    """The identity store's id and the owner of each instance, by the instance's ARN."""
 
-    def ask() -> dict[str, str]:
+    def ask() -> dict[str, tuple[str, str]]:
         found = pages(client, "list_instances", "Instances")
-        return {each["InstanceArn"]: each["IdentityStoreId"] for each in found}
+        return {
+            each["InstanceArn"]: (each["IdentityStoreId"], each.get("OwnerAccountId", ""))
+            for each in found
+        }
 
     return reading(ask)()
 

@@ -46,12 +46,14 @@ class IdentityCenter:
         instance_arn: Callable[[], str],
         seconds: Callable[[], float] = time.time,
         renew: Callable[[], bool] = lambda: False,
+        owner: Callable[[], str] = lambda: "",
     ) -> None:
         self._acts = client
         self._reads = reads
         self._instance_arn = instance_arn
         self._arns = Memory(seconds)  # of permission sets, by name
         self._renew = renew
+        self.owner = owner
 
     def create(self, access: Access) -> str:
         """Asks for the assignment; the request's id. Refused, or Unknown.

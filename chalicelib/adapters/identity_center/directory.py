@@ -9,7 +9,10 @@ from botocore.exceptions import (
 )
 
 from chalicelib.adapters.identity_center.calls import Memory, P, R, missing, reading, renewing
+from chalicelib.domain.errors import Refused
 from chalicelib.domain.session import Person
+from chalicelib.words import messages
+from chalicelib.workflow import policy
 
 
 class Directory:
@@ -30,7 +33,10 @@ class Directory:
     def person(self, email: str) -> Person | None:
         """The user with that e-mail, or else with that user name; None for one who is disabled.
 
-        The person carries the e-mail as asked for: that is the one that `may` is compared with.
+        Looked up as it is written, and only where nobody has it so, in lower case and as a user
+        name: a directory tells the spellings apart, Slack and people do not. The person carries
+        the e-mail as asked for: that is the one that `may` is compared with. Refused, for good,
+        where it is the e-mail of two.
         """
         return self._asks(self._person)(email)
 
@@ -53,7 +59,7 @@ class Directory:
         return reading(renewing(ask, self._renew, self._groups))
 
     def _person(self, email: str) -> Person | None:
-        user_id = self._user_id("emails.value", email) or self._user_id("userName", email)
+        user_id = self._user_id("emails.value", email) or self._spelled_otherwise(email)
         if user_id is None:
             return None
         try:
@@ -85,6 +91,17 @@ class Directory:
             name=_name(user) or user["UserName"],
             email=emails[0].get("Value", "") if emails else "",
         )
+
+    def _spelled_otherwise(self, email: str) -> str | None:
+        """Whoever has the e-mail in lower case, or as a user name: one, or nobody is let in."""
+        small = policy.key(email)
+        asked = [("emails.value", small), ("userName", email), ("userName", small)]
+        if small == email:
+            asked = [("userName", email)]
+        found = {user_id for each in asked if (user_id := self._user_id(*each))}
+        if len(found) > 1:
+            raise Refused(messages.TWO_PEOPLE, lasting=True)
+        return next(iter(found), None)
 
     def _user_id(self, attribute: str, value: str) -> str | None:
         return self._id(self._client.get_user_id, "UserId", attribute, value)
