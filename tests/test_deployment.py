@@ -65,6 +65,7 @@ def test_what_aws_refuses_is_one_sentence_and_no_function_is_deployed(
     monkeypatch.setattr("chalicelib.deploy.packaging.install", lambda: None)
     monkeypatch.setattr(settings, "load", lambda environ: SimpleNamespace(queue="break-glass"))
     monkeypatch.setattr(settings, "unusable_rules", lambda known: [])
+    monkeypatch.setattr(deployment, "on_management_account", lambda session, known: [])
     monkeypatch.setattr("chalicelib.deploy.infrastructure.ensure_queue", refuses)
     monkeypatch.setattr(deployment, "_session", lambda context: boto3.Session())
     context = under("deploy")

@@ -46,6 +46,8 @@ def stream_arn(app: str = "break-glass") -> str:
     stage = context.params["stage"]
     try:
         session = _session(context)
+        if closed := on_management_account(session, known):
+            raise click.ClickException("nothing was deployed:\n  - " + "\n  - ".join(closed))
         ensure_queue(session.client("sqs"), known.queue)
         ensure_logs(session.client("logs"), app, stage)
         arn = schema.ensure(session.client("dynamodb"), known.table)
@@ -120,6 +122,27 @@ def _remembered(session: Any, known: "Settings") -> list[str]:
     except (Unavailable, BotoCoreError, ClientError):
         return []
     return ["which Identity Center it is"]
+
+
+def on_management_account(session: Any, known: "Settings") -> list[str]:
+    """The glasses on the organisation's management account, each as a mistake with its cure.
+
+    None where whoever deploys may not see whose the instance is: `doctor` and the press tell them.
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from chalicelib.adapters.identity_center.calls import discover
+    from chalicelib.domain.errors import Unavailable
+
+    try:
+        *_, owner = discover(session.client("sso-admin"), known.instance_arn)
+    except (Unavailable, BotoCoreError, ClientError):
+        return []
+    return [
+        f"[glass.{glass.name}] account: {owner} is the organisation's management account, where "
+        "Break Glass gives no access; give the glass another account"
+        for glass in known.glasses_on(owner)
+    ]
 
 
 def _command() -> "click.Context | None":

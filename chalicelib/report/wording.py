@@ -183,8 +183,9 @@ def cautions(report: Report) -> list[str]:
     if came and (until := session.credentials_until) and session.tail:
         if not report.final:
             said.append(
-                f"Credentials handed out during the session may live until {clock(until)}. "
-                "A final report follows only if more comes to light."
+                f"Credentials handed out during the session may live until {clock(until)} at the "
+                "latest: where nobody else holds the permission set on the account, its role was "
+                "removed with the access. A final report follows only if more comes to light."
             )
         else:
             said.append(f"Credentials of the session lived until {clock(until)} at the latest.")
@@ -237,7 +238,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Extended", _extended(session)),
         ("Ended", _ended(session)),
         ("Revoked", _revoked(session)),
-        ("Credentials until", clock(session.credentials_until) if lived else ""),
+        ("Credentials until", f"{clock(session.credentials_until)} at the latest" if lived else ""),
         (
             "Would suffice",
             f"{report.used.line()}; attached as a policy" if report.used.actions else "",

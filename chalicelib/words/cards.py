@@ -156,7 +156,7 @@ def _sentence(session: Session, now: datetime) -> str:
         case Phase.CLOSED:
             return (
                 f"Your access to {name(session)} is closed{ended(session)}. Credentials that you "
-                f"already hold may work until {date(session.credentials_until)}."
+                f"already hold may work until {date(session.credentials_until)} at the latest."
             )
 
 

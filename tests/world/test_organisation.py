@@ -14,7 +14,7 @@ import pytest
 
 from simulator import company
 from simulator.provisioning import DENIED
-from simulator.world import World
+from simulator.world import World, WorldError
 from tests.policies import POLICIES, Policy, actions, allowed, policy
 from tests.world.scene import Scene
 from tests.world.test_privilege import Life, quiet
@@ -30,7 +30,14 @@ def scene() -> Iterator[Scene]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(company, "GLASSES", [*company.GLASSES, ROOT_GLASS])
         patch.setattr(company, "ACCOUNTS", {**company.ACCOUNTS, company.HOME_ACCOUNT: "Root"})
-        with World.start() as world:
+        with World.start(deploy=False) as world:
+            with pytest.raises(WorldError) as refused:
+                world.redeploy()
+            assert "nothing was deployed:\n  - [glass.root] account: 000000000000" in str(refused)
+            # Whoever may not see whose the instance is deploys all the same.
+            world.control("identity_center", down="503")
+            world.redeploy()
+            world.control("heal", change=True)
             yield Scene(world)
 
 
