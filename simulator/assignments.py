@@ -25,6 +25,7 @@ class PermissionSet:
     arn: str
     name: str
     session_duration: str  # ISO 8601, "PT15S"
+    policies: tuple[str, ...] = ()  # customer managed ones, by name
 
 
 @dataclass

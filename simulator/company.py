@@ -21,15 +21,15 @@ TEAM = "T0EXAMPLE"
 REPORT_AFTER = 4  # seconds from the end of access to the report; in life about 15 minutes
 
 
-def _permission_set(number: int, name: str) -> PermissionSet:
+def _permission_set(number: int, name: str, *policies: str) -> PermissionSet:
     arn = f"arn:aws:sso:::permissionSet/{INSTANCE_ID}/ps-{number:016x}"
     # Shorter than AWS allows (an hour), so that the tail of issued credentials is short here.
-    return PermissionSet(arn, name, "PT15S")
+    return PermissionSet(arn, name, "PT15S", policies)
 
 
 ADMIN = _permission_set(0xA1, "EmergencyAdmin")
 OPERATOR = _permission_set(0xA2, "EmergencyOperator")
-AUDITOR = _permission_set(0xA3, "EmergencyAudit")
+AUDITOR = _permission_set(0xA3, "EmergencyAudit", "AuditTrails")
 PERMISSION_SETS = [ADMIN, OPERATOR, AUDITOR]
 
 

@@ -224,6 +224,22 @@ class IdentityCenter:
         account_of(ask["AccountId"])
         return self._page(list(self.permission_sets), ask, "PermissionSets")
 
+    def ListAccountsForProvisionedPermissionSet(self, ask: dict[str, Any]) -> dict[str, Any]:
+        self._check(ask)
+        found = {each.account_id for each in self._standing if each[1] == ask["PermissionSetArn"]}
+        return self._page(sorted(found), ask, "AccountIds")
+
+    def ListCustomerManagedPolicyReferencesInPermissionSet(
+        self, ask: dict[str, Any]
+    ) -> dict[str, Any]:
+        self._check(ask)
+        named = self._permission_set(ask["PermissionSetArn"]).policies
+        rows = [{"Name": name, "Path": "/"} for name in named]
+        return self._page(rows, ask, "CustomerManagedPolicyReferences")
+
+    def GetPermissionsBoundaryForPermissionSet(self, ask: dict[str, Any]) -> dict[str, Any]:
+        raise Problem("ResourceNotFoundException", "No permissions boundary is attached.")
+
     def ListTagsForResource(self, ask: dict[str, Any]) -> dict[str, Any]:
         self._check(ask)
         return {"Tags": []}

@@ -73,6 +73,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
         outages,
         permissions,
         permissions_used,
+        simulation,
         time_to_live,
         timing,
         unpacked,
@@ -113,6 +114,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
     conditions.patch()
     permissions.patch()
     permissions_used.patch()
+    simulation.patch()
     failing, functions = Outages(), workers.FunctionFaults()
     workers.patch(functions)
     outages.patch(failing)  # what the others have mounted

@@ -1,6 +1,7 @@
 """Finds at 3 p.m. what would stop you at 3 a.m.: every check is read-only and names its cure.
 
-Exits 0 when everything is ready, and 1 when something is not; --json is for your own monitoring.
+Exits 0 when everything is ready, and 1 when something is not, or could not be looked at; --json is
+for your own monitoring.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from tools import _project
 from tools._project import Misused
 from tools._words import as_json
 from tools.checks.every import CHECKS
-from tools.checks.patient import BAD, NOTE, OK, Finding, Patient, findings
+from tools.checks.patient import BAD, NOTE, OK, UNMADE, Finding, Patient, findings
 
 SUMMARY = "checks all that would stop you at 3 a.m., and names the cure; exit code: ready or not"
 FIRST = ("settings", "credentials")  # without them nothing else can be looked at
-MARKS = {OK: "ok  ", NOTE: "note", BAD: "BAD "}
+MARKS = {OK: "ok  ", NOTE: "note", BAD: "BAD ", UNMADE: "????"}
+NOT_READY = (BAD, UNMADE)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         if title not in (*chosen, *FIRST):
             continue
         said = findings(patient, check)
-        stops = title in FIRST and any(each.state == BAD for each in said)
+        stops = title in FIRST and any(each.state in NOT_READY for each in said)
         for finding in said if stops or title in chosen else []:
             line = {"check": title, "state": finding.state, "said": finding.said}
             found.append(line | ({"cure": finding.cure} if finding.cure else {}))
@@ -45,14 +47,19 @@ def run(args: argparse.Namespace) -> int:
                 _show(title, finding)
         if stops:
             break
-    bad = sum(each["state"] == BAD for each in found)
+    bad, unmade = (sum(each["state"] == state for each in found) for state in NOT_READY)
+    ready = not bad and not unmade
     if args.json:
-        print(as_json({"ready": not bad, "stage": patient.stage, "findings": found}, indent=2))
-    elif bad:
-        print(f"\nNOT READY: {bad} of {len(found)} findings need a cure.", file=sys.stderr)
-    else:
+        told = {"ready": ready, "unmade": unmade, "stage": patient.stage, "findings": found}
+        print(as_json(told, indent=2))
+    elif ready:
         print(f"\nReady: {len(found)} findings. Next: python -m tools alert demo")
-    return 1 if bad else 0
+    else:
+        said = [f"{bad} of {len(found)} findings need a cure"] if bad else []
+        checks = "1 check" if unmade == 1 else f"{unmade} checks"
+        said += [f"{checks} could not be made"] if unmade else []
+        print(f"\nNOT READY: {', and '.join(said)}.", file=sys.stderr)
+    return 0 if ready else 1
 
 
 def _show(title: str, finding: Finding) -> None:

@@ -85,6 +85,8 @@ TOP: Final = (
         "", "derived from the identity store"),
     Key("reconcile", reconcile, "what to do about an assignment that no session accounts for: "
         "`report` or `revoke`", "report"),
+    Key("second_way", line, "how you get in where Identity Center itself is down; `doctor` asks",
+        "", "nobody has said; `doctor` warns"),
     Key("alarm_to", alarm_to, "who is told of alarms: the ARN of an SNS topic, or an e-mail",
         "", "nobody; CloudWatch shows them"),
     Key("keep_days", days, "after how many days closed and denied sessions leave the log",

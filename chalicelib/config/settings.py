@@ -40,6 +40,7 @@ class Settings:
     identity_store_id: str = ""  # empty: discover
     access_portal: str = ""  # empty: derived from the identity store
     reconcile: str = "report"
+    second_way: str = ""  # empty: nobody has said
     alarm_to: str = ""  # empty: alarms are seen in CloudWatch alone
     keep_days: int = 0  # 0: for ever
     rules: tuple[Mapping[str, Any], ...] = ()  # by which events are judged, beside those that ship
@@ -100,6 +101,7 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
         identity_store_id=top["identity_store"],
         access_portal=top["access_portal"],
         reconcile=top["reconcile"],
+        second_way=top["second_way"],
         alarm_to=top["alarm_to"],
         keep_days=top["keep_days"],
         rules=rules,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -16,7 +18,7 @@ from simulator.world import STAGE, World
 from tests.world.ops import at, tool
 from tools.checks import every as _checks
 from tools.checks.every import CHECKS
-from tools.checks.patient import BAD, NOTE, Finding, Patient, findings
+from tools.checks.patient import BAD, NOTE, OK, UNMADE, Finding, Patient, findings
 
 pytestmark = pytest.mark.world
 Break = Callable[[World], AbstractContextManager[None]]
@@ -99,11 +101,48 @@ def _an_instance_that_is_not_ours(world: World) -> Iterator[None]:
         yield
 
 
-@breaks("Identity Center", "ListInstances")
+@breaks("Identity Center", "ListInstances", UNMADE)
 def _identity_center_that_is_down(world: World) -> Iterator[None]:
     world.control("identity_center", down="503")
     yield
     world.control("heal", change=True)
+
+
+@breaks("reach", "“staging” cannot be served: its account is the management account")
+def _a_glass_on_the_management_account(world: World) -> Iterator[None]:
+    with toml(world, f'"{company.STAGING}"', f'"{company.HOME_ACCOUNT}"'):
+        yield
+
+
+@breaks("permission sets", "policy arn:aws:iam::000000000000:policy/AuditTrails")
+def _a_policy_that_is_missing_in_its_account(world: World) -> Iterator[None]:
+    with toml(world, f'"{company.STAGING}"', f'"{company.HOME_ACCOUNT}"'):
+        yield
+
+
+@breaks("second way", "no second way in", NOTE)
+def _no_second_way_in(world: World) -> Iterator[None]:
+    yield
+    file = world.staged / "chalicelib" / "glasses.toml"
+    file.write_text(f'second_way = "an IAM user under seal"\n{file.read_text()}')
+
+
+@breaks("rights", "break-glass-local-worker may not sqs:ReceiveMessage on arn:aws:sqs:us-east-1")
+def _a_role_that_lacks_a_right(world: World) -> Iterator[None]:
+    with statement(world, "TakeWakeUps", None):
+        yield
+
+
+@breaks("rights", "may not kms:Decrypt on arn:aws:kms:us-east-1:000000000000:key/x")
+def _a_role_that_may_not_use_the_key(world: World) -> Iterator[None]:
+    with statement(world, "InstanceKey", None):
+        yield
+
+
+@breaks("rights", "may not dynamodb:GetItem on arn:aws:dynamodb:us-east-1:000000000000:table/other")
+def _a_policy_that_names_another_table(world: World) -> Iterator[None]:
+    with mock.patch.dict(os.environ, BREAK_GLASS_TABLE="other"):
+        yield
 
 
 @breaks("functions", "MemorySize=128")
@@ -327,8 +366,8 @@ def _a_channel_that_does_not_exist(world: World) -> Iterator[None]:
 def test_a_healthy_world_is_ready(world: World) -> None:
     said = tool(world, "doctor", "--json")
     told = json.loads(said.out)
-    assert [each for each in told["findings"] if each["state"] == BAD] == []
-    assert (said.code, told["ready"]) == (0, True)
+    assert [each for each in told["findings"] if each["state"] in (BAD, UNMADE)] == []
+    assert (said.code, told["ready"], told["unmade"]) == (0, True, 0)
     assert {each["check"] for each in told["findings"]} == {name for name, _ in CHECKS}
 
 
@@ -349,6 +388,26 @@ def test_a_check_that_fails_makes_the_exit_code_say_so(world: World) -> None:
     assert said.code == 1
     assert "NOT READY" in said.err
     assert "→ aws lambda update-event-source-mapping --uuid" in said.out
+
+
+def test_what_could_not_be_looked_at_is_not_called_ready(world: World) -> None:
+    with _identity_center_that_is_down(world):
+        said = tool(world, "doctor", "--only", "Identity Center")
+        told = json.loads(tool(world, "doctor", "--only", "Identity Center", "--json").out)
+    assert (said.code, told["ready"], told["unmade"]) == (1, False, 1)
+    assert "????" in said.out
+    assert said.err == "\nNOT READY: 1 check could not be made.\n"
+
+
+def refuse(patient: Patient) -> Iterator[Finding]:
+    yield Finding(OK, "so far")
+    raise KeyError("Role")
+
+
+def test_an_answer_that_makes_no_sense_is_a_check_that_could_not_be_made() -> None:
+    found = findings(Patient(STAGE), refuse)
+    assert [each.state for each in found] == [OK, UNMADE]
+    assert "KeyError" in found[1].said
 
 
 def test_a_clock_that_is_off_is_found(world: World) -> None:
@@ -405,6 +464,158 @@ def test_a_delegated_account_serves_the_rest(world: World) -> None:
     assert found
 
 
+class Instead:
+    """AWS, but for some answers."""
+
+    def __init__(self, service: str, **answers: Any) -> None:
+        self.service, self.answers = service, answers
+
+    def __call__(self, service: str) -> Any:
+        from tools._project import client
+
+        real = client(service)
+        if service == self.service:
+            for name, answer in self.answers.items():
+                setattr(real, name, answer)
+        return real
+
+
+def described(**changes: Any) -> Any:
+    whole = {"OwnerAccountId": company.HOME_ACCOUNT, "PermissionSetsEnabled": True}
+    return Instead("sso-admin", describe_instance=lambda InstanceArn: whole | changes)  # noqa: N803
+
+
+@pytest.mark.parametrize(
+    "changes", [{"PermissionSetsEnabled": False}, {"OwnerAccountId": company.PRODUCTION}]
+)
+def test_an_account_instance_is_found(world: World, changes: dict[str, Any]) -> None:
+    found = wrong(look(world, "Identity Center", client=described(**changes)))
+    assert "is the account instance of" in found
+    assert "gives no access to accounts" in found
+
+
+def test_an_instance_without_an_organisation_is_an_account_instance(world: World) -> None:
+    from botocore.exceptions import ClientError
+
+    def none() -> Any:
+        code = {"Error": {"Code": "AWSOrganizationsNotInUseException"}}
+        raise ClientError(code, "DescribeOrganization")
+
+    def denied() -> Any:
+        raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "DescribeOrganization")
+
+    client = Instead("organizations", describe_organization=none)
+    assert "is the account instance of" in wrong(look(world, "Identity Center", client=client))
+    client = Instead("organizations", describe_organization=denied)
+    found = wrong(look(world, "Identity Center", client=client), UNMADE)
+    assert "DescribeOrganization was answered AccessDeniedException" in found
+
+
+def test_the_instances_key_is_known(world: World) -> None:
+    key = {"KeyType": "CUSTOMER_MANAGED_KEY", "KmsKeyArn": company.KEY_ARN}
+    assert company.KEY_ARN in wrong(look(world, "Identity Center"), OK)
+    failed = key | {"EncryptionStatus": "UPDATE_FAILED", "EncryptionStatusReason": "no policy"}
+    client = described(EncryptionConfigurationDetails=failed)
+    found = wrong(look(world, "Identity Center", client=client))
+    assert "could not be encrypted" in found
+    assert "no policy" in found
+    assert "AWS's own key" in wrong(look(world, "Identity Center", client=described()), OK)
+
+
+def test_which_glasses_credentials_may_end_sooner_is_said(world: World) -> None:
+    """On staging Steve has the operator's set for good; nobody has the others."""
+    found = wrong(look(world, "permission sets"), OK)
+    assert (
+        "“prod”: EmergencyAdmin; credentials live on for up to 15 s after the end at the" in found
+    )
+    assert (
+        "“staging”: EmergencyOperator; credentials live on for up to 15 s after the end, for"
+        in found
+    )
+    assert "1 more have it on 444455556666" in found
+
+
+def test_policies_that_cannot_be_seen_from_here_are_a_note(world: World) -> None:
+    found = wrong(look(world, "permission sets"), NOTE)
+    assert "“audit”: whether 444455556666 has AuditTrails cannot be seen from here" in found
+    assert "aws iam get-policy --policy-arn arn:aws:iam::444455556666:policy/AuditTrails" in found
+    where = {"account_id": company.STAGING, "permission_set_arn": company.AUDITOR.arn}
+    where["principal_id"] = company.person("carol").user.user_id
+    world.control("assign", **where)
+    assert "is provisioned there" in wrong(look(world, "permission sets"), OK)
+    world.control("unassign", **where)
+
+
+def test_a_permissions_boundary_is_one_of_them(world: World) -> None:
+    boundary = {"CustomerManagedPolicyReference": {"Name": "Bound", "Path": "/team/"}}
+    client = Instead(
+        "sso-admin",
+        get_permissions_boundary_for_permission_set=lambda **_: {"PermissionsBoundary": boundary},
+    )
+    found = wrong(look(world, "permission sets", client=client), NOTE)
+    assert "policy/team/Bound" in found
+    assert "AuditTrails, Bound" in found
+
+
+def test_a_policy_that_is_there_is_well(world: World) -> None:
+    iam, allow = world.aws("iam"), {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    made = iam.create_policy(PolicyName="AuditTrails", PolicyDocument=document)["Policy"]
+    with _a_policy_that_is_missing_in_its_account(world):
+        assert wrong(look(world, "permission sets")) == ""
+    iam.delete_policy(PolicyArn=made["Arn"])
+
+
+def room(free: int, workers: int | None = 20) -> Any:
+    scaling = {"ScalingConfig": {"MaximumConcurrency": workers}} if workers else {}
+    return Instead(
+        "lambda",
+        get_account_settings=lambda: {"AccountLimit": {"UnreservedConcurrentExecutions": free}},
+        list_event_source_mappings=lambda FunctionName: {"EventSourceMappings": [scaling]},  # noqa: N803
+    )
+
+
+@pytest.mark.parametrize(
+    ("client", "state"),
+    [(room(10), BAD), (room(10, 2), NOTE), (room(1000), OK), (room(1000, None), BAD)],
+)
+def test_too_few_functions_at_once_are_found(world: World, client: Any, state: str) -> None:
+    found = look(world, "concurrency", client=client)
+    assert [each.state for each in found] == [state]
+    assert ("L-B99A9384" in found[0].cure) is (state != OK)
+
+
+def test_who_forbids_a_right_is_said(world: World) -> None:
+    denied = {"EvalActionName": "a:B", "EvalResourceName": "r", "EvalDecision": "implicitDeny"}
+    by = [
+        {"OrganizationsDecisionDetail": {"AllowedByOrganizations": False}},
+        {"PermissionsBoundaryDecisionDetail": {"AllowedByPermissionsBoundary": False}},
+    ]
+    pages = [{"EvaluationResults": [denied | each for each in by]}]
+    paginator = mock.Mock(**{"paginate.return_value": pages})
+    client = Instead("iam", get_paginator=lambda name: paginator)
+    found = wrong(look(world, "rights", client=client))
+    assert "a:B on r (the organisation forbids it)" in found
+    assert "a:B on r (the role's permissions boundary does not allow it)" in found
+    assert "more" in found
+
+
+def test_two_users_with_one_e_mail_are_found(world: World) -> None:
+    mails = ("Alice@example.com", "alice@example.com", "Z@example.com", "z@example.com", "b@x.io")
+    users = [{"UserId": mail, "Emails": [{"Value": mail}] * 2} for mail in mails]
+    paginator = mock.Mock(**{"paginate.return_value": [{"Users": [*users, {"UserId": "none"}]}]})
+    client = Instead("identitystore", get_paginator=lambda name: paginator)
+    found = look(world, "people", client=client)
+    assert wrong(found).startswith("alice@example.com is the e-mail of two users")
+    assert wrong(found, NOTE).startswith("z@example.com is the e-mail of two users")
+    assert "b@x.io" not in wrong(found, NOTE)
+
+
+def test_a_domain_that_is_verified_serves_for_those_below_it(world: World) -> None:
+    with toml(world, '"break-glass@example.com"', '"break-glass@alerts.eu.example.com"'):
+        assert wrong(look(world, "mail")) == ""
+
+
 class Sandbox:
     """SES as it is with a new account, and with a recipient that bounced."""
 
@@ -442,8 +653,22 @@ def test_no_credentials_are_a_finding(world: World, monkeypatch: pytest.MonkeyPa
 
 def test_every_check_was_made_to_fail() -> None:
     tried = {check for check, _, _, state in TRIED if state == BAD}
-    by_themselves = {"credentials", "clock", "reach"}
+    by_themselves = {"credentials", "clock", "concurrency", "second way"}  # the last is a note
     assert tried | by_themselves == {name for name, _ in _checks.CHECKS}
+
+
+@contextmanager
+def statement(world: World, sid: str, changed: dict[str, Any] | None) -> Iterator[None]:
+    """The worker's role without that statement, or with another in its place."""
+    iam, name = world.aws("iam"), world.function_name("worker")
+    (inline,) = iam.list_role_policies(RoleName=name)["PolicyNames"]
+    asked = {"RoleName": name, "PolicyName": inline}
+    before = iam.get_role_policy(**asked)["PolicyDocument"]
+    kept = [each for each in before["Statement"] if each["Sid"] != sid]
+    kept += [changed] if changed else []
+    iam.put_role_policy(**asked, PolicyDocument=json.dumps({**before, "Statement": kept}))
+    yield
+    iam.put_role_policy(**asked, PolicyDocument=json.dumps(before))
 
 
 # Below --------------------------------------------------------------------------------------------

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from datetime import timedelta
 from email.utils import parsedate_to_datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.deploy.aws_errors import SIGN_IN, sentence
-from chalicelib.domain.session import Glass
+from chalicelib.workflow import policy
 from tools._project import Problem
-from tools.checks.patient import BAD, MOST_SKEW, NOTE, OK, Finding, Patient, span
+from tools.checks.patient import BAD, MOST_SKEW, NOTE, OK, Finding, Patient
+from tools.checks.sets import provisioned_in
 
 
 def settings(patient: Patient) -> Iterator[Finding]:
@@ -29,7 +30,8 @@ def credentials(patient: Patient) -> Iterator[Finding]:
         caller = patient.caller
     except (Problem, BotoCoreError, ClientError) as error:
         said = str(error) if isinstance(error, Problem) else sentence(error)
-        yield Finding(BAD, said.replace(f" {SIGN_IN}", ""), SIGN_IN if SIGN_IN in said else "")
+        cure = SIGN_IN if SIGN_IN in said else "look at the credentials of this shell"
+        yield Finding(BAD, said.replace(f" {SIGN_IN}", ""), cure)
         return
     yield Finding(OK, f"{caller['Arn']} in {region}")
 
@@ -61,29 +63,69 @@ def identity_center(patient: Patient) -> Iterator[Finding]:
         cure = "correct identity_center_instance, or leave it out: it is found out"
         yield Finding(BAD, f"{instance} is not an instance that this account administers", cure)
         return
+    described = patient.aws("sso-admin").describe_instance(InstanceArn=instance)
+    owner = described["OwnerAccountId"]
+    if described.get("PermissionSetsEnabled") is False or owner != _organisation(patient):
+        cure = "deploy where the organisation's instance is administered, in its Region"
+        said = f"{instance} is the account instance of {owner}: it gives no access to accounts"
+        yield Finding(BAD, said, cure)
+        return
     here = "the management account" if _management(patient) else "a delegated administrator account"
     yield Finding(OK, f"{instance} with {store}, from {here}")
+    yield _key(described.get("EncryptionConfigurationDetails", {}))
+
+
+def _organisation(patient: Patient) -> str:
+    """The organisation's management account; empty where there is no organisation."""
+    try:
+        return patient.management_account
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "AWSOrganizationsNotInUseException":
+            raise
+        return ""
+
+
+def _key(details: dict[str, str]) -> Finding:
+    if details.get("KeyType") != "CUSTOMER_MANAGED_KEY":
+        return Finding(OK, "it is encrypted with AWS's own key")
+    key = details.get("KmsKeyArn", "a customer managed key")
+    if details.get("EncryptionStatus") == "UPDATE_FAILED":
+        cure = f"see the key's policy and state: {details.get('EncryptionStatusReason', '')}"
+        return Finding(BAD, f"it could not be encrypted with {key}", cure)
+    return Finding(OK, f"it is encrypted with {key}; “rights” has who may use it")
+
+
+def second_way(patient: Patient) -> Iterator[Finding]:
+    """No tool of this kind lets anybody in while Identity Center's Region is down."""
+    if patient.settings.second_way:
+        yield Finding(OK, f"where Identity Center is down: {patient.settings.second_way}")
+        return
+    cure = (
+        "prepare one that needs no Identity Center (an IAM user with MFA under seal, say), try "
+        "it now and then, and say in glasses.toml what it is: second_way"
+    )
+    yield Finding(NOTE, "there is no second way in for when Identity Center is down", cure)
 
 
 def reach(patient: Patient) -> Iterator[Finding]:
-    """A delegated administrator has no say in the management account, nor over its sets."""
-    if _management(patient):
-        yield Finding(OK, "from the management account every glass can be served")
-        return
+    """Nobody is let into the management account; and a delegated administrator has no say over
+    the permission sets that are provisioned there."""
     out_of_reach = 0
     for glass in patient.settings.glasses.values():
         if glass.account_id == patient.management_account:
             out_of_reach += 1
-            cure = "deploy from the management account, or give the glass another account"
-            why = "its account is the management account, closed to a delegated administrator"
+            cure = "give the glass another account, and have a second way into that one"
+            why = "its account is the management account, where a press is refused"
             yield Finding(BAD, f"“{glass.name}” cannot be served: {why}", cure)
-        elif _provisioned_in(patient, glass, patient.management_account):
+        elif _management(patient):
+            continue
+        elif provisioned_in(patient, glass, patient.management_account):
             out_of_reach += 1
             cure = f"make a copy of {glass.permission_set} that is used in no management account"
             why = "its permission set is provisioned in the management account"
             yield Finding(BAD, f"“{glass.name}” cannot be served: {why}", cure)
     if not out_of_reach:
-        yield Finding(OK, "every glass can be served by a delegated administrator")
+        yield Finding(OK, "every glass can be served from this account")
 
 
 def accounts(patient: Patient) -> Iterator[Finding]:
@@ -103,23 +145,6 @@ def accounts(patient: Patient) -> Iterator[Finding]:
             yield Finding(OK, f"account {account_id}, {account.get('Name', 'without a name')}")
 
 
-def permission_sets(patient: Patient) -> Iterator[Finding]:
-    for glass in patient.settings.glasses.values():
-        found = patient.permission_set(glass.permission_set)
-        if found is None:
-            cure = "make it in Identity Center, or correct the glass's permission_set"
-            said = f"“{glass.name}”: there is no permission set {glass.permission_set}"
-            yield Finding(BAD, said, cure)
-            continue
-        tail = span(found.session_duration)
-        said = f"“{glass.name}”: {found.name}; credentials live on for up to {tail} after the end"
-        if found.session_duration > timedelta(hours=1):
-            cure = "set the permission set's session duration to 1 h, which is the least there is"
-            yield Finding(NOTE, said, cure)
-        else:
-            yield Finding(OK, said)
-
-
 def people(patient: Patient) -> Iterator[Finding]:
     from chalicelib.adapters.identity_center.directory import Directory
 
@@ -137,6 +162,12 @@ def people(patient: Patient) -> Iterator[Finding]:
             kind = "group" if who != name else "user with the e-mail"
             cure = "add it in Identity Center, or take it out of glasses.toml"
             yield Finding(BAD, f"Identity Center has no {kind} {name}", cure)
+    for email in _shared(patient):
+        cure = "have one user alone have that e-mail, however it is spelled"
+        said = (
+            f"{email} is the e-mail of two users: may of one is may of both, or a press is refused"
+        )
+        yield Finding(BAD if email in asked else NOTE, said, cure)
     if not missing:
         yield Finding(OK, f"all {len(asked)} people and groups of the glasses exist")
 
@@ -145,16 +176,20 @@ def _management(patient: Patient) -> bool:
     return patient.account == patient.management_account
 
 
-def _provisioned_in(patient: Patient, glass: Glass, account_id: str) -> bool:
-    found = patient.permission_set(glass.permission_set)
-    if found is None:
-        return False  # said elsewhere
+def _shared(patient: Patient) -> list[str]:
+    """E-mails that two users of the directory have, as the settings would compare them."""
     pages = (
-        patient.aws("sso-admin")
-        .get_paginator("list_accounts_for_provisioned_permission_set")
-        .paginate(InstanceArn=patient.instance[0], PermissionSetArn=found.arn)
+        patient.aws("identitystore")
+        .get_paginator("list_users")
+        .paginate(IdentityStoreId=patient.instance[1])
     )
-    return any(account_id in page["AccountIds"] for page in pages)
+    users = [user for page in pages for user in page["Users"]]
+    had = Counter(
+        email
+        for user in users
+        for email in {policy.key(each.get("Value", "")) for each in user.get("Emails") or []}
+    )
+    return sorted(email for email, users in had.items() if users > 1)
 
 
 def _group(patient: Patient, name: str) -> bool:

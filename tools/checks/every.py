@@ -11,8 +11,8 @@ from tools.checks.access import (
     credentials,
     identity_center,
     people,
-    permission_sets,
     reach,
+    second_way,
     settings,
 )
 from tools.checks.deployed import (
@@ -26,7 +26,10 @@ from tools.checks.deployed import (
     table,
     watch,
 )
+from tools.checks.limits import concurrency
 from tools.checks.patient import Check
+from tools.checks.rights import rights
+from tools.checks.sets import permission_sets
 from tools.checks.told import channels, mail, overdue, slack, trail
 
 CHECKS: tuple[tuple[str, Check], ...] = (
@@ -38,7 +41,10 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("accounts", accounts),
     ("permission sets", permission_sets),
     ("people", people),
+    ("second way", second_way),
     ("functions", functions),
+    ("rights", rights),
+    ("concurrency", concurrency),
     ("table", table),
     ("queues", queues),
     ("event sources", event_sources),

@@ -20,6 +20,9 @@ from tools._project import Deployed, Problem
 OK, BAD, NOTE = "ok", "bad", "note"
 
 
+UNMADE = "unmade"  # the check could not be made: nothing is known, so nothing is called ready
+
+
 MOST_SKEW = timedelta(seconds=30)  # Slack's signatures live five minutes, AWS's as long
 
 
@@ -37,7 +40,7 @@ APP = "break-glass"
 
 @dataclass(frozen=True)
 class Finding:
-    """`bad` stands between you and being ready; a `note` is worth knowing."""
+    """`bad` and `unmade` stand between you and being ready; a `note` is worth knowing."""
 
     state: str
     said: str
@@ -83,7 +86,11 @@ class Patient:
         if known.instance_arn and known.identity_store_id:
             return known.instance_arn, known.identity_store_id
         found = discover(self.aws("sso-admin"), known.instance_arn)
-        return found[0], found[1]
+        return found[:2]
+
+    @property
+    def partition(self) -> str:
+        return str(self.caller["Arn"]).split(":")[1]
 
     @cached_property
     def management_account(self) -> str:
@@ -115,21 +122,24 @@ class Patient:
 
 
 def findings(patient: Patient, check: Check) -> list[Finding]:
-    """What the check finds; an answer that does not come is a finding as well."""
+    """What the check finds. An answer that does not come is a finding as well: UNMADE."""
     found: list[Finding] = []
     try:
         found.extend(check(patient))
     except ClientError as error:
         code, call = error.response["Error"]["Code"], error.operation_name
         cure = "look with credentials that may read it, or see whether it is there at all"
-        found.append(Finding(BAD, f"{call} was answered {code}", cure))
+        found.append(Finding(UNMADE, f"{call} was answered {code}", cure))
     except BotoCoreError as error:
-        found.append(Finding(BAD, sentence(error), SIGN_IN))
+        found.append(Finding(UNMADE, sentence(error), SIGN_IN))
     except Problem as problem:
         found.append(Finding(BAD, str(problem), "see what it says"))
     except ExternalError as trouble:
         cure = "run doctor again in a minute; if it stays, look at that service in this account"
-        found.append(Finding(BAD, str(trouble), cure))
+        found.append(Finding(UNMADE, str(trouble), cure))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        said = f"the answer makes no sense here: {type(error).__name__}: {error}"
+        found.append(Finding(UNMADE, said, "look at that service yourself, and tell us of it"))
     return found
 
 

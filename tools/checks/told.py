@@ -141,8 +141,10 @@ def _heard_of(patient: Patient, account_id: str) -> bool:
 
 
 def _verified(client: Any, address: str) -> bool:
-    """By itself, or by its domain."""
-    for identity in (address, address.partition("@")[2]):
+    """By itself, by its domain, or by a domain above that: SES takes subdomains too."""
+    labels = address.partition("@")[2].split(".")
+    domains = [".".join(labels[start:]) for start in range(len(labels) - 1)]
+    for identity in (address, *domains):
         try:
             found = client.get_email_identity(EmailIdentity=identity)
         except ClientError as error:
