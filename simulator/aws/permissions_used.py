@@ -9,9 +9,9 @@ from typing import Any
 from ministack.core import iam_evaluator
 
 ONE_OF_MANY = re.compile("[0-9a-f]{24}")  # the ids that no two presses have in common
-OF_A_TABLE = "dynamodb:"
+BOUNDED_BY = ("dynamodb:", "kms:")
 
-Conditions = tuple[tuple[str, tuple[str, ...]], ...]
+Conditions = tuple[tuple[str, str | tuple[str, ...]], ...]
 
 _lock = threading.Lock()
 _asked: dict[tuple[str, str, str, Conditions], bool] = {}
@@ -30,7 +30,9 @@ def used() -> list[dict[str, Any]]:
                 "role": role,
                 "action": action,
                 "resource": resource,
-                "keys": {key: list(values) for key, values in keys},
+                "keys": {
+                    key: value if isinstance(value, str) else list(value) for key, value in keys
+                },
                 "allowed": allowed,
             }
             for (role, action, resource, keys), allowed in sorted(_asked.items())
@@ -48,11 +50,16 @@ def _remembering(asked: Any, *policies: Any, **options: Any) -> Any:
     return found
 
 
+def _of_any(value: Any) -> str:
+    return ONE_OF_MANY.sub("0" * 24, str(value))
+
+
 def _conditions(context: dict[str, Any]) -> Conditions:
-    """Of a table alone, and without what is different each time."""
+    """Of a table and a key alone, and without what is different each time."""
     found = []
     for key, value in sorted(context.items()):
-        if key.startswith(OF_A_TABLE) and value is not None:
-            values = value if isinstance(value, list) else [value]
-            found.append((key, tuple(sorted({ONE_OF_MANY.sub("0" * 24, str(v)) for v in values}))))
+        if key.startswith(BOUNDED_BY) and value is not None:
+            several = isinstance(value, list)
+            values = sorted({_of_any(each) for each in (value if several else [value])})
+            found.append((key, tuple(values) if several else values[0]))
     return tuple(found)

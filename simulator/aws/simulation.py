@@ -14,6 +14,7 @@ from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import iam
 
+_evaluate = iam_evaluator.evaluate  # before `permissions_used`, which keeps what was really asked
 _DECISIONS = {"Allow": "allowed", "Deny": "explicitDeny"}
 
 
@@ -58,7 +59,7 @@ def _decision(arn: str, account: str, policies: Any, action: str, resource: str,
         service_context=context,
         principal_keys={},
     )
-    found = iam_evaluator.evaluate(asked, policies)
+    found = _evaluate(asked, policies)
     return _DECISIONS.get(found.decision, "implicitDeny")
 
 

@@ -133,6 +133,14 @@ def _a_role_that_lacks_a_right(world: World) -> Iterator[None]:
         yield
 
 
+@breaks("rights", f"may not sso:DescribePermissionSet on {company.AUDITOR.arn}")
+def _a_policy_that_leaves_out_a_glass(world: World) -> Iterator[None]:
+    named = [company.INSTANCE_ARN, company.ADMIN.arn, company.OPERATOR.arn]
+    narrow = {"Sid": "Sets", "Effect": "Allow", "Action": "sso:DescribePermissionSet"}
+    with statement(world, "PermissionSets", narrow | {"Resource": named}):
+        yield
+
+
 @breaks("rights", "may not kms:Decrypt on arn:aws:kms:us-east-1:000000000000:key/x")
 def _a_role_that_may_not_use_the_key(world: World) -> Iterator[None]:
     with statement(world, "InstanceKey", None):

@@ -33,7 +33,9 @@ def scene() -> Iterator[Scene]:
         with World.start(deploy=False) as world:
             with pytest.raises(WorldError) as refused:
                 world.redeploy()
-            assert "nothing was deployed:\n  - [glass.root] account: 000000000000" in str(refused)
+            assert "nothing was deployed:\n  - [glass.root] account: 000000000000" in str(
+                refused.value
+            )
             # Whoever may not see whose the instance is deploys all the same.
             world.control("identity_center", down="503")
             world.redeploy()
@@ -110,6 +112,17 @@ def test_the_key_serves_for_identity_center_and_for_nothing_else(handler: str, s
         keys = {name: value for name, value in {**through, key: other}.items() if value}
         assert not allowed(policy(handler), "kms:Decrypt", company.KEY_ARN, keys), keys
     assert not allowed(policy(handler), "kms:Encrypt", company.KEY_ARN, through)
+
+
+def test_what_the_key_was_asked_for_is_what_the_policy_allows(scene: Scene) -> None:
+    """In the running app: both statements are needed, and the route needs neither."""
+    asked = [each for each in scene.world.control("permissions") if each["action"] == "kms:Decrypt"]
+    assert {each["role"] for each in asked} == {"break-glass-local-worker"}
+    calls = [(each["action"], each["resource"], each["keys"]) for each in asked]
+    whole = policy("worker")
+    assert all(allowed(whole, *call) for call in calls)
+    for sid in KEY:
+        assert not all(allowed(without(whole, sid), *call) for call in calls), sid
 
 
 def test_who_asks_identity_center_nothing_has_no_right_to_the_key() -> None:

@@ -54,10 +54,13 @@ def needs(patient: Patient, handler: str, function: str) -> Iterator[Need]:
     file = _policy_file(patient.stage, handler)
     policy = json.loads((_project.project() / ".chalice" / file).read_text())
     for statement in policy["Statement"]:
-        resources = [
-            _named(patient, resource, function) for resource in _listed(statement["Resource"])
-        ]
-        yield _listed(statement["Action"]), resources, _context(statement.get("Condition", {}))
+        resources = {
+            named: None
+            for resource in _listed(statement["Resource"])
+            for named in _named(patient, resource, function)
+        }
+        context = _context(statement.get("Condition", {}))
+        yield _listed(statement["Action"]), list(resources), context
 
 
 def _policy_file(stage: str, handler: str) -> str:
@@ -67,18 +70,30 @@ def _policy_file(stage: str, handler: str) -> str:
     return str(own.get("iam_policy_file", whole["iam_policy_file"]))
 
 
-def _named(patient: Patient, pattern: str, function: str) -> str:
-    """One thing that the pattern is about: of ours that which the settings name."""
+def _named(patient: Patient, pattern: str, function: str) -> list[str]:
+    """What of the pattern's kind there will be asked for: the glasses' own, where it is theirs."""
     if not pattern.startswith("arn:"):
-        return pattern
+        return [pattern]
     arn, _, service, region, account, name = pattern.split(":", 5)
+    if service == "sso":
+        return _of_the_glasses(patient, name.partition("/")[0])
     ours = patient.aws("sqs").meta.region_name
     region, account = region.replace("*", ours), account.replace("*", patient.account)
     if "/aws/lambda/" in name:
         name = f"log-group:/aws/lambda/{function}:log-stream:{ANY}"
     known = patient.settings
     name = _ours(service, name, known).replace("*", ANY)
-    return ":".join((arn, patient.partition, service, region, account, name))
+    return [":".join((arn, patient.partition, service, region, account, name))]
+
+
+def _of_the_glasses(patient: Patient, kind: str) -> list[str]:
+    glasses = patient.settings.glasses.values()
+    if kind == "instance":
+        return [patient.instance[0]]
+    if kind == "account":
+        return [f"arn:{patient.partition}:sso:::account/{glass.account_id}" for glass in glasses]
+    found = [patient.permission_set(glass.permission_set) for glass in glasses]
+    return [each.arn for each in found if each]
 
 
 def _ours(service: str, name: str, known: Settings) -> str:
