@@ -9,6 +9,8 @@ import pytest
 from simulator import company
 from simulator.assignments import Accepted
 from simulator.identity_center import IdentityCenter
+from simulator.identity_store import IdentityStore
+from simulator.provisioning import DENIED
 from simulator.wire import Problem
 
 ALICE = company.person("alice").user.user_id
@@ -216,3 +218,99 @@ def test_listings_come_in_pages(center: IdentityCenter, clock: Clock) -> None:
     rest = center.answer("ListAccountAssignments", {**question, "NextToken": first["NextToken"]})
     assert len(first["AccountAssignments"]) == len(rest["AccountAssignments"]) == 1
     assert "NextToken" not in rest
+
+
+# The role behind the assignments ------------------------------------------------------------------
+
+
+def suffix(center: IdentityCenter) -> str:
+    return center.roles.suffix(company.PRODUCTION, company.ADMIN.arn)
+
+
+def test_the_first_assignment_makes_a_role_and_the_last_takes_it_away(
+    center: IdentityCenter, clock: Clock
+) -> None:
+    assert suffix(center) == ""
+    create(center)
+    clock.now += 2
+    center.open_now()
+    first = suffix(center)
+    assert len(first) == 16
+    create(center, STEVE)
+    clock.now += 2
+    delete(center)
+    clock.now += 2
+    center.open_now()
+    assert suffix(center) == first, "Steve still has it"
+    delete(center, STEVE)
+    clock.now += 2
+    center.open_now()
+    assert suffix(center) == ""
+    create(center)
+    clock.now += 2
+    center.open_now()
+    assert suffix(center) not in ("", first), "another role, with another name"
+
+
+@pytest.mark.parametrize(
+    ("lacks", "kind"),
+    [
+        ("iam:CreateRole", "create"),
+        ("iam:PutRolePolicy", "create"),
+        ("iam:AttachRolePolicy", "create"),
+        ("iam:UpdateSAMLProvider", "create"),
+        ("iam:DeleteRole", "delete"),
+        ("iam:DeleteRolePolicy", "delete"),
+        ("iam:DetachRolePolicy", "delete"),
+    ],
+)
+def test_in_the_management_account_each_half_takes_its_own_rights(
+    center: IdentityCenter, clock: Clock, lacks: str, kind: str
+) -> None:
+    """Accepted, and FAILED later: with one half alone access is granted and never taken back."""
+    center.accounts.add(company.HOME_ACCOUNT)
+    center.may = lambda caller, action, resource: action != lacks
+    there = ask() | {"TargetId": company.HOME_ACCOUNT}
+    made = center.answer("CreateAccountAssignment", there)["AccountAssignmentCreationStatus"]
+    clock.now += 2
+    created = creation(center, made["RequestId"])
+    if kind == "create":
+        assert (created["Status"], created["FailureReason"]) == ("FAILED", DENIED)
+        assert center.open_now() == {}
+        return
+    assert created["Status"] == "SUCCEEDED"
+    center.answer("DeleteAccountAssignment", there)
+    clock.now += 2
+    assert len(center.open_now()) == 1, "it stays"
+
+
+def test_in_other_accounts_nobody_needs_them(center: IdentityCenter, clock: Clock) -> None:
+    center.may = lambda caller, action, resource: False
+    create(center)
+    clock.now += 2
+    assert len(center.open_now()) == 1
+
+
+def test_an_instance_says_whose_key_it_has(center: IdentityCenter) -> None:
+    asked = {"InstanceArn": company.INSTANCE_ARN}
+    found = center.answer("DescribeInstance", asked)["EncryptionConfigurationDetails"]
+    assert found["KeyType"] == "AWS_OWNED_KMS_KEY"
+    center.key_arn = company.KEY_ARN
+    found = center.answer("DescribeInstance", asked)["EncryptionConfigurationDetails"]
+    assert (found["KeyType"], found["KmsKeyArn"]) == ("CUSTOMER_MANAGED_KEY", company.KEY_ARN)
+
+
+def test_a_user_is_looked_up_as_spelled_and_searched_for_in_any_spelling() -> None:
+    store = IdentityStore(company.IDENTITY_STORE_ID, company.USERS, [])
+    here = {"IdentityStoreId": company.IDENTITY_STORE_ID}
+
+    def look(value: str) -> Any:
+        unique = {"AttributePath": "emails.value", "AttributeValue": value}
+        return store.GetUserId(here | {"AlternateIdentifier": {"UniqueAttribute": unique}})
+
+    assert look("alice@example.com")["UserId"] == ALICE
+    with pytest.raises(Problem, match="ResourceNotFoundException"):
+        look("Alice@example.com")
+    searched = {"AttributePath": "emails.value", "AttributeValue": "Alice@example.com"}
+    (found,) = store.ListUsers(here | {"Filters": [searched]})["Users"]
+    assert found["UserId"] == ALICE

@@ -599,12 +599,17 @@ def test_who_forbids_a_right_is_said(world: World) -> None:
         {"OrganizationsDecisionDetail": {"AllowedByOrganizations": False}},
         {"PermissionsBoundaryDecisionDetail": {"AllowedByPermissionsBoundary": False}},
     ]
-    pages = [{"EvaluationResults": [denied | each for each in by]}]
+    some = [{"EvalResourceName": "s", "EvalResourceDecision": "allowed"}]
+    some += [{"EvalResourceName": "t", "EvalResourceDecision": "explicitDeny"}]
+    pages = [{"EvaluationResults": [*(denied | each for each in by), denied]}]
+    pages[0]["EvaluationResults"][2] = denied | {"ResourceSpecificResults": some}
     paginator = mock.Mock(**{"paginate.return_value": pages})
     client = Instead("iam", get_paginator=lambda name: paginator)
     found = wrong(look(world, "rights", client=client))
     assert "a:B on r (the organisation forbids it)" in found
     assert "a:B on r (the role's permissions boundary does not allow it)" in found
+    assert "a:B on t" in found
+    assert "a:B on s" not in found
     assert "more" in found
 
 

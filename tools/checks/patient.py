@@ -59,6 +59,7 @@ class Patient:
     client: Callable[..., Any] = _project.client
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _clients: dict[str, Any] = field(default_factory=dict)
+    _sets: dict[str, PermissionSet | None] = field(default_factory=dict)
 
     @cached_property
     def settings(self) -> Settings:
@@ -109,8 +110,11 @@ class Patient:
     def permission_set(self, name_or_arn: str) -> PermissionSet | None:
         from chalicelib.adapters.identity_center.center import IdentityCenter
 
-        reads = self.aws("sso-admin")
-        return IdentityCenter(reads, reads, lambda: self.instance[0]).permission_set(name_or_arn)
+        if name_or_arn not in self._sets:
+            reads = self.aws("sso-admin")
+            center = IdentityCenter(reads, reads, lambda: self.instance[0])
+            self._sets[name_or_arn] = center.permission_set(name_or_arn)
+        return self._sets[name_or_arn]
 
     def aws(self, service: str) -> Any:
         if service not in self._clients:

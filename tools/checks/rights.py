@@ -34,10 +34,10 @@ def rights(patient: Patient) -> Iterator[Finding]:
                 ContextEntries=context,
             )
             for each in [each for page in pages for each in page["EvaluationResults"]]:
-                asked += 1
-                if each["EvalDecision"] != "allowed":
-                    where = each.get("EvalResourceName", "*")
-                    lacks.append(f"{each['EvalActionName']} on {where}{_why(each)}")
+                for where, decision in _judged(each):
+                    asked += 1
+                    if decision != "allowed":
+                        lacks.append(f"{each['EvalActionName']} on {where}{_why(each)}")
         if lacks:
             said = f"{name} may not {'; '.join(lacks[:3])}"
             said += f" and {len(lacks) - 3} more" if len(lacks) > 3 else ""
@@ -46,6 +46,12 @@ def rights(patient: Patient) -> Iterator[Finding]:
             yield Finding(OK, f"{name} may do all that it must: {asked} rights")
 
 
+# Of a statement about several kinds of things, those that an action is not asked about.
+NOT_OF = {
+    "identitystore:GetUserId": ("group", "membership"),
+    "identitystore:DescribeUser": ("group", "membership"),
+    "identitystore:GetGroupId": ("user", "membership"),
+}
 Need = tuple[list[str], list[str], list[dict[str, Any]]]  # actions, resources, context
 
 
@@ -60,7 +66,12 @@ def needs(patient: Patient, handler: str, function: str) -> Iterator[Need]:
             for named in _named(patient, resource, function)
         }
         context = _context(statement.get("Condition", {}))
-        yield _listed(statement["Action"]), list(resources), context
+        of_kinds: dict[tuple[str, ...], list[str]] = {}
+        for action in _listed(statement["Action"]):
+            fits = tuple(each for each in resources if _kind(each) not in NOT_OF.get(action, ()))
+            of_kinds.setdefault(fits, []).append(action)
+        for fits, actions in of_kinds.items():
+            yield actions, list(fits), context
 
 
 def _policy_file(stage: str, handler: str) -> str:
@@ -121,6 +132,17 @@ def _context(conditions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
+
+
+def _kind(arn: str) -> str:
+    return arn.split(":", 5)[-1].partition("/")[0]
+
+
+def _judged(found: dict[str, Any]) -> list[tuple[str, str]]:
+    """Each resource with its decision: AWS has them beside one another, or within one answer."""
+    within = found.get("ResourceSpecificResults") or []
+    alone = [(found.get("EvalResourceName", "*"), found["EvalDecision"])]
+    return [(each["EvalResourceName"], each["EvalResourceDecision"]) for each in within] or alone
 
 
 def _why(found: dict[str, Any]) -> str:
