@@ -11,6 +11,8 @@ from botocore.exceptions import ClientError, NoRegionError
 from chalicelib.config import settings
 from chalicelib.deploy import deployment, schema
 
+EXAMPLE = settings.GLASSES.with_name("glasses.example.toml")
+
 
 def under(command: str) -> click.Context:
     return click.Context(click.Command(command), info_name=command)
@@ -83,6 +85,43 @@ def test_who_may_not_see_which_identity_center_it_is_deploys_all_the_same() -> N
 
     known: Any = SimpleNamespace(instance_arn="", table="break-glass")
     assert deployment._remembered(Refuses(), known) == []
+
+
+class _Center:
+    """Identity Center, of which only the instance is asked."""
+
+    def __init__(self, owner: str | Exception) -> None:
+        self.owner = owner
+
+    def client(self, service: str) -> Any:
+        if isinstance(self.owner, Exception):
+            raise self.owner
+        return self
+
+    def get_paginator(self, name: str) -> Any:
+        found = {"InstanceArn": "arn", "IdentityStoreId": "d-1", "OwnerAccountId": self.owner}
+        return SimpleNamespace(paginate=lambda: [{"Instances": [found]}])
+
+
+def test_a_glass_on_the_management_account_is_a_mistake_where_that_can_be_known() -> None:
+    known: Any = settings.load({}, EXAMPLE.read_text())
+    (mistake,) = deployment.on_management_account(_Center("111122223333"), known)
+    assert mistake.startswith("[glass.prod] account: 111122223333 is the organisation's management")
+    assert deployment.on_management_account(_Center("999999999999"), known) == []
+    assert deployment.on_management_account(_Center(NoRegionError()), known) == []
+
+
+def test_with_such_a_glass_nothing_is_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
+    monkeypatch.setattr("chalicelib.deploy.packaging.install", lambda: None)
+    known = settings.load({}, EXAMPLE.read_text())
+    monkeypatch.setattr(settings, "load", lambda environ: known)
+    monkeypatch.setattr(deployment, "_session", lambda context: _Center("111122223333"))
+    context = under("deploy")
+    context.params["stage"] = "dev"
+    with context, pytest.raises(click.ClickException) as refused:
+        deployment.stream_arn()
+    assert refused.value.message.startswith("nothing was deployed:\n  - [glass.prod] account: 1111")
 
 
 class _Dynamo:
