@@ -113,7 +113,7 @@ class Office:
         reads = reading_client(boto3)
         instance, store = known.instance_arn, known.identity_store_id
         if not (instance and store):
-            instance, store = discover(reads, instance)
+            instance, store, _ = discover(reads, instance)
         people = Directory(reading_client(boto3, service="identitystore"), lambda: store)
         center = IdentityCenter(reads, reads, lambda: instance)
         return cls(dict(known.glasses), Table(known.table, known.region), center, people)
