@@ -883,6 +883,9 @@ class Feed:
     def permission_set(self, name_or_arn: str) -> PermissionSet:
         return SET
 
+    def owner(self) -> str:
+        return ""
+
     def asked(self, row_id: str) -> Ask | None:
         """Once; whoever comes to late to it leaves it to another look."""
         self.asks += 1

@@ -21,6 +21,7 @@ from chalicelib.adapters.mail import Ses
 from chalicelib.domain.ports import Mail
 from simulator import company
 from simulator.world import ROOT, World
+from tests.policies import policy
 
 pytestmark = pytest.mark.world
 TABLE = "trial"
@@ -362,7 +363,13 @@ def test_roles_are_held_to_their_policies() -> None:
         denied = refused(sso.list_account_assignments, **ask)["Error"]
         assert denied["Code"] == "AccessDeniedException"
         assert "arn:aws:sso:::account/" in denied["Message"]
-        _allow(iam, "sso:ListAccountAssignments", [*arns, "arn:aws:sso:::account/*"])
+        arns.append("arn:aws:sso:::account/*")
+        _allow(iam, "sso:ListAccountAssignments", arns)
+        unread = refused(sso.list_account_assignments, **ask)  # the instance's key is its own
+        assert "kms:Decrypt" in unread["Error"]["Message"]
+        assert unread["Reason"] == "KMS_AccessDeniedException"
+        (key_of,) = [s for s in policy("worker")["Statement"] if s["Sid"] == "InstanceKey"]
+        _allow(iam, "sso:ListAccountAssignments", arns, key_of)
         assert sso.list_account_assignments(**ask)["AccountAssignments"] == []
 
 
@@ -394,7 +401,7 @@ def _queue_arn(sqs: Any, url: str) -> str:
     return str(attributes["Attributes"]["QueueArn"])
 
 
-def _allow(iam: Any, action: str, resources: list[str]) -> None:
+def _allow(iam: Any, action: str, resources: list[str], *more: dict[str, Any]) -> None:
     statement = {"Effect": "Allow", "Action": action, "Resource": resources}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement, *more]})
     iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=document)
