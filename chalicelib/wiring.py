@@ -261,9 +261,10 @@ def _slack() -> "Slack":
 
 @cache
 def _trail() -> "CloudTrail":
-    from chalicelib.adapters.cloudtrail import CloudTrail
+    from chalicelib.adapters.cloudtrail import CloudTrail, clients_for
 
-    return CloudTrail(_Clients().client("logs"), settings().cloudtrail_log_group)
+    reads, starts = clients_for(_Clients())
+    return CloudTrail(reads, settings().cloudtrail_log_group, starts)
 
 
 @cache

@@ -51,6 +51,7 @@ class World:
     wakes: list[tuple[str, timedelta, datetime | None]] = field(default_factory=list)
     time: datetime = NOON
     left: timedelta = timedelta(seconds=30)
+    again: list[bool] = field(default_factory=list)  # what was said to each piece of a report
     meanwhile: dict[str, Any] = field(default_factory=dict)  # happens during that call
 
     def runner(self) -> Runner:
@@ -192,7 +193,10 @@ class World:
 
     # ---- ports.Reports
 
-    def go_on(self, session: Session, now: datetime, remaining: Any) -> Reading | Reported:
+    def go_on(
+        self, session: Session, now: datetime, remaining: Any, again: bool = False
+    ) -> Reading | Reported:
+        self.again.append(again)
         if not session.trail_query:
             return self.reply("search", Reading("query-1", 3 * SECOND))  # type: ignore[no-any-return]
         mail = Mail(session.report_to, f"Report {session.id}", "text", "<p>html</p>")
@@ -202,6 +206,9 @@ class World:
 
     def forget(self, session: Session) -> None:
         self.asked.append("forget")
+
+    def leave(self, reading: Reading) -> None:
+        self.asked.append(f"leave {reading.progress}")
 
     # ---- ports.Clock
 

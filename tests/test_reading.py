@@ -208,11 +208,11 @@ def test_a_trail_that_cannot_be_searched_is_said_after_some_hours() -> None:
     reader = Reader(logs, session_of(report_at=UNTIL, state=State.REPORTING))
     for hours in (0, 1, 3.9):
         reader.now = UNTIL + timedelta(hours=hours)
-        logs.failing = [DENIED]
+        logs.failing = [DENIED, DENIED]  # whether one runs already, and to start one
         with pytest.raises(Unavailable):
             reader.piece()
     reader.now = UNTIL + timedelta(hours=4)
-    logs.failing = [DENIED]
+    logs.failing = [DENIED, DENIED]
     reported = reader.report()
     assert reported.mail is not None
     said = "\n".join(reported.summary)
@@ -229,7 +229,7 @@ def test_a_search_that_does_not_end_is_stopped_after_some_hours_and_said() -> No
     logs = Logs(lines(example_records()), polls=10_000)
     reader = Reader(logs, session_of())
     reported = reader.report()
-    assert timedelta(hours=4) <= reader.now - UNTIL < timedelta(hours=5)
+    assert timedelta(hours=4) <= reader.now - UNTIL < timedelta(hours=5, minutes=5)
     assert "its search did not end" in " ".join(reported.summary)
     assert logs.stopped == [f"q-{n + 1}" for n in range(len(logs.asked))]
     assert len(logs.asked) <= 5
@@ -444,3 +444,126 @@ def test_a_spoilt_progress_of_a_report_that_is_given_up_is_told() -> None:
     reported = reader.piece()
     assert isinstance(reported, Reported)
     assert "could not be read to its end" in " ".join(reported.summary)
+
+
+# A report always ends ----------------------------------------------------------------------------
+
+
+def test_a_query_that_still_runs_when_the_report_is_given_up_has_its_hour(small: None) -> None:
+    """It was started late, for the trail did not answer before."""
+    logs = Logs(lines(example_records()), polls=45)
+    reader = Reader(logs, session_of(), now=UNTIL + timedelta(hours=3, minutes=50))
+    reported = reader.report()
+    assert reader.now - UNTIL > timedelta(hours=4, minutes=10)
+    assert reported.events > 0
+    assert not logs.stopped
+
+
+def test_a_query_whose_answer_was_lost_is_found_and_not_started_twice() -> None:
+    """Its worker died before it could write the id; the next one looks before it starts one."""
+    logs = Logs(lines(example_records()), polls=3)
+    dead = Reader(logs, session_of())
+    assert isinstance(dead.piece(), Reading)
+    reader = Reader(logs, session_of(), now=UNTIL + timedelta(minutes=3))
+    reported = reader.report()
+    assert len({each["queryString"] for each in logs.asked}) == len(logs.asked)
+    assert reported.events == report.build(session_of(), example_records()).count
+
+
+def test_a_further_query_whose_answer_was_lost_is_found_too(small: None) -> None:
+    logs = Logs(lines(busy(200)))
+    reader = Reader(logs, session_of())
+    while len(logs.asked) < 2:  # the last one's progress is never written
+        found = reader.piece()
+        assert isinstance(found, Reading)
+        if len(logs.asked) < 2:
+            reader.write(found)
+    reader.again = True
+    reported = reader.report()
+    assert [each["queryString"].count("break-glass") for each in logs.asked] == [1, 1]
+    assert reported.events == 202
+
+
+def test_a_query_of_another_report_is_not_taken_for_ones_own() -> None:
+    logs = Logs(lines(example_records()))
+    Reader(logs, session_of().with_(id="bg-other")).piece()
+    Reader(logs, session_of(state=State.CONCLUDING, conclude_at=UNTIL)).piece()
+    reader = Reader(logs, session_of(), now=UNTIL + timedelta(minutes=3))
+    reader.piece()
+    assert len(logs.asked) == 3
+
+
+def test_where_nobody_may_say_what_runs_it_is_asked_once_more() -> None:
+    logs = Logs(lines(example_records()))
+    reader = Reader(logs, session_of(), now=UNTIL + timedelta(minutes=3))
+    logs.failing = [DENIED]
+    assert isinstance(reader.piece(), Reading)
+    assert (logs.failing, len(logs.asked)) == ([], 1)
+
+
+def test_whatever_goes_wrong_a_report_comes_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a mistake of ours, in the midst of the records."""
+    logs = Logs(lines(example_records()))
+    reader = Reader(logs, session_of())
+    reader.write(_reading(reader.piece()))
+
+    def fails(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("chalicelib.trail.attribution.Sieve.take", fails)
+    with pytest.raises(ZeroDivisionError):
+        reader.piece()
+    reader.now = UNTIL + timedelta(hours=4)
+    reported = reader.report()
+    assert "a mistake: ZeroDivisionError" in reported.summary[1]
+    assert "What was done is not known to this report." in reported.summary[1]
+    assert "not used" not in " ".join(reported.summary)
+
+
+def test_a_search_that_cannot_even_be_begun_for_a_mistake_is_told() -> None:
+    logs = Logs(lines(example_records()))
+    reader = Reader(logs, session_of(), now=UNTIL + timedelta(hours=4))
+    logs.failing = [ValueError("?"), ValueError("?")]
+    assert "a mistake: ValueError" in reader.report().summary[1]
+
+
+def test_what_may_have_killed_the_workers_is_not_read_again_for_ever() -> None:
+    """A worker that dies writes nothing; so time alone says that it cannot go on like that."""
+    logs = Logs(lines(example_records()))
+    reader = Reader(logs, session_of())
+    reader.write(_reading(reader.piece()))
+    reader.session = reader.session.with_(trail_query_at=reader.now)
+    pages, reader.now = logs.pages, UNTIL + timedelta(hours=6)
+    reported = reader.report()
+    assert logs.pages == pages
+    assert "could not be read in all that time" in reported.summary[1]
+    assert reported.mail is not None
+    assert "CloudWatch Logs Insights on trail" in reported.mail.text
+    assert reported.mail.subject.endswith("no call was found, but not all was read")
+
+
+def test_who_was_down_for_half_a_day_still_reads_the_trail() -> None:
+    logs = Logs(lines(example_records()))
+    reader = Reader(logs, session_of(), now=UNTIL + timedelta(hours=12))
+    reader.write(_reading(reader.piece()))
+    reader.session = reader.session.with_(trail_query_at=reader.now)
+    assert reader.report().events > 0
+
+
+def test_what_nobody_will_go_on_from_is_stopped() -> None:
+    logs = Logs([])
+    reader = Reader(logs, session_of())
+    reports = reading.SessionReports(reader.trail, reader.kept)
+    begun = _reading(reader.piece())
+    reports.leave(begun)
+    assert logs.stopped == ["q-1"]
+    logs.failing = [THROTTLED]
+    reports.leave(begun)
+    reports.leave(Reading("-why", timedelta(0)))
+    reports.leave(Reading("nonsense", timedelta(0)))
+    assert logs.stopped == ["q-1"]
+
+
+def _reading(found: Reading | Reported) -> Reading:
+    assert isinstance(found, Reading)
+    return found

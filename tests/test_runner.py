@@ -948,6 +948,45 @@ def test_the_trail_is_read_in_pieces_each_under_a_claim(world: World) -> None:
     assert (row.busy_until, row.trail_query, len(world.mails)) == (None, "", 1)
 
 
+def test_of_two_who_begin_a_report_one_is_not_heard_and_stops_what_it_began(world: World) -> None:
+    session = closing(world)
+
+    def another() -> None:
+        row = world.row(session.id)
+        world.books.write(row.with_(state=State.REPORTING, trail_query="query-9"))
+
+    world.meanwhile["search"] = another
+    world.look(session)
+    assert world.asked.count("leave query-1") == 1
+
+
+def test_a_piece_over_which_somebody_may_have_died_is_said_to_be_one(world: World) -> None:
+    session = closing(world)
+    world.look(session)
+    world.time += 10 * SECOND
+    assert world.again == [False]
+    dead = world.row(session.id)
+    world.books.write(dead.with_(busy_until=world.time - SECOND, busy_token="dead"))
+    world.says["make"] = [Reading("page 2", timedelta(0))]
+    world.look(session)
+    assert world.again == [False, True]
+    world.time += 10 * SECOND
+    world.says["make"] = [Unavailable("Logs: Throttled"), Reading("page 3", timedelta(0))]
+    world.look(session)
+    world.time += MINUTE
+    world.look(session)
+    assert world.again == [False, True, False, True]
+
+
+def test_reminders_of_a_report_grow_rarer(world: World) -> None:
+    session = closing(world)
+    world.says["search"] = [Unavailable("Logs: AccessDenied")] * 100_000
+    for _ in range(2 * 24 * 12):
+        world.time += 5 * MINUTE
+        world.look(session)
+    assert 5 < len(world.mails) < 10
+
+
 def test_an_alarm_beside_a_report_sends_no_mail_twice(world: World) -> None:
     session = closing(world)
     world.look(session)

@@ -131,6 +131,15 @@ def test_an_unfinished_revoke_gets_louder_and_never_stops() -> None:
     assert len(ALARM_AFTER) == 3
 
 
+def test_a_report_is_reminded_of_ever_more_seldom() -> None:
+    report = settling(state=State.REPORTING)
+    assert report.report_at is not None
+    late = [escalates_at(report.with_(alarms=n)) for n in range(11)]
+    hours = [(at - report.report_at) / timedelta(hours=1) for at in late if at]
+    assert hours[3:] == [1, 2, 4, 8, 16, 40, 64, 88]
+    assert late[:3] == [report.report_at + each for each in ALARM_AFTER]
+
+
 def test_alarms_count_from_the_deadline_however_late_somebody_looked() -> None:
     assert escalates_at(revoking(ended_at=NOON + 2 * HOUR)) == NOON + HOUR + ALARM_AFTER[0]
 

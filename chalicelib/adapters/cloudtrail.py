@@ -7,6 +7,7 @@ import json
 from datetime import datetime
 from typing import Any
 
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.errors import Lost, Unavailable
@@ -17,21 +18,36 @@ RUNNING = ("Scheduled", "Running")
 GONE = ("ResourceNotFoundException", "InvalidParameterException")
 
 
+def clients_for(session: Any, region: str = "") -> tuple[Any, Any]:
+    """Clients for CloudTrail: one that reads, and one that starts and asks once.
+
+    Neither waits so long that a worker would have no time left to write what came of it.
+    """
+    made = (Config(connect_timeout=2, read_timeout=7, retries={"total_max_attempts": attempts})
+            for attempts in (2, 1))  # fmt: skip
+    reads, starts = (
+        session.client("logs", region_name=region or None, config=config) for config in made
+    )
+    return reads, starts
+
+
 class CloudTrail:
     """The trail of the organisation, as it stands in a CloudWatch log group; see ports.Trail.
 
     `client` is boto3's "logs" client in the log group's Region; `log_group` its name, or its ARN
-    where it belongs to another account that shares it.
+    where it belongs to another account that shares it. `starts` is a client that asks once and no
+    more: a second try would start a second query beside one whose answer was lost.
     """
 
-    def __init__(self, client: Any, log_group: str) -> None:
+    def __init__(self, client: Any, log_group: str, starts: Any = None) -> None:
         self._client = client
+        self._starts = starts or client
         self.log_group = log_group.removesuffix(":*")
 
     def start(self, query: str, start: int, end: int, limit: int) -> str:
         where = "logGroupIdentifiers" if self.log_group.startswith("arn:") else "logGroupNames"
         try:
-            answer = self._client.start_query(
+            answer = self._starts.start_query(
                 **{where: [self.log_group]},
                 startTime=start,
                 endTime=max(end, start),
@@ -41,6 +57,17 @@ class CloudTrail:
         except (ClientError, BotoCoreError) as error:
             raise Unavailable(f"the trail cannot be searched: {_said(error)}") from error
         return str(answer["queryId"])
+
+    def started(self, mark: str) -> list[tuple[str, str]]:
+        found: list[tuple[str, str]] = []
+        try:
+            for status in (*RUNNING, "Complete"):
+                answer = self._client.describe_queries(status=status, maxResults=1_000)
+                found += [(each["queryId"], each.get("queryString", ""))
+                          for each in answer["queries"]]  # fmt: skip
+        except (ClientError, BotoCoreError):
+            pass  # then it is asked once more, which costs and harms nobody
+        return [each for each in found if mark in each[1]]
 
     def page(self, query_id: str, rows: int, token: str = "") -> TrailPage | None:
         more = {"nextToken": token} if token else {}

@@ -241,7 +241,16 @@ class Trail(Protocol):
     log_group: str
 
     def start(self, query: str, start: int, end: int, limit: int) -> str:
-        """Starts a query from `start` to `end`, in epoch seconds; its id. Each one costs."""
+        """Starts a query from `start` to `end`, in epoch seconds; its id. Each one costs.
+
+        Never tried twice: what did not answer may run all the same, and `started` finds it.
+        """
+
+    def started(self, mark: str) -> Sequence[tuple[str, str]]:
+        """Queries that run or have ended well and have `mark` in them: id, and the line with it.
+
+        Empty where that cannot be told.
+        """
 
     def page(self, query_id: str, rows: int, token: str = "") -> TrailPage | None:
         """So many rows of what it found at the most; None while it runs."""
@@ -329,16 +338,24 @@ class Reports(Protocol):
     """Makes the report of a session in REPORTING (the first) or CONCLUDING (the final one)."""
 
     def go_on(
-        self, session: Session, now: datetime, remaining: Callable[[], timedelta]
+        self,
+        session: Session,
+        now: datetime,
+        remaining: Callable[[], timedelta],
+        again: bool = False,
     ) -> Reading | Reported:
         """One bounded piece of the work, from `session.trail_query`, which is the progress.
 
         Where that is empty it only starts the search, so nobody need hold a claim; for all else
         one has to be held. Safe to repeat from the same progress: nothing counts twice, and the
-        report says the same once more. Raises Unavailable where trail or table do not answer; the
-        progress is to be kept then. Some hours after the report was due it comes all the same, and
-        says what it does not have.
+        report says the same once more. `again`: somebody may have died over this piece; so a query
+        that he has started is looked for before one is started anew. Raises Unavailable where trail
+        or table do not answer; the progress is to be kept then. Some hours after the report was due
+        it comes all the same, whatever does not go, and says what it does not have.
         """
+
+    def leave(self, reading: Reading) -> None:
+        """Stops the query of a progress that nobody will go on from. Never raises."""
 
     def forget(self, session: Session) -> None:
         """Drops what was kept for the report, once it was written down as sent. Never raises."""

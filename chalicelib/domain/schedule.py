@@ -7,6 +7,8 @@ from chalicelib.domain.machine import ROWS, Duty, Event
 from chalicelib.domain.session import Session
 
 ALARM_AFTER = tuple(timedelta(minutes=m) for m in (2, 5, 15))  # then every 15 minutes, for ever
+RARER = (*ALARM_AFTER, *(timedelta(hours=h) for h in (1, 2, 4, 8, 16)))  # of a report; then daily
+_DAY = timedelta(days=1)
 WAKE_UP_LOST_AFTER = timedelta(
     minutes=1
 )  # a wake-up that much late is lost: the sweep looks, and sends another
@@ -35,10 +37,17 @@ def busy(session: Session, now: datetime) -> bool:
 
 
 def escalates_at(session: Session) -> datetime | None:
-    """When what is unfinished is next made known, louder each time."""
+    """When what is unfinished is next made known: of access louder each time, and without end.
+
+    Of a report, which endangers nobody, ever more seldom: whoever has heard of it need not hear of
+    it all night.
+    """
     start = session.overdue_since
     if start is None:
         return None
+    if not session.live:
+        beyond = session.alarms - len(RARER) + 1
+        return start + (RARER[-1] + _DAY * beyond if beyond > 0 else RARER[session.alarms])
     beyond = session.alarms - len(ALARM_AFTER) + 1
     return start + (ALARM_AFTER[-1] * (1 + beyond) if beyond > 0 else ALARM_AFTER[session.alarms])
 

@@ -13,22 +13,25 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from chalicelib.domain.errors import Lost, Unavailable
+from chalicelib.domain.errors import ExternalError, Lost, Unavailable
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Attachment, Mail, Pieces, Reading, Reported, Trail, TrailPage
 from chalicelib.domain.session import Session
 from chalicelib.judge.rules import Book, usable
 from chalicelib.report import build as report
+from chalicelib.report.asking import ask
 from chalicelib.report.progress import NO_START, Progress, Spoilt, Work, kept, load, names, save
-from chalicelib.report.search import ROWS, Query, anyone_text, seconds
-from chalicelib.trail.event import Ownership
+from chalicelib.report.search import ANYONE, Query, seconds
 
 PAGE = 1_000  # rows; a record has 256 KB at the most, and a page has to fit into a worker's memory
 AGAIN = 2_000  # records of a search that are rather read again than written down
 PIECE = timedelta(seconds=30)  # of a worker's minute
 LEAST = timedelta(seconds=20)  # what a worker must have left to begin another page, or the mail
-GIVE_UP = timedelta(hours=4)  # after the report was due: then it says what it does not have
+GIVE_UP = timedelta(hours=4)  # after the report was due: nothing more is asked, and what is there
+# is told; a query that still runs is waited for
 QUERY_LIVES = timedelta(minutes=60)  # as AWS has it
+BLIND = GIVE_UP + 2 * QUERY_LIVES  # then nothing is read any more: it may be what kills the workers
+LATE = timedelta(seconds=90)  # a report is begun within a minute, or somebody has died over it
 SEARCH = timedelta(seconds=3)  # what a query takes at the least
 REST = timedelta(seconds=30)  # after the trail did not answer
 SELDOM = timedelta(minutes=1)  # how often a slow one is looked at, at the least
@@ -51,28 +54,52 @@ class SessionReports:
     def _book(self) -> Book:
         return usable(self._rules)
 
-    def go_on(self, session: Session, now: datetime, remaining: Remaining) -> Reading | Reported:
-        given_up = now >= _due(session) + GIVE_UP
+    def go_on(
+        self, session: Session, now: datetime, remaining: Remaining, again: bool = False
+    ) -> Reading | Reported:
+        late = now - _due(session)
+        given_up = late >= GIVE_UP
         if not session.trail_query:
-            return self._begin(session, now, given_up)
-        piece = _Piece(self._trail, self._pieces, self._book, session, now, remaining, given_up)
+            return self._begin(session, now, given_up, again or late >= LATE)
+        piece = _Piece(
+            self._trail, self._pieces, self._book, session, now, remaining, given_up, again
+        )
         try:
+            begun = session.trail_query_at or now
+            if late >= BLIND and now - begun >= BLIND - GIVE_UP:
+                return piece.tell("The trail could not be read in all that time.")
             return piece.go_on()
-        except Unavailable as trouble:
+        except Exception as error:
             if not given_up:
                 raise
-            return piece.tell(f"The trail could not be read to its end ({trouble}).")
+            said = (
+                error if isinstance(error, ExternalError) else f"a mistake: {type(error).__name__}"
+            )
+            if not isinstance(error, Unavailable):
+                piece.work = Work.of(session, now, self._book)  # what it holds may be half done
+            return piece.tell(f"The trail could not be read to its end ({said}).")
 
-    def _begin(self, session: Session, now: datetime, given_up: bool) -> Reading:
+    def _begin(self, session: Session, now: datetime, given_up: bool, again: bool) -> Reading:
         """Starts the search, and that is all: whoever calls holds no claim yet."""
         work = Work.of(session, now)
         try:
-            _start(self._trail, work, now, 0, work.search.start, work.search.end)
-        except Unavailable as trouble:
+            ask(self._trail, session, work, now, 0, again=again)
+        except Exception as error:
             if not given_up:
                 raise
-            return Reading(f"{NO_START}{trouble}"[:300], timedelta(0))
+            said = (
+                error if isinstance(error, ExternalError) else f"a mistake: {type(error).__name__}"
+            )
+            return Reading(f"{NO_START}{said}"[:300], timedelta(0))
         return Reading(str(kept(work)), SEARCH)
+
+    def leave(self, reading: Reading) -> None:
+        try:
+            progress = Progress.parse(reading.progress)
+            if progress is not None and progress.running is not None:
+                self._trail.stop(Query(*progress.running).id)
+        except (Spoilt, Unavailable):
+            return  # AWS stops it by itself
 
     def forget(self, session: Session) -> None:
         try:
@@ -94,9 +121,10 @@ class _Piece:
         now: datetime,
         remaining: Remaining,
         given_up: bool,
+        again: bool,
     ) -> None:
         self.trail, self.pieces, self.book = trail, pieces, book
-        self.session, self.now, self.given_up = session, now, given_up
+        self.session, self.now, self.given_up, self.again = session, now, given_up, again
         self.remaining, self.begun = remaining, remaining()
         self.work = Work.of(session, now, book)
         self.first: dict[str, TrailPage] = {}  # the first page of what was asked last
@@ -151,7 +179,7 @@ class _Piece:
                 except Lost as lost:
                     return self._again(query, lost)
                 if page is None:
-                    if self.given_up:
+                    if self.given_up and self._old(query):
                         return self._stop(query)
                     return self._save(SEARCH)
                 self._take(query, page)
@@ -194,26 +222,28 @@ class _Piece:
             return None
         if search.rest is not None:
             start, end, round_ = search.rest
-            _start(self.trail, work, self.now, round_, start, end)
+            self._start(round_, start, end)
             search.rest = None
         elif terms:
             search.terms.append(terms)
             try:
-                _start(self.trail, work, self.now, len(search.terms) - 1, search.start, search.end)
+                self._start(len(search.terms) - 1, search.start, search.end)
             except Unavailable:
                 search.terms.pop()
                 raise
         else:
-            text = anyone_text(Ownership.of(self.session))
-            query_id = self.trail.start(text, search.start, search.end, 1)
-            search.anyone = Query(query_id, search.start, search.end, 0, seconds(self.now))
+            search.anyone = self._start(ANYONE, search.start, search.end)
         return self._save(SEARCH)
+
+    def _start(self, round_: int, start: int, end: int, instead: str = "") -> Query:
+        return ask(self.trail, self.session, self.work, self.now, round_, start, end,
+                   again=self.again, instead=instead)  # fmt: skip
 
     def _finish(self) -> Reading | Reported:
         search, silent = self.work.search, False
         if not search.heard and search.anyone is not None:
             page = self.first.get(search.anyone.id) or self.trail.page(search.anyone.id, 1)
-            if page is None and not self.given_up:
+            if page is None and not (self.given_up and self._old(search.anyone)):
                 return self._save(SEARCH)
             silent = page is not None and not page.records
             search.cut = search.cut or page is None
@@ -229,7 +259,7 @@ class _Piece:
     def _waits(self, progress: Progress, query: Query) -> Reading | Reported:
         """The query runs: when to look again, or no more of it."""
         age = timedelta(seconds=max(0, seconds(self.now) - query.asked))
-        if self.given_up or age >= QUERY_LIVES:
+        if self._old(query):
             self.work = load(self.pieces, self.session, progress, self.book)
             if self.given_up:
                 return self._stop(query)
@@ -237,6 +267,10 @@ class _Piece:
             return self._again(query, Lost(f"a query ran for {QUERY_LIVES}"))
         wait = min(max(age / 2, timedelta(seconds=1)), SELDOM)
         return Reading(self.session.trail_query, wait)
+
+    def _old(self, query: Query) -> bool:
+        """Whether it has run for as long as AWS lets one run."""
+        return seconds(self.now) - query.asked >= QUERY_LIVES.total_seconds()
 
     def _stop(self, query: Query) -> Reported:
         self._stopped(query)
@@ -265,17 +299,16 @@ class _Piece:
         if mine.token:
             mine.token, mine.rows = "", 0
             return self._save(timedelta(0), trouble=str(lost))
-        text, place = search.text(mine.round), search.queries.index(mine)
-        query_id = self.trail.start(text, mine.start, mine.end, ROWS)
-        search.queries[place] = Query(query_id, mine.start, mine.end, mine.round, seconds(self.now))
+        place = search.queries.index(mine)
+        query = self._start(mine.round, mine.start, mine.end, instead=mine.id)
+        search.queries[place] = query
         return self._save(wait, trouble=str(lost))
 
     def _afresh(self, why: str) -> Reading | Reported:
         if self.given_up:
             return self.tell(f"The trail could not be read to its end ({why}).")
         self.work = Work.of(self.session, self.now, self.book)
-        search = self.work.search
-        _start(self.trail, self.work, self.now, 0, search.start, search.end)
+        self._start(0, self.work.search.start, self.work.search.end)
         return Reading(str(kept(self.work)), SEARCH, f"begun afresh: {why}")
 
     def _save(self, wait: timedelta, trouble: str = "") -> Reading:
@@ -316,11 +349,6 @@ class _Piece:
             attachments = tuple(Attachment(*each) for each in attached)
             mail = Mail(self.session.report_to, subject, text, html, attachments)
         return Reported(mail, report.told(made), made.count, made.digest)
-
-
-def _start(trail: Trail, work: Work, now: datetime, round_: int, start: int, end: int) -> None:
-    query_id = trail.start(work.search.text(round_), start, end, ROWS)
-    work.search.queries.append(Query(query_id, start, end, round_, seconds(now)))
 
 
 def _due(session: Session) -> datetime:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from chalicelib.domain.session import Session
 from chalicelib.report.made import ByHand
 from chalicelib.trail.event import Ownership
 
@@ -21,6 +22,8 @@ TERMS = 120  # in one query, which may be 10,000 characters long
 SKEW = timedelta(minutes=5)  # a log event's own time may differ from the call's
 TELLING = 4  # a part of a name shorter than that is in every second record
 
+MARK = "break-glass"  # of our queries, in a comment: nobody else's is taken for one
+ANYONE = -1  # the round of the query for any event at all
 SAFE = re.compile(r"[A-Za-z0-9+=,.@:_-]+")
 FIELDS = "fields @timestamp, @ingestionTime, @message"
 
@@ -126,6 +129,22 @@ class Search:
             Query(*anyone) if anyone else None, heard, again, cut, tries,
             tuple(rest) if rest else None,
         )  # fmt: skip
+
+
+def mark_of(session: Session) -> str:
+    """What stands in all queries of that report, and in no other's."""
+    return f"{MARK} {safe(session.id)} {session.state}"
+
+
+def marked(text: str, mark: str, round_: int, start: int, end: int) -> str:
+    """The query with a comment by which it is found again, should whoever starts it die."""
+    return f"{text}\n# {mark} {round_} {start} {end}"
+
+
+def end_of(found: str, text: str, mark: str, round_: int, start: int) -> int | None:
+    """Up to when that query goes, which somebody has started; None where it is another one."""
+    asked, _, said = found.rpartition(f"\n# {mark} {round_} {start} ")
+    return int(said) if asked == text and said.isdecimal() else None
 
 
 def anyone_text(ownership: Ownership) -> str:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.errors import Partly
+from chalicelib.domain.errors import ExternalError, Partly
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.ports import Reading, Reported
 from chalicelib.domain.schedule import WAKE_UP_LOST_AFTER
@@ -37,7 +37,7 @@ class ReportDuty:
         if session.found or (session.granted_at is None and session.standing == Prior.UNKNOWN):
             return became(session, Event.CONCLUDED, concluded_at=now)
         if not session.trail_query:
-            return self._read_on(session, self.reports.go_on(session, now, turn.remaining), turn)
+            return self._begins(session, now, turn)
         if turn.seen_by == "sweep" and self.commit.send(session.id, timedelta(0), None):
             self.store.write(session.with_(retry_at=None, look_at=now + WAKE_UP_LOST_AFTER))
             return Rest(now + WAKE_UP_LOST_AFTER)
@@ -46,10 +46,23 @@ class ReportDuty:
         claimed = self.calls.claim(session, turn)  # or two workers would read it, and send the mail
         if claimed is None:
             return self.commit.leave(session, now)
-        return self.calls.held(claimed, lambda: self._reads(claimed, now, turn))
+        again = (
+            session.busy_until is not None or session.tries > 0
+        )  # somebody may have died over it
+        return self.calls.held(claimed, lambda: self._reads(claimed, now, turn, again))
 
-    def _reads(self, claimed: Session, now: datetime, turn: Turn) -> "Rest | None":
-        made = self.reports.go_on(claimed, now, turn.remaining)
+    def _begins(self, session: Session, now: datetime, turn: Turn) -> "Rest | None":
+        """Without a claim: of two who begin at once one is not heard, and stops what it began."""
+        made = self.reports.go_on(session, now, turn.remaining, again=session.tries > 0)
+        try:
+            return self._read_on(session, made, turn)
+        except ExternalError:
+            if isinstance(made, Reading):
+                self.reports.leave(made)
+            raise
+
+    def _reads(self, claimed: Session, now: datetime, turn: Turn, again: bool) -> "Rest | None":
+        made = self.reports.go_on(claimed, now, turn.remaining, again)
         if isinstance(made, Reading):
             return self.calls.under_claim(claimed, lambda mine: self._read_on(mine, made, turn))
         if made.mail is not None:

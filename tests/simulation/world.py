@@ -1753,15 +1753,21 @@ class WakeUps(Ports):
         self.world.call("bury", take)
 
 
+STOPPED = -1  # a query of the trail
+
+
 class Reports(Ports):
     """ports.Reports: one mail each, and a second one only for every other session.
 
     A query of the trail takes some seconds, and now and then for ever: then it is asked anew.
     """
 
-    def go_on(self, session: Session, now: datetime, remaining: Any) -> Reading | Reported:
+    def go_on(
+        self, session: Session, now: datetime, remaining: Any, again: bool = False
+    ) -> Reading | Reported:
         token, _, begun = session.trail_query.partition(" ")
-        if not token or now.timestamp() - float(begun) > 300:
+        stopped = self.world.queries.get(token) == STOPPED
+        if not token or stopped or now.timestamp() - float(begun) > 300:
             token = f"{self.world.call('ask', self._start)} {now.timestamp()}"
             return Reading(token, timedelta(seconds=3))
         if not self.world.call("answer", self._ready, token):
@@ -1774,6 +1780,9 @@ class Reports(Ports):
 
     def forget(self, session: Session) -> None:
         """What it has kept is no row of ours."""
+
+    def leave(self, reading: Reading) -> None:
+        self.world.queries[reading.progress.partition(" ")[0]] = STOPPED
 
     def _start(self) -> str:
         self.down("trail")

@@ -68,6 +68,7 @@ class Logs:
             "found": found[: min(self.most, asked["limit"])],
             "matched": float(len(found)),
             "polls": self.polls,
+            "text": asked["queryString"],
         }
         return {"queryId": name}
 
@@ -95,6 +96,17 @@ class Logs:
         if begin + maxItems < len(query["found"]):
             page["nextToken"] = str(begin + maxItems)
         return page
+
+    def describe_queries(self, *, status: str, maxResults: int) -> dict[str, Any]:  # noqa: N803
+        if self.failing:
+            raise self.failing.pop()
+        return {
+            "queries": [
+                {"queryId": name, "queryString": query["text"]}
+                for name, query in self.queries.items()
+                if status == ("Running" if query["polls"] > 0 else self.status)
+            ]
+        }
 
     def stop_query(self, *, queryId: str) -> dict[str, bool]:  # noqa: N803
         if self.failing:
@@ -172,6 +184,7 @@ class Reader:
     now: datetime = UNTIL
     pages: int = 1_000_000
     group: str = "trail"
+    again: bool = False
     progress: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
@@ -184,7 +197,7 @@ class Reader:
         """One piece by a worker that knows nothing of the others; nothing is written down."""
         reports = SessionReports(self.trail, self.kept)
         remaining: Callable[[], timedelta] = Hourglass(self.pages)
-        return reports.go_on(self.session, self.now, remaining)
+        return reports.go_on(self.session, self.now, remaining, self.again)
 
     def write(self, reading: Reading) -> None:
         assert len(reading.progress) <= 2_000
