@@ -19,8 +19,9 @@ from chalicelib.route.front import Front
 if TYPE_CHECKING:
     from ssl import SSLContext
 
+    from botocore.session import Session
+
     from chalicelib.adapters.aws_json import AwsJson
-    from chalicelib.adapters.cloudtrail import CloudTrail
     from chalicelib.adapters.dynamodb.table import Table
     from chalicelib.adapters.identity_center.center import IdentityCenter
     from chalicelib.adapters.identity_center.directory import Directory
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.slack import Slack
     from chalicelib.adapters.sns import Sns
     from chalicelib.adapters.sqs import Queue
-    from chalicelib.domain.ports import Letters
+    from chalicelib.domain.ports import Letters, Trail
     from chalicelib.report.reading import SessionReports
     from chalicelib.triggers.queue import FromQueue
     from chalicelib.triggers.stream import FromStream
@@ -260,11 +261,36 @@ def _slack() -> "Slack":
 
 
 @cache
-def _trail() -> "CloudTrail":
+def _trail() -> "Trail":
+    known = settings()
+    return trail_of(
+        known.trail, known.trail_role, known.trail_external_id, table().session, known.instance_arn
+    )
+
+
+def trail_of(
+    where: str, role: str, external_id: str, session: "Session", instance_arn: str = ""
+) -> "Trail":
+    """The trail where it is. `session` is botocore's, of whoever reads it."""
+    aws = _Clients(session)
+    if role:
+        from chalicelib.adapters.assumed import Assumed
+
+        there: Any = Assumed(session, role, external_id)
+    else:
+        there = aws
+    if where.startswith("s3://"):
+        from chalicelib.adapters.identity_center.calls import owner, reading_client
+        from chalicelib.adapters.trail_bucket import TrailBucket, client_for
+
+        return TrailBucket(
+            client_for(there), where, lambda: owner(reading_client(aws), instance_arn)
+        )
     from chalicelib.adapters.cloudtrail import CloudTrail, clients_for
 
-    reads, starts = clients_for(_Clients())
-    return CloudTrail(reads, settings().cloudtrail_log_group, starts)
+    region = where.split(":")[3] if where.startswith("arn:") else ""
+    reads, starts = clients_for(there, region)
+    return CloudTrail(reads, where, starts)
 
 
 @cache
@@ -322,5 +348,8 @@ class _Clients:
     To import boto3 itself brings S3's transfer manager, and its session reads everything again.
     """
 
+    def __init__(self, session: "Session | None" = None) -> None:
+        self._session = session
+
     def client(self, service: str, **settings: Any) -> Any:
-        return table().session.create_client(service, **settings)
+        return (self._session or table().session).create_client(service, **settings)

@@ -58,7 +58,44 @@ def test_the_example_needs_no_change_to_load():
     ],
 )
 def test_the_trail_is_named_or_given_by_its_arn(group):
-    assert load({}, GOOD.replace('"trail"', f'"{group}"')).cloudtrail_log_group == group
+    assert load({}, GOOD.replace('"trail"', f'"{group}"')).trail == group
+    assert load({}, GOOD.replace('cloudtrail_log_group = "trail"', f'trail = "{group}"')) == load(
+        {}, GOOD.replace('"trail"', f'"{group}"')
+    )
+
+
+ROLE = "arn:aws:iam::444455556666:role/break-glass-trail"
+GROUP = "arn:aws:logs:eu-west-1:444455556666:log-group:aws-cloudtrail-logs-org"
+
+
+def trail_of(*lines: str) -> str:
+    return GOOD.replace('cloudtrail_log_group = "trail"', "\n".join(lines))
+
+
+@pytest.mark.parametrize("trail", [GROUP, "s3://logs-of-all", "s3://logs-of-all/o-abc/x/"])
+def test_the_trail_is_read_by_a_role_where_it_is(trail):
+    known = load({}, trail_of(f'trail = "{trail}"', f'trail_role = "{ROLE}"'))
+    assert (known.trail, known.trail_role) == (trail.rstrip("/"), ROLE)
+    assert known.trail_external_id == "break-glass"
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (['trail = "s3://logs"'], "trail_role: must be set, for a bucket is read by a role"),
+        (['trail = "x"', f'trail_role = "{ROLE}"'], "trail: with trail_role write the log group"),
+        (['trail = "x"', 'cloudtrail_log_group = "x"'], "trail: stands beside cloudtrail_log_"),
+        ([f'trail = "{GROUP.replace("4444", "7777")}"', f'trail_role = "{ROLE}"'],
+         "trail_role: is of another account"),
+        (['trail = "s3://Logs"', f'trail_role = "{ROLE}"'], 'trail: "s3://Logs" is no bucket'),
+        (['trail = "s3://logs/AWSLogs/o-1"', f'trail_role = "{ROLE}"'], "goes too far"),
+        ([f'trail = "{GROUP}"', 'trail_role = "arn:aws:iam::444455556666:role/Admin"'],
+         "is no role's ARN that Break Glass may assume"),
+        (['trail = "x"', 'trail_external_id = "?"'], '"?" is no external id'),
+    ],
+)  # fmt: skip
+def test_a_trail_that_cannot_be_is_named(lines, said):
+    assert any(said in each for each in mistakes(trail_of(*lines)))
 
 
 def test_a_glass_takes_from_the_defaults_what_it_does_not_say():
@@ -107,7 +144,7 @@ def test_every_mistake_is_named_at_once():
     )
     text = "\n".join(found)
     for part in (
-        "set cloudtrail_log_group; see README",
+        "set trail; see README",
         'report_from: "nobody" is no e-mail address',
         "cloudtrail_log_grup: unknown; did you mean cloudtrail_log_group?",
         'reconcile: "shout" is no way to reconcile',
@@ -140,7 +177,7 @@ def test_a_wrong_default_is_named_once_not_for_every_glass():
 
 def test_an_empty_file_says_what_to_set():
     assert mistakes("") == (
-        "set report_from, cloudtrail_log_group and a [glass.*] table; see README, “Configure”",
+        "set report_from, trail and a [glass.*] table; see README, “Configure”",
     )
 
 

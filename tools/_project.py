@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from chalicelib.config.settings import Settings
+    from chalicelib.domain.ports import Trail
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_STAGE = "dev"
@@ -173,6 +174,16 @@ def client(service: str, **options: Any) -> Any:
         return boto3.client(service, **options)
     except BotoCoreError as error:
         raise Problem(sentence(error)) from error
+
+
+def trail(known: Settings) -> Trail:
+    """The organisation's trail, with whatever credentials this shell has."""
+    from botocore.session import Session
+
+    from chalicelib.wiring import trail_of
+
+    role = (known.trail_role, known.trail_external_id)
+    return trail_of(known.trail, *role, Session(), known.instance_arn)
 
 
 def need_credentials() -> None:

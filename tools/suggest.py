@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
+from chalicelib.config.settings import Settings
 from chalicelib.domain.errors import Lost, Unavailable
 from chalicelib.domain.ports import Trail
 from chalicelib.domain.session import from_iso
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if not rows:
         print("no session of that glass had access in that time", file=sys.stderr)
         return 1
-    trail = _trail(known.cloudtrail_log_group)
+    trail = _trail(known)
     used, silent, failed = Used(), [], []
     for row in rows:
         try:
@@ -115,7 +116,7 @@ def whose_of(row: Row) -> Ownership:
 
 def _records(trail: Trail, ownership: Ownership, sleep: Callable[[float], None]) -> Iterator[Any]:
     search = Search.of(ownership, ownership.end)
-    query = trail.start(search.text(0), search.start, search.end, ROWS)
+    query = trail.start(search.text(0), search.start, search.end, ROWS, [ownership.account_id])
     token, looks = "", 0
     while True:
         page = trail.page(query, PAGE, token)
@@ -132,11 +133,8 @@ def _records(trail: Trail, ownership: Ownership, sleep: Callable[[float], None])
             return
 
 
-def _trail(log_group: str) -> Trail:
-    from chalicelib.adapters.cloudtrail import CloudTrail
-
-    region = log_group.split(":")[3] if log_group.startswith("arn:") else None
-    return CloudTrail(_project.client("logs", region_name=region), log_group)
+def _trail(known: Settings) -> Trail:
+    return _project.trail(known)
 
 
 def _time(text: str) -> str:

@@ -4,6 +4,7 @@ What to ask, and whose the records are, is the report's to say: here are the cal
 """
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,7 +45,9 @@ class CloudTrail:
         self._starts = starts or client
         self.log_group = log_group.removesuffix(":*")
 
-    def start(self, query: str, start: int, end: int, limit: int) -> str:
+    def start(
+        self, query: str, start: int, end: int, limit: int, accounts: Sequence[str] = ()
+    ) -> str:
         where = "logGroupIdentifiers" if self.log_group.startswith("arn:") else "logGroupNames"
         try:
             answer = self._starts.start_query(
@@ -132,5 +135,6 @@ def _epoch(timestamp: str) -> int | None:
 
 def _said(error: Exception) -> str:
     if isinstance(error, ClientError):
-        return str(error.response.get("Error", {}).get("Code", "an error"))
+        code = str(error.response.get("Error", {}).get("Code", "an error"))
+        return f"{code} for AssumeRole" if error.operation_name == "AssumeRole" else code
     return type(error).__name__

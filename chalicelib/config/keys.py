@@ -15,6 +15,7 @@ from chalicelib.config.values import (
     days,
     duration,
     dynamodb_table,
+    external_id,
     flag,
     identity_store,
     instance,
@@ -30,6 +31,8 @@ from chalicelib.config.values import (
     sqs_queue,
     ssm_prefix,
     tell_to,
+    trail,
+    trail_role,
 )
 from chalicelib.domain.session import MAIL, OPTIONAL
 
@@ -78,7 +81,14 @@ _MOMENT, _NIGHT, _DAY = timedelta(seconds=1), timedelta(hours=12), timedelta(hou
 
 TOP: Final = (
     Key("report_from", mailbox, "the address that reports come from, verified in SES"),
-    Key("cloudtrail_log_group", log_group, "name or ARN of the trail's CloudWatch log group"),
+    Key("trail", trail, "where the organisation's trail is: the ARN of its CloudWatch log group, "
+        "or the name of one in this account and Region, or `s3://BUCKET/PREFIX`",
+        "", "must be set"),
+    Key("trail_role", trail_role, "the ARN of a role to read it by, in the account that owns it; "
+        "its name begins with `break-glass-trail`", "", "the functions' own roles"),
+    Key("trail_external_id", external_id, "the external id that the role asks for", "break-glass"),
+    Key("cloudtrail_log_group", log_group, "the older name of `trail`, for a log group",
+        "", "`trail`"),
     Key("identity_center_instance", instance, "the Identity Center instance", "", "found out"),
     Key("identity_store", identity_store, "the instance's identity store", "", "found out"),
     Key("access_portal", portal, "the address of your AWS access portal, for links into it",

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from chalicelib.config.keys import ENVIRONMENT, GLASS, OF_ONE_GLASS, OTHERWISE, TOP, Key
-from chalicelib.config.values import SLACK_API, address, joined, shown
+from chalicelib.config.values import SLACK_API, address, joined, mistaken_trail, shown
 from chalicelib.domain.session import Glass
 from chalicelib.workflow import policy
 
@@ -35,7 +35,9 @@ class Settings:
     glasses: Mapping[str, Glass]
     people: Mapping[str, str]  # Slack user id → e-mail
     report_from: str
-    cloudtrail_log_group: str
+    trail: str  # a log group's name or ARN, or s3://…
+    trail_role: str = ""  # empty: the functions' own
+    trail_external_id: str = "break-glass"
     instance_arn: str = ""  # empty: discover
     identity_store_id: str = ""  # empty: discover
     access_portal: str = ""  # empty: derived from the identity store
@@ -86,6 +88,11 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
     mistakes += _unknown(document, known, "")
 
     missing = [key.name for key in TOP if key.required and key.name not in document]
+    if "trail" not in document and "cloudtrail_log_group" not in document:
+        missing.insert(1 if "report_from" in missing else 0, "trail")
+    where = (top[name] or "" for name in ("trail", "trail_role", "cloudtrail_log_group"))
+    if wrong := mistaken_trail(*where):
+        mistakes.append(wrong)
     if "glass" not in document or document["glass"] == {}:
         missing.append("a [glass.*] table")
     if missing:
@@ -96,7 +103,9 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
         glasses=MappingProxyType(glasses),
         people=MappingProxyType(people),
         report_from=top["report_from"],
-        cloudtrail_log_group=top["cloudtrail_log_group"],
+        trail=top["trail"] or top["cloudtrail_log_group"],
+        trail_role=top["trail_role"],
+        trail_external_id=top["trail_external_id"],
         instance_arn=top["identity_center_instance"],
         identity_store_id=top["identity_store"],
         access_portal=top["access_portal"],

@@ -128,6 +128,45 @@ def log_group(value: object) -> str:
     return string(value, "log group", rf"({arn})?[\w./#-]{{1,512}}(:\*)?", hint)
 
 
+def trail(value: object) -> str:
+    """A bucket is written as `s3://`; all else is a log group."""
+    if isinstance(value, str) and value.startswith("s3:"):
+        url = r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w!.*'()-]{1,200}){0,10}/?"
+        hint = "write “s3://BUCKET/PREFIX”, with what comes before “AWSLogs” as the prefix"
+        found = string(value, "bucket's address", url, hint).rstrip("/")
+        if "/AWSLogs" in found:
+            raise ValueError(f"{shown(value)} goes too far; {hint}")
+        return found
+    return log_group(value)
+
+
+def trail_role(value: object) -> str:
+    """The functions may assume roles of that name alone: see .chalice/policy-worker.json."""
+    arn = r"arn:aws[\w-]*:iam::\d{12}:role/break-glass-trail[\w+=,.@-]{0,47}"
+    hint = "it reads “arn:aws:iam::111122223333:role/break-glass-trail…”"
+    return string(value, "role's ARN that Break Glass may assume", arn, hint)
+
+
+def external_id(value: object) -> str:
+    return string(value, "external id", r"[\w+=,.@:/-]{2,1224}", "letters, digits, + = , . @ : / -")
+
+
+def mistaken_trail(trail: str, role: str, older: str) -> str:
+    """What is wrong about where the trail is, all taken together; empty where nothing is."""
+    if trail and older:
+        return "trail: stands beside cloudtrail_log_group, which means the same; keep trail alone"
+    trail = trail or older
+    if trail.startswith("s3://") and not role:
+        return "trail_role: must be set, for a bucket is read by a role alone; see docs/deploy.md"
+    if role and not trail.startswith(("s3://", "arn:")):
+        return "trail: with trail_role write the log group's ARN, which says its account and Region"
+    if role and trail.startswith("arn:") and trail.split(":")[4] != role.split(":")[4]:
+        return (
+            "trail_role: is of another account than the log group; make it in the one that owns it"
+        )
+    return ""
+
+
 def channel(value: object) -> str:
     if value == "":
         return ""  # a glass may silence the default

@@ -230,19 +230,25 @@ class TrailPage:
     token: str = ""
     matched: int = 0
     last: int | None = None  # epoch seconds
+    narrow: bool = False  # only accounts that were known of were read, for there are very many
 
 
 class Trail(Protocol):
-    """The organisation's CloudTrail in CloudWatch Logs, by queries of Logs Insights.
+    """The organisation's CloudTrail, in CloudWatch Logs or in a bucket.
 
-    Raises Unavailable, and Lost of a query that came to nothing or is not known any more.
+    A query is one of Logs Insights, of those that report.search makes. `log_group` says where the
+    trail is: the group's name or ARN, or `s3://BUCKET/PREFIX`. Raises Unavailable, and Lost of a
+    query that came to nothing or is not known any more.
     """
 
     log_group: str
 
-    def start(self, query: str, start: int, end: int, limit: int) -> str:
+    def start(
+        self, query: str, start: int, end: int, limit: int, accounts: Sequence[str] = ()
+    ) -> str:
         """Starts a query from `start` to `end`, in epoch seconds; its id. Each one costs.
 
+        `accounts`: whose records are wanted, for whom not to read those of all.
         Never tried twice: what did not answer may run all the same, and `started` finds it.
         """
 

@@ -9,13 +9,12 @@ from chalicelib.report.search import (
     ANYONE,
     ROWS,
     Query,
-    anyone_text,
+    anyone_in,
     end_of,
     mark_of,
     marked,
     seconds,
 )
-from chalicelib.trail.event import Ownership
 
 
 def ask(
@@ -38,7 +37,7 @@ def ask(
     search, mark = work.search, mark_of(session)
     start, end = start or search.start, end or search.end
     anyone = round_ == ANYONE
-    text = anyone_text(Ownership.of(session)) if anyone else search.text(round_)
+    text = anyone_in(session.account_id) if anyone else search.text(round_)
     found = ""
     for query_id, asked in trail.started(mark) if again else ():
         until = end_of(asked, text, mark, round_, start)
@@ -47,7 +46,9 @@ def ask(
             break
     if not found:
         limit = 1 if anyone else ROWS
-        found = trail.start(marked(text, mark, round_, start, end), start, end, limit)
+        own = session.account_id
+        accounts = [own] if anyone else [own, *search.accounts]
+        found = trail.start(marked(text, mark, round_, start, end), start, end, limit, accounts)
     query = Query(found, start, end, round_, seconds(now))
     if not instead and not anyone:
         if not search.queries:

@@ -108,6 +108,7 @@ class Gathered:
         silent: bool = False,
         missing: tuple[str, ...] = (),
         by_hand: ByHand | None = None,
+        narrow: bool = False,
     ) -> Report:
         """What it all comes to. `missing` are sentences on what could not be had."""
         silent = silent and not self.account.sums
@@ -119,6 +120,7 @@ class Gathered:
             silent=silent,
             missing=(*missing, *self._left_out(sieve)),
             by_hand=by_hand,
+            narrow=narrow,
             sifted=sieve.sifted,
             unread=Unread(self.counts["unread"], self.unread.first, self.unread.last,
                           tuple(self.unread_kept)),

@@ -90,7 +90,7 @@ class Unread:
 
 @dataclass(frozen=True, slots=True)
 class ByHand:
-    """What to ask CloudWatch Logs Insights for what a report does not have."""
+    """What to ask CloudWatch Logs Insights for what a report does not have, or where to look."""
 
     log_group: str
     query: str
@@ -112,6 +112,7 @@ class Report:
     silent: bool
     missing: tuple[str, ...]
     by_hand: ByHand | None
+    narrow: bool  # of the organisation's accounts only some were read
     sifted: Sifted
     unread: Unread
     totals: Totals

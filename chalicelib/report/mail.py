@@ -106,8 +106,9 @@ def _by_hand(report: Report) -> dict[str, str] | None:
     asked = report.by_hand
     if asked is None:
         return None
+    kind = "in" if asked.log_group.startswith("s3://") else "in CloudWatch Logs Insights on"
     return {
-        "log_group": plain(asked.log_group, 600),
+        "where": plain(f"{kind} {asked.log_group}", 600),
         "start": wording.clock(asked.start),
         "end": wording.clock(asked.end),
         "query": plain(asked.query, 10_000),

@@ -28,6 +28,7 @@ VERSION = 2
 NO_START = "-"  # the progress of a search that could not be begun, and why
 LONGEST = 1_900  # signs of a progress
 PART = 290_000  # bytes of a row
+TOKEN = 6  # its place in a query's list
 
 
 class Spoilt(Exception):
@@ -97,7 +98,10 @@ def kept(work: Work) -> Progress | None:
     search = Search.from_json(work.search.to_json())
     for query in search.queries:
         query.rows, query.token, query.read, query.last = 0, "", False, 0
-    progress = Progress(search=search.to_json(), running=_running(work.search))
+    running = _running(work.search)
+    if running and running[0] in {query.id for query in search.queries}:
+        running[TOKEN] = ""
+    progress = Progress(search=search.to_json(), running=running)
     return progress if len(str(progress)) <= LONGEST else None
 
 

@@ -24,7 +24,8 @@ from chalicelib.report.progress import NO_START, Progress, Spoilt, Work, kept, l
 from chalicelib.report.search import ANYONE, Query, seconds
 
 PAGE = 1_000  # rows; a record has 256 KB at the most, and a page has to fit into a worker's memory
-AGAIN = 2_000  # records of a search that are rather read again than written down
+AGAIN = 2_000  # records of a search that are rather read again than written down …
+PAGES = 3  # … and pages, of which those of a bucket may be long and have few records
 PIECE = timedelta(seconds=30)  # of a worker's minute
 LEAST = timedelta(seconds=20)  # what a worker must have left to begin another page, or the mail
 GIVE_UP = timedelta(hours=4)  # after the report was due: nothing more is asked, and what is there
@@ -127,7 +128,8 @@ class _Piece:
         self.session, self.now, self.given_up, self.again = session, now, given_up, again
         self.remaining, self.begun = remaining, remaining()
         self.work = Work.of(session, now, book)
-        self.first: dict[str, TrailPage] = {}  # the first page of what was asked last
+        self.first: dict[tuple[str, str], TrailPage] = {}  # of what was asked last, by id and token
+        self.pages = 0
 
     def go_on(self) -> Reading | Reported:
         try:
@@ -143,13 +145,13 @@ class _Piece:
         if progress.running is not None:
             query = Query(*progress.running)
             try:
-                page = self.trail.page(query.id, PAGE)
+                page = self.trail.page(query.id, PAGE, query.token)
             except Lost as lost:
                 self.work = load(self.pieces, self.session, progress, self.book)
                 return self._again(query, lost)
             if page is None:
                 return self._waits(progress, query)
-            self.first[query.id] = page
+            self.first[query.id, query.token] = page
         self.work = load(self.pieces, self.session, progress, self.book)
         return self._read()
 
@@ -174,7 +176,7 @@ class _Piece:
             first = False
             if (query := search.unread) is not None:
                 try:
-                    page = self.first.pop(query.id, None) if not query.token else None
+                    page = self.first.pop((query.id, query.token), None)
                     page = page or self.trail.page(query.id, PAGE, query.token)
                 except Lost as lost:
                     return self._again(query, lost)
@@ -198,11 +200,14 @@ class _Piece:
         account = self.session.account_id
         for record in page.records:
             work.search.heard |= record.get("recipientAccountId") == account
+            work.search.note(record)
             take(record)
+        self.pages += 1
         work.rows += len(page.records)
         query.rows += len(page.records)
         query.token = page.token
         query.last = page.last or query.last
+        work.search.narrow |= page.narrow
         if not page.token:
             work.search.full(query, page.matched)
 
@@ -242,13 +247,20 @@ class _Piece:
     def _finish(self) -> Reading | Reported:
         search, silent = self.work.search, False
         if not search.heard and search.anyone is not None:
-            page = self.first.get(search.anyone.id) or self.trail.page(search.anyone.id, 1)
+            page = self._heard(search.anyone)
             if page is None and not (self.given_up and self._old(search.anyone)):
                 return self._save(SEARCH)
+            if page is not None and page.token and not page.records:  # there is more to look at
+                search.anyone.token = page.token
+                return self._save(timedelta(0))
             silent = page is not None and not page.records
             search.cut = search.cut or page is None
         self.work.sieve.judge_waiting()
         return self._reported(silent=silent)
+
+    def _heard(self, anyone: Query) -> TrailPage | None:
+        page = self.first.pop((anyone.id, anyone.token), None)
+        return page or self.trail.page(anyone.id, 1, anyone.token)
 
     def _spent(self) -> bool:
         left = self.remaining()
@@ -317,8 +329,8 @@ class _Piece:
         What can be read again in a moment is not written down, where a query has to run before
         there is more: in the midst of reading, a slow worker would read the same for ever.
         """
-        small = wait and self.work.rows <= AGAIN and not self.work.search.again
-        progress = kept(self.work) if small else None
+        few = self.work.rows <= AGAIN and self.pages <= PAGES
+        progress = kept(self.work) if wait and few and not self.work.search.again else None
         if progress is None:
             progress = save(self.pieces, self.session, self.work)
         return Reading(str(progress), wait, trouble)
@@ -341,7 +353,8 @@ class _Piece:
             truncated=search.cut,
             silent=silent,
             missing=missing,
-            by_hand=search.by_hand(self.trail.log_group) if asks else None,
+            by_hand=search.by_hand(self.trail.log_group, self.session.account_id) if asks else None,
+            narrow=search.narrow,
         )
         mail = None
         if made.adds_something:

@@ -19,6 +19,10 @@ ROWS = 100_000  # what one query gives at most
 QUERIES = 40  # of one search; beyond that the report says that there is more
 ROUNDS = 6  # of following credentials
 TERMS = 120  # in one query, which may be 10,000 characters long
+FOLLOWED = 20  # accounts of roles that were taken on
+DAYS = 3  # whose folders are named to whoever has to look by hand
+HANDED = ("AssumeRole", "SwitchRole")
+HANDS = (("responseElements", "assumedRoleUser", "arn"), ("requestParameters", "roleArn"))
 SKEW = timedelta(minutes=5)  # a log event's own time may differ from the call's
 TELLING = 4  # a part of a name shorter than that is in every second record
 
@@ -61,6 +65,8 @@ class Search:
     again: bool = False  # all is read a second time, for what had to wait
     cut: bool = False
     tries: int = 0  # that came to nothing
+    accounts: list[str] = field(default_factory=list)  # where roles were taken on
+    narrow: bool = False  # no others were read than those
 
     @classmethod
     def of(cls, ownership: Ownership, until: datetime) -> Self:
@@ -88,6 +94,19 @@ class Search:
 
     rest: tuple[int, int, int] | None = None  # what a full query did not give: it is asked next
 
+    def note(self, record: dict[str, Any]) -> None:
+        """Notes in which account a role was taken on: what is done in it is recorded there."""
+        if record.get("eventName") not in HANDED or len(self.accounts) >= FOLLOWED:
+            return
+        for part, *names in HANDS:
+            found: Any = record.get(part)
+            for name in names:
+                found = found.get(name) if isinstance(found, dict) else None
+            parts = found.split(":") if isinstance(found, str) else []
+            account = parts[4] if len(parts) > 5 else ""
+            if account.isdecimal() and len(account) == 12 and account not in self.accounts:
+                self.accounts.append(account)
+
     def new_terms(self, followed: tuple[str, ...]) -> list[str]:
         """What has to be asked for that was not yet, in one query; empty where nothing has to."""
         asked = {term for terms in self.terms for term in terms}
@@ -111,24 +130,39 @@ class Search:
         likes = " or ".join(f"@message like {term}" for term in self.terms[round_])
         return f"{FIELDS} | filter {likes} | sort @timestamp asc"
 
-    def by_hand(self, log_group: str) -> ByHand:
-        times = (datetime.fromtimestamp(each, UTC) for each in (self.start, self.end))
-        return ByHand(log_group, self.text(0), *times)
+    def by_hand(self, trail: str, account: str) -> ByHand:
+        start, end = (datetime.fromtimestamp(each, UTC) for each in (self.start, self.end))
+        if not trail.startswith("s3://"):
+            return ByHand(trail, self.text(0), start, end)
+        last = min((end.date() - start.date()).days, DAYS)
+        days = (f"{start + timedelta(days=day):%Y/%m/%d}" for day in range(last + 1))
+        folders = (f"{trail}/AWSLogs/[o-…/]{account}/CloudTrail/*/{day}/*.json.gz" for day in days)
+        asks = " | ".join(patterns(self.text(0)))
+        return ByHand(trail, " ".join([*folders, f"for {asks}"]), start, end)
 
     def to_json(self) -> list[Any]:
         anyone = self.anyone.to_json() if self.anyone else None
         queries = [query.to_json() for query in self.queries]
         return [self.start, self.end, self.terms, queries, self.followed, anyone, self.heard,
-                self.again, self.cut, self.tries, self.rest]  # fmt: skip
+                self.again, self.cut, self.tries, self.rest, self.accounts,
+                self.narrow]  # fmt: skip
 
     @classmethod
     def from_json(cls, value: list[Any]) -> Self:
-        start, end, terms, queries, followed, anyone, heard, again, cut, tries, rest = value
+        (start, end, terms, queries, followed, anyone, heard, again, cut, tries, rest, accounts,
+         narrow) = value  # fmt: skip
         return cls(
             start, end, terms, [Query(*query) for query in queries], followed,
-            Query(*anyone) if anyone else None, heard, again, cut, tries,
+            Query(*anyone) if anyone else None, heard, again, cut, tries, accounts, narrow,
             tuple(rest) if rest else None,
         )  # fmt: skip
+
+
+def patterns(query: str) -> list[str]:
+    """What such a query asks for, as regular expressions of which a record's text has one: for a
+    trail that is not asked by Logs Insights."""
+    found = re.finditer(r'@message like (?:/((?:\\.|[^/\\])*)/|"([^"]*)")', query)
+    return [each[1] if each[1] is not None else re.escape(each[2]) for each in found]
 
 
 def mark_of(session: Session) -> str:
@@ -147,9 +181,9 @@ def end_of(found: str, text: str, mark: str, round_: int, start: int) -> int | N
     return int(said) if asked == text and said.isdecimal() else None
 
 
-def anyone_text(ownership: Ownership) -> str:
+def anyone_in(account_id: str) -> str:
     """Asks for any record at all of the account."""
-    here = f'"recipientAccountId": ?"{safe(ownership.account_id)}"'
+    here = f'"recipientAccountId": ?"{safe(account_id)}"'
     return f"fields @timestamp | filter @message like /{here}/ | limit 1"
 
 

@@ -179,6 +179,12 @@ def cautions(report: Report) -> list[str]:
             "What is marked as new is not certain: "
             "not all events of the first report were found again."
         )
+    if report.narrow:
+        said.append(
+            "The organisation has many accounts. Read were the trail of this one, of where people "
+            "sign in, and of roles that were seen to be taken on; what was done by switching roles "
+            "in the console into another account is not here."
+        )
     came = session.granted_at is not None or bool(report.totals.calls)
     if came and (until := session.credentials_until) and session.tail:
         if not report.final:

@@ -1,6 +1,7 @@
 """`python -m tools suggest`: the least policy, over all sessions of a glass."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,14 @@ class Trail:
         self.records = records
         self.looks = 0
 
-    def start(self, query: str, start: int, end: int, limit: int) -> str:
+    def start(
+        self, query: str, start: int, end: int, limit: int, accounts: Sequence[str] = ()
+    ) -> str:
         assert SESSION.principal_id in query
         return "q"
+
+    def started(self, mark: str) -> list[tuple[str, str]]:
+        return []
 
     def page(self, query_id: str, rows: int, token: str = "") -> TrailPage | None:
         self.looks += 1
@@ -84,7 +90,7 @@ def suggested(
             return rows
 
     monkeypatch.setattr(suggest, "Rows", Rows)
-    monkeypatch.setattr(suggest, "_trail", lambda log_group: Trail(records))
+    monkeypatch.setattr(suggest, "_trail", lambda known: Trail(records))
     return main(["suggest", "abc-prod", "--since", "30d"])
 
 

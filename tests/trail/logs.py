@@ -185,13 +185,14 @@ class Reader:
     pages: int = 1_000_000
     group: str = "trail"
     again: bool = False
+    bucket: Any = None  # the trail instead of the logs
     progress: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         if self.session.state not in (State.REPORTING, State.CONCLUDING):
             self.session = self.session.with_(state=State.REPORTING, report_at=UNTIL)
-        self.trail = Heard(self.logs, self.group)
+        self.trail = self.bucket or Heard(self.logs, self.group)
 
     def piece(self) -> Reading | Reported:
         """One piece by a worker that knows nothing of the others; nothing is written down."""

@@ -9,6 +9,11 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from chalicelib.config.settings import Settings
+from chalicelib.domain.errors import Unavailable
+from chalicelib.domain.ports import Trail
+from chalicelib.report.search import anyone_in
+from tools import _project
 from tools._project import Problem
 from tools._rows import Rows
 from tools.checks.patient import BAD, NOTE, OK, OVERDUE, QUIET, Finding, Patient
@@ -31,19 +36,15 @@ def overdue(patient: Patient) -> Iterator[Finding]:
 
 
 def trail(patient: Patient) -> Iterator[Finding]:
-    client, group = patient.aws("logs"), patient.settings.cloudtrail_log_group
-    by_arn = group.startswith("arn:")
-    name = group.split(":log-group:")[-1].removesuffix(":*")
-    if not by_arn or group.split(":")[4] == patient.account:
-        pages = client.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
-        if name not in [each["logGroupName"] for each in pages]:
-            cure = (
-                "have the organisation's trail deliver to a log group and name it in glasses.toml"
-            )
-            yield Finding(BAD, f"the trail's log group {name} does not exist here", cure)
+    known = patient.settings
+    reads = _project.trail(known)
+    for account_id in sorted({glass.account_id for glass in known.glasses.values()}):
+        try:
+            heard = _heard_of(reads, account_id, patient.now())
+        except Unavailable as trouble:
+            yield Finding(BAD, *_unread(known, str(trouble)))
             return
-    for account_id in sorted({glass.account_id for glass in patient.settings.glasses.values()}):
-        if _heard_of(patient, account_id):
+        if heard:
             yield Finding(OK, f"the trail has had events from {account_id} within a day")
         else:
             cure = "see that the trail is the organisation's, covers all regions, and delivers here"
@@ -120,24 +121,40 @@ def channels(patient: Patient) -> Iterator[Finding]:
             yield Finding(OK, f"the app is in #{found.get('name', channel)}")
 
 
-def _heard_of(patient: Patient, account_id: str) -> bool:
-    """By Logs Insights, as reports ask: so this shows that reports can ask, too."""
-    client, group = patient.aws("logs"), patient.settings.cloudtrail_log_group
-    now = patient.now()
-    where = {"logGroupIdentifiers" if group.startswith("arn:") else "logGroupNames": [group]}
-    query = client.start_query(
-        **where,
-        startTime=int((now - QUIET).timestamp()),
-        endTime=int(now.timestamp()) + 60,
-        queryString="fields @timestamp | filter @message like "
-        f'/"recipientAccountId": ?"{account_id}"/ | limit 1',
-    )["queryId"]
+def _heard_of(trail: Trail, account_id: str, now: datetime) -> bool:
+    """As reports ask: so this shows that reports can ask, too, where they do so as you do."""
+    start, end = int((now - QUIET).timestamp()), int(now.timestamp()) + 60
+    query, token = trail.start(anyone_in(account_id), start, end, 1, [account_id]), ""
     for _ in range(60):
-        answer = client.get_query_results(queryId=query)
-        if answer["status"] not in ("Scheduled", "Running"):
-            return bool(answer["results"])
-        time.sleep(0.5)
-    raise Problem("Logs Insights has not answered within half a minute")
+        page = trail.page(query, 1, token)
+        if page is None:
+            time.sleep(0.5)
+        elif page.records or not page.token:
+            return bool(page.records)
+        else:
+            token = page.token
+    trail.stop(query)
+    raise Problem("the trail has not answered within half a minute")
+
+
+def _unread(known: Settings, trouble: str) -> tuple[str, str]:
+    """What is said of a trail that cannot be read, and its cure."""
+    if "AssumeRole" in trouble:
+        cure = (
+            "deploy docs/trail-role-logs.yaml or docs/trail-role-s3.yaml in the account that owns "
+            "the trail, with this account and the external id of the settings; to have doctor try "
+            "it, name yourself in its parameter AlsoTrusted"
+        )
+        return f"the role {known.trail_role} could not be tried: {trouble}", cure
+    if "ResourceNotFound" in trouble:
+        cure = (
+            "have the organisation's trail deliver to a log group and name it in glasses.toml, "
+            "by its ARN where it is in another account or Region"
+        )
+        name = known.trail.rpartition(":log-group:")[2].removesuffix(":*")
+        return f"the trail's log group {name} does not exist here", cure
+    cure = "see that you, and the functions, may read it; docs/deploy.md, “Where the trail is”"
+    return f"the trail {known.trail} cannot be read: {trouble}", cure
 
 
 def _verified(client: Any, address: str) -> bool:

@@ -253,6 +253,21 @@ def _instances(client: Any) -> dict[str, tuple[str, str]]:
     return reading(ask)()
 
 
+def owner(client: Any, instance_arn: str = "") -> str:
+    """The account that the instance belongs to, where people's signing in is recorded; empty where
+    there is no telling. Raises Unavailable."""
+
+    def ask() -> str:
+        found = [
+            str(each.get("OwnerAccountId", ""))
+            for each in pages(client, "list_instances", "Instances")
+            if instance_arn in ("", each["InstanceArn"])
+        ]
+        return found[0] if len(found) == 1 else ""
+
+    return reading(ask)()
+
+
 def pages(client: Any, operation: str, member: str, **arguments: Any) -> Iterator[Any]:
     for page in client.get_paginator(operation).paginate(**arguments):
         yield from page[member]
