@@ -66,6 +66,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
         api_gateway,
         cloudformation,
         conditions,
+        elsewhere,
         identity,
         insights,
         mail,
@@ -112,6 +113,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
     identity.patch(center, store)
     organizations.patch()
     conditions.patch()
+    elsewhere.patch()
     permissions.patch()
     permissions_used.patch()
     simulation.patch()
@@ -138,17 +140,14 @@ def _furnish(endpoint: str) -> dict[str, str]:
 
 
 def _trail_writer(endpoint: str) -> Any:
-    from simulator import company, visitor
+    from functools import cache
 
-    group, stream = company.TRAIL, f"{company.HOME_ACCOUNT}_CloudTrail_{company.REGION}"
-    logs = _client("logs", endpoint)
+    from simulator.trail_places import HERE, Place
 
-    def put(seen: list[Any]) -> None:
-        logs.put_log_events(
-            logGroupName=group, logStreamName=stream, logEvents=visitor.log_events(seen)
-        )
+    def client(service: str, account: str = "test", region: str = "us-east-1") -> Any:
+        return _client(service, endpoint, account, region)
 
-    return put
+    return Place(os.environ.get("WORLD_TRAIL", HERE), cache(client)).put
 
 
 def _announce(addresses: dict[str, str]) -> None:
@@ -174,14 +173,14 @@ def _health(host: str, port: int) -> None:
     connection.getresponse().read()
 
 
-def _client(service: str, endpoint: str) -> Any:
+def _client(service: str, endpoint: str, account: str = "test", region: str = "us-east-1") -> Any:
     import boto3
 
     return boto3.client(
         service,
         endpoint_url=endpoint,
-        region_name="us-east-1",
-        aws_access_key_id="test",
+        region_name=region,
+        aws_access_key_id=account,
         aws_secret_access_key="test",
     )
 

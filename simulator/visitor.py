@@ -5,7 +5,6 @@ What is open is read from Identity Center's own truth, never from the app's rows
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable
@@ -126,8 +125,3 @@ def actor_named(name: str) -> records.Actor:
 
 def _set_name(arn: str) -> str:
     return next((each.name for each in PERMISSION_SETS if each.arn == arn), "Unknown")
-
-
-def log_events(seen: list[tuple[float, records.Record]]) -> list[dict[str, Any]]:
-    """As CloudTrail hands them to CloudWatch Logs: one record a message, stamped with its time."""
-    return [{"timestamp": int(at * 1000), "message": json.dumps(each)} for at, each in seen]

@@ -36,11 +36,11 @@ from simulator.surroundings import (
     aws_environment,
     facts_of,
     fetched,
-    heartbeat,
     pip_config,
     sigterm_as_exit,
     write_atomically,
 )
+from simulator.trail_places import HERE, Place
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -81,7 +81,8 @@ class Reply:
 class World:
     """One running world; make it with `World.start`."""
 
-    def __init__(self, project: Path, auth: bool, cache: Path) -> None:
+    def __init__(self, project: Path, auth: bool, cache: Path, trail: str = HERE) -> None:
+        self.trail = Place(trail, self._of_account)
         self.facts: dict[str, Any] = {}
         self.project, self.cache, self.auth = project, cache, auth
         self.home = Path(tempfile.mkdtemp(prefix="break-glass-")).resolve()
@@ -99,6 +100,7 @@ class World:
         cache: Path = LOCAL / "cache",
         deploy: bool = True,
         page: bool = False,
+        trail: str = HERE,
     ) -> Iterator[World]:
         """Boot, deploy, and clean up at the end, whatever the end is.
 
@@ -106,8 +108,9 @@ class World:
         auth: hold every function to its role's IAM policy, as AWS does.
         deploy: False leaves AWS empty but for the secrets and the trail.
         page: serve the page that shows it all.
+        trail: where the organisation's trail is; see trail_places.
         """
-        world = cls(project, auth, cache)
+        world = cls(project, auth, cache, trail)
         with sigterm_as_exit():
             try:
                 world._boot(world_file)
@@ -123,11 +126,16 @@ class World:
 
     def aws(self, service: str, **config: Any) -> Any:
         """A boto3 client with the world's all-powerful credentials."""
+        return self._of_account(service, **config)
+
+    def _of_account(
+        self, service: str, account: str = "test", region: str = company.REGION, **config: Any
+    ) -> Any:
         return boto3.client(
             service,
             endpoint_url=self.facts["endpoint"],
-            region_name=company.REGION,
-            aws_access_key_id="test",
+            region_name=region,
+            aws_access_key_id=account,
             aws_secret_access_key="test",
             config=Config(**config),
         )
@@ -241,6 +249,7 @@ class World:
             "IOT_MTLS_ENABLED": "0",
             "LOG_LEVEL": "INFO",
             "WORLD_FILE": str(world_file or ""),
+            "WORLD_TRAIL": self.trail.name,
             "PYTHONUNBUFFERED": "1",
         }
         with self.log.open("w") as log:
@@ -267,25 +276,12 @@ class World:
 
     def _prepare_aws(self) -> None:
         """What stands in the account before the app is deployed: secrets, the trail, a sender."""
-        ssm, logs = self.aws("ssm"), self.aws("logs")
+        ssm = self.aws("ssm")
         for name, value in (("signing-secret", SIGNING_SECRET), ("bot-token", BOT_TOKEN)):
             ssm.put_parameter(
                 Name=f"/break-glass/{name}", Value=value, Type="SecureString", Overwrite=True
             )
-        logs.create_log_group(logGroupName=company.TRAIL)
-        logs.create_log_stream(
-            logGroupName=company.TRAIL,
-            logStreamName=f"{company.HOME_ACCOUNT}_CloudTrail_{company.REGION}",
-        )
-        now = int(time.time() * 1000)
-        logs.put_log_events(  # every account in use says something now and then
-            logGroupName=company.TRAIL,
-            logStreamName=f"{company.HOME_ACCOUNT}_CloudTrail_{company.REGION}",
-            logEvents=[
-                {"timestamp": now, "message": json.dumps(heartbeat(account_id, now / 1000))}
-                for account_id in company.ACCOUNTS
-            ],
-        )
+        self.trail.make()
         self.aws("sesv2").create_email_identity(EmailIdentity="example.com")
 
     def _stage(self) -> None:
@@ -305,7 +301,10 @@ class World:
                 shutil.copyfile(source, target)
         if kept.exists():
             shutil.copytree(kept, deployed)
-        (self.staged / "chalicelib" / "glasses.toml").write_text(company.glasses_toml())
+        toml = company.glasses_toml().replace(
+            f'cloudtrail_log_group = "{company.TRAIL}"\n', self.trail.settings()
+        )
+        (self.staged / "chalicelib" / "glasses.toml").write_text(toml)
         config_file = self.staged / ".chalice" / "config.json"
         config = json.loads(config_file.read_text())
         stage = config.setdefault("stages", {}).setdefault(STAGE, {})

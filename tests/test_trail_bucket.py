@@ -159,8 +159,7 @@ def test_what_was_read_before_the_bucket_did_not_answer_is_kept() -> None:
     while True:
         try:
             found = reader.piece()
-        except Unavailable as trouble:
-            assert "SlowDown" in str(trouble)
+        except Unavailable:
             continue
         if isinstance(found, Reported):
             break

@@ -17,7 +17,7 @@ class Assumed:
     """
 
     def __init__(self, session: Session, role: str, external_id: str) -> None:
-        def creator(service: str, **settings: Any) -> Any:
+        def creator(service: str = "sts", **settings: Any) -> Any:
             return session.create_client(service, config=_CONFIG, **settings)
 
         fetcher = AssumeRoleCredentialFetcher(

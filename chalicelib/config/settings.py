@@ -17,6 +17,9 @@ from chalicelib.workflow import policy
 GLASSES: Final = Path(__file__).parents[1] / "glasses.toml"
 
 
+TRAIL: Final = ("trail", "trail_role", "cloudtrail_log_group")  # make sense together alone
+
+
 CONFIGURE: Final = "see README, “Configure”"
 
 
@@ -90,8 +93,8 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
     missing = [key.name for key in TOP if key.required and key.name not in document]
     if "trail" not in document and "cloudtrail_log_group" not in document:
         missing.insert(1 if "report_from" in missing else 0, "trail")
-    where = (top[name] or "" for name in ("trail", "trail_role", "cloudtrail_log_group"))
-    if wrong := mistaken_trail(*where):
+    where = [top[name] for name in TRAIL if name in top]
+    if len(where) == len(TRAIL) and (wrong := mistaken_trail(*where)):
         mistakes.append(wrong)
     if "glass" not in document or document["glass"] == {}:
         missing.append("a [glass.*] table")

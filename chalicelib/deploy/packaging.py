@@ -28,9 +28,9 @@ from typing import Any, Final
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 SERVICES: Final = frozenset(
-    {"dynamodb", "identitystore", "logs", "sesv2", "sns", "sso-admin"}
+    {"dynamodb", "identitystore", "logs", "s3", "sesv2", "sns", "sso-admin", "sts"}
 )  # of which boto3 or PynamoDB makes clients
-ENDPOINTS: Final = SERVICES | {"email", "sso", "sts"}  # as botocore's endpoints.json calls them
+ENDPOINTS: Final = SERVICES | {"email", "sso"}  # as botocore's endpoints.json calls them
 DATA: Final = "botocore/data/"
 UNUSED: Final = ("boto3/data/", "boto3/examples/")  # of boto3's resources; we use clients alone
 RUNTIME: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"

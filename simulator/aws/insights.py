@@ -7,12 +7,20 @@ the query runs for a settable time; up to 10,000 rows come on a page and 100,000
 
 from __future__ import annotations
 
+import contextvars
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
-from ministack.core.responses import error_response_json
+from ministack import app
+from ministack.core.responses import (
+    error_response_json,
+    get_account_id,
+    get_region,
+    set_request_account_id,
+)
 from ministack.services import cloudwatch_logs as logs
 
 from simulator.faults import Faults
@@ -33,6 +41,9 @@ class TrailFaults(Faults):
     results_error: str = ""
     status: str = ""  # what finished queries say: "Failed", "Timeout", ...
     query_seconds: float = 0.2  # how long a query stays Running
+    linked: list[str] = field(
+        default_factory=list
+    )  # accounts that share their log groups with ours
 
 
 def patch(faults: TrailFaults) -> None:
@@ -44,13 +55,33 @@ def patch(faults: TrailFaults) -> None:
     def start_query(data: dict[str, Any]) -> tuple[int, dict, bytes]:
         if faults.start_error:
             return error_response_json(faults.start_error, "The trail was told to fail.", 400)
+        owner = _owner(data, faults)
+        if owner is None:
+            message = "The specified log group does not exist."
+            return error_response_json("ResourceNotFoundException", message, 400)
         try:
-            answer = _start(data)
+            answer, query = _run_in(owner, data)
         except Malformed as problem:
             return error_response_json("MalformedQueryException", str(problem), 400)
-        if answer[0] == 200:
-            finished[json.loads(answer[2])["queryId"]] = time.time() + faults.query_seconds
+        if query:
+            query |= {"queryString": data.get("queryString", ""), "createTime": int(time.time())}
+            logs._queries[query["queryId"]] = query
+            finished[query["queryId"]] = time.time() + faults.query_seconds
         return answer
+
+    def describe_queries(data: dict[str, Any]) -> tuple[int, dict, bytes]:
+        found = [
+            {name: query[name] for name in ("queryId", "queryString", "createTime")}
+            | {"status": status}
+            for query in list(logs._queries.values())
+            if (status := _status(query)) == data.get("status", status)
+        ]
+        return logs.json_response({"queries": found[: data.get("maxResults", 1_000)]})
+
+    def _status(query: dict[str, Any]) -> str:
+        if finished.get(query["queryId"], 0) > time.time() and query["status"] == "Complete":
+            return "Running"
+        return str(faults.status or query["status"])
 
     def get_query_results(data: dict[str, Any]) -> tuple[int, dict, bytes]:
         if faults.results_error:
@@ -65,6 +96,51 @@ def patch(faults: TrailFaults) -> None:
 
     logs._start_query = start_query
     logs._get_query_results = get_query_results
+    _mount(describe_queries)
+
+
+def _mount(describe_queries: Callable[[dict[str, Any]], Any]) -> None:
+    """MiniStack does not know the call; who may not make it is refused before."""
+    others: Callable[..., Any] = app.SERVICE_HANDLERS["logs"]
+
+    async def handle(
+        method: str, path: str, headers: dict, body: bytes, query: dict
+    ) -> tuple[int, dict, bytes]:
+        if headers.get("x-amz-target", "").endswith(".DescribeQueries"):
+            return describe_queries(json.loads(body or b"{}"))
+        return await others(method, path, headers, body, query)
+
+    app.SERVICE_HANDLERS["logs"] = handle
+
+
+def _owner(data: dict[str, Any], faults: TrailFaults) -> str | None:
+    """Whose log group it is; None where this account and Region have none of that name.
+
+    A name is one of this account and Region. An ARN may be another account's, which shares it by
+    an observability link, within one Region.
+    """
+    here = get_account_id()
+    for each in data.get("logGroupIdentifiers", []):
+        if each.startswith("arn:"):
+            _, _, _, region, account, *_ = each.split(":")
+            if region != get_region() or account not in (here, *faults.linked):
+                return None
+            return str(account)
+    return here
+
+
+def _run_in(owner: str, data: dict[str, Any]) -> tuple[tuple[int, dict, bytes], Any]:
+    """The query in that account, and what MiniStack keeps of it. A line with # is a comment."""
+    text = data.get("queryString", "")
+    said = "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+
+    def run() -> tuple[tuple[int, dict, bytes], Any]:
+        set_request_account_id(owner)
+        answer = _start({**data, "queryString": said})
+        query_id = json.loads(answer[2]).get("queryId")
+        return answer, logs._queries.pop(query_id, None) if query_id else None
+
+    return contextvars.copy_context().run(run)
 
 
 def _record(**facts: Any) -> dict[str, Any]:

@@ -46,11 +46,11 @@ class Bucket:
     def list_objects_v2(
         self,
         *,
-        Bucket: str,
-        Prefix: str,
+        Bucket: str,  # noqa: N803
+        Prefix: str,  # noqa: N803
         Delimiter: str = "",  # noqa: N803
-        StartAfter: str = "",
-        ContinuationToken: str = "",
+        StartAfter: str = "",  # noqa: N803
+        ContinuationToken: str = "",  # noqa: N803
     ) -> dict[str, Any]:
         assert Bucket == "trail"
         self.lists += 1
