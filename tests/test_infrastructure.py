@@ -207,6 +207,36 @@ def test_event_sources_are_put_right_once_they_can_be(monkeypatch: pytest.Monkey
     assert (again, client.updates) == ([], 1), "what is as it should be is left alone"
 
 
+class Loops:
+    """Lambda, as far as recursive loops go."""
+
+    exceptions = Mappings.exceptions
+
+    def __init__(self, code: str = "") -> None:
+        self.loops, self.code = "Terminate", code
+
+    def get_function_recursion_config(self, FunctionName: str) -> dict[str, Any]:  # noqa: N803
+        if self.code:
+            error = {"Error": {"Code": self.code}}
+            raise self.exceptions.ClientError(error, "GetFunctionRecursionConfig")
+        assert FunctionName == "break-glass-dev-worker"
+        return {"RecursiveLoop": self.loops}
+
+    def put_function_recursion_config(self, FunctionName: str, RecursiveLoop: str) -> None:  # noqa: N803
+        self.loops = RecursiveLoop
+
+
+def test_the_workers_wake_ups_are_no_runaway_loop():
+    client = Loops()
+    first = infrastructure.allow_loops(client, "break-glass", "dev")
+    assert (first, client.loops) == (["wake-ups of break-glass-dev-worker"], "Allow")
+    assert infrastructure.allow_loops(client, "break-glass", "dev") == []
+    unknown = Loops("UnknownOperationException")
+    assert infrastructure.allow_loops(unknown, "break-glass", "dev") == []
+    with pytest.raises(client.exceptions.ClientError):
+        infrastructure.allow_loops(Loops("AccessDeniedException"), "break-glass", "dev")
+
+
 def passes(pattern: Any, value: Any) -> bool:
     """Lambda's filter, as far as ours go: every key of an object, and one rule of a list."""
     if isinstance(pattern, dict):

@@ -23,7 +23,12 @@ from chalicelib.deploy import packaging
 
 CHALICELIB = Path(packaging.__file__).parents[1]
 DEPLOYING = ("deployment.py", "infrastructure.py", "packaging.py", "schema.py")  # never in Lambda
-PROSE = {"documentation": "<p>At length.</p>", "shapes": {"documentation": {"type": "string"}}}
+OPTIONS = {"Accelerate": {"documentation": "<p>Read.</p>", "type": "boolean"}}  # by botocore
+PROSE = {
+    "documentation": "<p>At length.</p>",
+    "shapes": {"documentation": {"type": "string"}},
+    "clientContextParams": OPTIONS,
+}
 DESCRIBED = gzip.compress(json.dumps(PROSE).encode())
 ADDRESSES = {"partitions": [{"partition": "aws", "services": {"email": {"x": 1}, "ec2": {}}}]}
 
@@ -68,7 +73,7 @@ def test_of_a_description_only_the_prose_is_gone(package: Path):
         told = gzip.decompress(made.read("botocore/data/logs/2012-11-05/service-2.json.gz"))
         where = json.loads(made.read("botocore/data/endpoints.json"))
         regions = json.loads(made.read("botocore/data/partitions.json"))
-    assert json.loads(told) == {"shapes": PROSE["shapes"]}
+    assert json.loads(told) == {"shapes": PROSE["shapes"], "clientContextParams": OPTIONS}
     assert where == {"partitions": [{"partition": "aws", "services": {"email": {"x": 1}}}]}
     assert regions == ADDRESSES
 

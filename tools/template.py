@@ -141,6 +141,7 @@ def _function(handler: str, name: str) -> dict[str, Any]:
         # Merged into chalice's own Fn::Sub, so it has to be one as well.
         source = {"Queue": {"Fn::Sub": "${WakeUps.Arn}"}, **wanted}
         properties["Events"] = {"WorkerSqsEventSource": {"Properties": source}}
+        properties["RecursiveLoop"] = "Allow"  # as infrastructure.allow_loops says
     return {"DependsOn": [f"{LOGICAL[handler]}LogGroup"], "Properties": properties}
 
 

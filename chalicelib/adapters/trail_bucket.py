@@ -41,7 +41,7 @@ def client_for(session: Any, region: str = "") -> Any:
 class Asked(NamedTuple):
     """A query, as its id has it."""
 
-    query: str
+    like: list[str]  # regular expressions
     accounts: list[str]
     start: int
     end: int
@@ -73,7 +73,8 @@ class TrailBucket:
         self, query: str, start: int, end: int, limit: int, accounts: Sequence[str] = ()
     ) -> str:
         known = sorted({*accounts, *((self._home(),) if limit > 1 else ())} - {""})
-        return json.dumps(Asked(query, known, start, end, limit), separators=(",", ":"))
+        asked = Asked(patterns(query), known, start, end, limit)
+        return json.dumps(asked, separators=(",", ":"))
 
     def started(self, mark: str) -> list[tuple[str, str]]:
         return []
@@ -83,7 +84,7 @@ class TrailBucket:
 
     def page(self, query_id: str, rows: int, token: str = "") -> TrailPage | None:
         asked = Asked(*json.loads(query_id))
-        wanted = [re.compile(each) for each in patterns(asked.query)]
+        wanted = [re.compile(each) for each in asked.like]
         until, found, number, at = self._seconds() + SECONDS, list[dict[str, Any]](), 0, token
         try:
             roots = self._roots_of(query_id, asked)
@@ -192,7 +193,7 @@ class TrailBucket:
     def _text(self, key: str) -> str:
         try:
             answer = self._client.get_object(Bucket=self._bucket, Key=key)
-            if answer["ContentLength"] > LARGEST:
+            if answer.get("ContentLength", 0) > LARGEST:
                 raise ValueError("it is too large to be read")
             body = answer["Body"].read()
         except ClientError as error:

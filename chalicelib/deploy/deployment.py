@@ -71,6 +71,7 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
 
     from chalicelib.deploy.infrastructure import (
         access_log_group,
+        allow_loops,
         ensure_alarms,
         guard_route,
         tune_event_sources,
@@ -88,6 +89,7 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
     try:
         done = [
             *tune_event_sources(session.client("lambda"), app, stage, letters),
+            *allow_loops(session.client("lambda"), app, stage),
             *guard_route(session, api["rest_api_id"], api_stage, group_arn),
             *ensure_alarms(session, app, stage, known.queue, known.alarm_to),
         ]

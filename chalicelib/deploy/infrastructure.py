@@ -105,8 +105,24 @@ def tune_event_sources(client: Any, app: str, stage: str, dead_letters_arn: str)
     return changed
 
 
+def allow_loops(client: Any, app: str, stage: str) -> list[str]:
+    """Has the worker's wake-ups go on: a long session's one goes from the queue to the worker and
+    back, and Lambda stops what it takes for a runaway loop after 16 turns. `client` is Lambda's."""
+    name = function_name(app, stage, "worker")
+    try:
+        if client.get_function_recursion_config(FunctionName=name)["RecursiveLoop"] == "Allow":
+            return []
+        client.put_function_recursion_config(FunctionName=name, RecursiveLoop="Allow")
+    except client.exceptions.ClientError as error:
+        if error.response["Error"]["Code"] not in UNKNOWN_CALL:
+            raise
+        return []  # a Region without loop detection needs none
+    return [f"wake-ups of {name}"]
+
+
 # The route ----------------------------------------------------------------------------------------
 
+UNKNOWN_CALL: Final = ("UnknownOperationException", "InvalidAction")
 ACCESS_LOG: Final = json.dumps(
     {
         "time": "$context.requestTime",

@@ -31,6 +31,7 @@ SERVICES: Final = frozenset(
     {"dynamodb", "identitystore", "logs", "s3", "sesv2", "sns", "sso-admin", "sts"}
 )  # of which boto3 or PynamoDB makes clients
 ENDPOINTS: Final = SERVICES | {"email", "sso"}  # as botocore's endpoints.json calls them
+READ: Final = "clientContextParams"  # whose documentation botocore reads, and fails without
 DATA: Final = "botocore/data/"
 UNUSED: Final = ("boto3/data/", "boto3/examples/")  # of boto3's resources; we use clients alone
 RUNTIME: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -163,7 +164,11 @@ def shortened(name: str, content: bytes) -> bytes:
 def _wordless(value: Any) -> Any:
     if isinstance(value, dict):
         prose = "documentation" if isinstance(value.get("documentation"), str) else None
-        return {key: _wordless(each) for key, each in value.items() if key != prose}
+        return {
+            key: each if key == READ else _wordless(each)
+            for key, each in value.items()
+            if key != prose
+        }
     return [_wordless(each) for each in value] if isinstance(value, list) else value
 
 

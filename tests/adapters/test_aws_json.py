@@ -139,3 +139,20 @@ def test_outside_lambda_boto3_finds_the_credentials(monkeypatch: pytest.MonkeyPa
 def test_a_region_must_be_set():
     with pytest.raises(Unavailable, match="AWS_REGION"):
         AwsJson(DYNAMODB, KEYS, ssl.create_default_context).call("PutItem", {})
+
+
+def test_no_trace_is_passed_on_by_which_lambda_would_take_wake_ups_for_a_loop(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """A twelve-hour session's wake-up goes round 48 times; Lambda stops a trace after 16."""
+    trace = "Root=1-5759e988-bd862e3fe1be46a994272793;Lineage=1:abc:17"
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", trace)
+    headers = aws_json.signed(
+        SQS, "sqs", "/", "AmazonSQS.SendMessage", b"{}", "eu-west-1", Credentials("A", "s", ""), 0.0
+    )
+    assert "x-amzn-trace-id" not in {name.lower() for name in headers}
+    assert "Lineage" not in repr(headers)
+    with answering(saying(200, b'{"QueueUrl": "q"}')) as server:
+        service(server.url, SQS, _X_AMZN_TRACE_ID=trace).call("GetQueueUrl", {"QueueName": "q"})
+        ((_, sent, _),) = server.seen
+    assert "x-amzn-trace-id" not in {name.lower() for name in sent}

@@ -25,6 +25,9 @@ def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
 
 
 def test_the_journey_is_reported_from_where_the_trail_is(scene: Scene) -> None:
+    functions, worker = scene.aws("lambda"), scene.world.function_name("worker")
+    loops = functions.get_function_recursion_config(FunctionName=worker)
+    assert loops["RecursiveLoop"] == "Allow"  # by the deployment
     pressed = scene.press("alice", "admin")
     pressed.closes()
     mail = scene.until("the report", lambda: scene.mails(pressed.id, "Report"))[0]
