@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from bench import burst, cold, figures, hour, local, log, package, prices, reading
+from bench import bucket, burst, cold, figures, hour, local, log, package, prices, reading
 from bench.figures import Figure, Report
 from simulator import company
 from simulator.aws.timing import EVENT_SOURCE_POLL_SECONDS
@@ -33,6 +33,7 @@ def play(report: Report, parts: list[str], quick: bool) -> None:
         _precision(report)
     if "reading" in parts:
         reading.measure(report, quick)
+        bucket.measure(report)
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from simulator import company
-from simulator.surroundings import heartbeat
 
 HERE, ELSEWHERE, BUCKET = "here", "elsewhere", "bucket"
 STREAM = f"{company.HOME_ACCOUNT}_CloudTrail_{company.REGION}"
@@ -43,8 +42,8 @@ class Place:
         trail = GROUP if self.name == ELSEWHERE else f"s3://{company.BUCKET}/o-prefix"
         return f'trail = "{trail}"\ntrail_role = "{ROLE}"\ntrail_external_id = "4711"\n'
 
-    def make(self) -> None:
-        """The trail, in which every account in use says something now and then."""
+    def make(self, seen: Seen) -> None:
+        """The trail, and what it has had so far."""
         if self.name == BUCKET:
             there = self._there("s3")
             where = {"LocationConstraint": company.ARCHIVE_REGION}
@@ -64,8 +63,7 @@ class Place:
             logs.create_log_stream(logGroupName=company.TRAIL, logStreamName=STREAM)
         if self.name == ELSEWHERE:
             self._make_role("trail-role-logs.yaml", LogGroup=company.TRAIL)
-        now = time.time()
-        self.put([(now, heartbeat(account, now)) for account in company.ACCOUNTS])
+        self.put(seen)
 
     def put(self, seen: Seen) -> None:
         """As CloudTrail delivers: to a log group record by record, to a bucket in objects."""
