@@ -182,7 +182,7 @@ def test_a_hostile_name_cannot_change_the_query(name: str) -> None:
     logs = Logs(lines([record]))
     _, found = searched(logs, session)
     assert ids(found) == ids([record])
-    shape = r'fields @timestamp, @ingestionTime, @message \| filter (?:@message like (?:"[\w+=,.@:-]+"|/\[\\/:"\][\w+=,.@:\\-]+"/)(?: or )?)+ \| sort @timestamp asc\n# break-glass [\w-]+ REPORTING 0 \d+ \d+'  # noqa: E501
+    shape = r'fields @timestamp, @ingestionTime, @message \| filter (?:@message like (?:"[\w+=,.@:-]+"|/\[\\/:"\][\w+=,.@:\\-]+"/)(?: or )?)+ \| sort @timestamp asc\n# break-glass [\w-]+ REPORTING [0-9a-f]{8} 0 \d+ \d+'  # noqa: E501
     assert re.fullmatch(shape, logs.asked[0]["queryString"], re.ASCII)
 
 

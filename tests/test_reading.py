@@ -484,13 +484,14 @@ def test_a_further_query_whose_answer_was_lost_is_found_too(small: None) -> None
     assert reported.events == 202
 
 
-def test_a_query_of_another_report_is_not_taken_for_ones_own() -> None:
+def test_a_query_of_another_report_or_trail_is_not_taken_for_ones_own() -> None:
     logs = Logs(lines(example_records()))
     Reader(logs, session_of().with_(id="bg-other")).piece()
     Reader(logs, session_of(state=State.CONCLUDING, conclude_at=UNTIL)).piece()
+    Reader(logs, session_of(), group="before").piece()
     reader = Reader(logs, session_of(), now=UNTIL + timedelta(minutes=3))
     reader.piece()
-    assert len(logs.asked) == 3
+    assert len(logs.asked) == 4
 
 
 def test_where_nobody_may_say_what_runs_it_is_asked_once_more() -> None:

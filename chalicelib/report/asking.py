@@ -34,7 +34,7 @@ def ask(
     It is the search's next one then, unless it is for anyone, or comes in the place of another
     (`instead`). Raises Unavailable.
     """
-    search, mark = work.search, mark_of(session)
+    search, mark = work.search, mark_of(session, trail.log_group)
     start, end = start or search.start, end or search.end
     anyone = round_ == ANYONE
     text = anyone_in(session.account_id) if anyone else search.text(round_)

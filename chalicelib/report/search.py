@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
+from zlib import crc32
 
 from chalicelib.domain.session import Session
 from chalicelib.report.made import ByHand
@@ -165,9 +166,9 @@ def patterns(query: str) -> list[str]:
     return [each[1] if each[1] is not None else re.escape(each[2]) for each in found]
 
 
-def mark_of(session: Session) -> str:
-    """What stands in all queries of that report, and in no other's."""
-    return f"{MARK} {safe(session.id)} {session.state}"
+def mark_of(session: Session, trail: str) -> str:
+    """What stands in all queries of that report to that trail, and in no other's."""
+    return f"{MARK} {safe(session.id)} {session.state} {crc32(trail.encode()):08x}"
 
 
 def marked(text: str, mark: str, round_: int, start: int, end: int) -> str:
