@@ -358,7 +358,11 @@ class _Ports:
             world.virtual.at(world.virtual.now + delay, lambda: world._arrives(session_id))
 
     def go_on(
-        self, session: Session, now: datetime, remaining: Callable[[], timedelta]
+        self,
+        session: Session,
+        now: datetime,
+        remaining: Callable[[], timedelta],
+        again: bool = False,
     ) -> Reading | Reported:
         """A piece of a long report: half a minute of a worker's time."""
         world = self._world
@@ -372,6 +376,9 @@ class _Ports:
         if session.id.startswith("r") and done < PIECES:
             return Reading(str(done), timedelta(0))
         return Reported(Mail((), "report", "", ""), ("much was done",), 1_000_000, "")
+
+    def leave(self, reading: Reading) -> None:
+        """Nothing runs here."""
 
     def forget(self, session: Session) -> None:
         return

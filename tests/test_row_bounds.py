@@ -120,7 +120,9 @@ class Hostile(World):
             "permission_set", PermissionSet(SET, "x" * 32, HOUR)
         )
 
-    def go_on(self, session: Session, now: datetime, remaining: Any) -> Reading | Reported:
+    def go_on(
+        self, session: Session, now: datetime, remaining: Any, again: bool = False
+    ) -> Reading | Reported:
         if not self.calm and self.dice.random() < 0.5:
             progress, why = "p" * 1_900, hostile(self.dice, 50_000)
             return self.reply("search", Reading(progress, 3 * SECOND, why))  # type: ignore[no-any-return]
