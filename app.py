@@ -16,6 +16,7 @@ QUEUE = wiring.variable("BREAK_GLASS_QUEUE")
 BODIES = ["application/x-www-form-urlencoded", "application/json"]
 SEES_THROUGH = timedelta(seconds=20)  # what a side that may be alone waits for in place
 SWEEP_LEAVES = timedelta(seconds=10)  # no new session so close to the end of the invocation
+WORKERS = 20  # side by side; fewer where the account lets few functions run at all
 SWEEP_AT_MOST = 500  # sessions in one sweep; the next one comes in a minute
 
 app = Chalice(app_name="break-glass")
@@ -24,6 +25,7 @@ if os.environ.get("AWS_CHALICE_CLI_MODE") == "true":  # in Lambda nothing of dep
     from chalicelib.deploy import deployment
 
     STREAM_ARN = deployment.stream_arn()  # creates table and queues, under `chalice deploy` only
+    WORKERS = deployment.workers(WORKERS)
 
 
 @app.route("/slack", methods=["POST"], content_types=BODIES)
@@ -38,7 +40,7 @@ def stream(event: DynamoDBEvent) -> Any:
     return wiring.stream().follow(event.to_dict()["Records"], _remaining(event), SEES_THROUGH)
 
 
-@app.on_sqs_message(queue=QUEUE, batch_size=1, maximum_concurrency=20)
+@app.on_sqs_message(queue=QUEUE, batch_size=1, maximum_concurrency=WORKERS)
 def worker(event: SQSEvent) -> Any:
     return wiring.worker().work_through(event.to_dict()["Records"], _remaining(event))
 

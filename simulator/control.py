@@ -10,6 +10,7 @@
     POST /outages           ... of outages.Outages: {"calls": {"sso:DeleteAccountAssignment":
                             {"way": "lost"}}}: any call of the functions fails, in any way
     POST /functions         ... of aws.workers.FunctionFaults: {"cold": every call starts cold}
+    POST /account           ... of aws.account.AccountFaults: a new account's manners
     POST /heal              everything healthy again
     POST /kill-worker       {"function": name or its last part}: kill its running processes
     POST /stop-worker /continue-worker   ... they stand still, and go on

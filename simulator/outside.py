@@ -63,6 +63,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
     """Patch MiniStack, put everybody in their place, and open the other addresses."""
     from simulator import company
     from simulator.aws import (
+        account,
         api_gateway,
         cloudformation,
         conditions,
@@ -117,7 +118,8 @@ def _furnish(endpoint: str) -> dict[str, str]:
     permissions.patch()
     permissions_used.patch()
     simulation.patch()
-    failing, functions = Outages(), workers.FunctionFaults()
+    failing, functions, kind = Outages(), workers.FunctionFaults(), account.AccountFaults()
+    account.patch(kind)
     workers.patch(functions)
     outages.patch(failing)  # what the others have mounted
 
@@ -127,6 +129,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
         "visitor": visitor.faults,
         "outages": failing,
         "functions": functions,
+        "account": kind,
     }
     control = Control(center, slack, mailbox, others, workers, time_to_live.set_period)
     slack_url, control_url = Server(slack.handle).url, Server(control.handle).url

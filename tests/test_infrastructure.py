@@ -7,7 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
-from chalicelib.deploy import infrastructure
+from chalicelib.deploy import infrastructure, patience
 from chalicelib.deploy.infrastructure import ensure_queue
 from chalicelib.domain.ask import Kind
 from chalicelib.triggers.records import wake
@@ -92,7 +92,7 @@ def test_a_queue_that_never_comes_is_not_waited_for_without_end():
     sqs = Absent()
     with pytest.raises(sqs.exceptions.QueueDoesNotExist):
         ensure_queue(sqs, "bg", sqs.sleep)
-    assert sqs.slept == infrastructure.PATIENCE
+    assert sqs.slept == patience.PATIENCE
 
 
 def statements(function: str) -> list[dict[str, Any]]:

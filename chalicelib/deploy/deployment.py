@@ -26,26 +26,23 @@ def stream_arn(app: str = "break-glass") -> str:
         from chalicelib.deploy import packaging
 
         packaging.install()
+    if context is not None and context.info_name == "package":
+        _package(context)
     if context is None or context.info_name != "deploy":
         return PLACEHOLDER
     import click
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from chalicelib.config import settings
-    from chalicelib.deploy import schema
+    from chalicelib.deploy import partitions, patience, recovery, schema
     from chalicelib.deploy.aws_errors import sentence
     from chalicelib.deploy.infrastructure import ensure_logs, ensure_queue
 
-    try:
-        known = settings.load(os.environ)
-        if wrong_rules := settings.unusable_rules(known):
-            raise settings.InvalidSettings(wrong_rules)
-    except settings.InvalidSettings as wrong:
-        mistakes = "\n".join(f"  - {mistake}" for mistake in wrong.mistakes)
-        raise click.ClickException(f"nothing was deployed:\n{mistakes}") from None
     stage = context.params["stage"]
+    patience.install()
     try:
         session = _session(context)
+        known = _settings(session.region_name)
+        partitions.install(partitions.partition_of(session.region_name))
         if closed := on_management_account(session, known):
             raise click.ClickException("nothing was deployed:\n  - " + "\n  - ".join(closed))
         ensure_queue(session.client("sqs"), known.queue)
@@ -55,14 +52,62 @@ def stream_arn(app: str = "break-glass") -> str:
         raise click.ClickException(f"no function was deployed: {sentence(error)}") from None
 
     record = Path.cwd() / ".chalice" / "deployed" / f"{stage}.json"
-    before = _written(record)
+    all_is_done: list[bool] = []
 
     def finish_if_deployed() -> None:
-        if _written(record) != before:  # chalice writes it when all else has succeeded
+        if all_is_done:
             _finish(session, app, stage, known, json.loads(record.read_text()))
 
+    recovery.install(session, record, lambda: all_is_done.append(True))
     context.call_on_close(finish_if_deployed)
     return arn
+
+
+def workers(most: int) -> int:
+    """How many workers may run side by side: `most`, unless the account lets too few run at all.
+
+    Asked of AWS where this is a deployment; `most` also where whoever deploys may not ask.
+    """
+    context = _command()
+    if context is None or context.info_name != "deploy":
+        return most
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from chalicelib.deploy.infrastructure import concurrency, fewer
+
+    try:
+        return fewer(most, concurrency(_session(context).client("lambda")))
+    except (BotoCoreError, ClientError):
+        return most
+
+
+def _package(context: "click.Context") -> None:
+    """The template's policies follow the partition of its stack. Terraform knows no Fn::Sub."""
+    from chalicelib.deploy import partitions
+
+    if context.params.get("pkg_format") != "terraform":
+        partitions.install(partitions.BY_CLOUDFORMATION)
+
+
+def _settings(region: str | None) -> "Settings":
+    """What glasses.toml says. Raises ClickException with every mistake, the Region's as well."""
+    import click
+
+    from chalicelib.config import settings
+    from chalicelib.deploy import partitions
+
+    mistakes: list[str] = []
+    known = None
+    try:
+        known = settings.load(os.environ)
+        mistakes += settings.unusable_rules(known)
+    except settings.InvalidSettings as wrong:
+        mistakes += wrong.mistakes
+    mistakes += partitions.mistakes(region, known)
+    if known is None or mistakes:
+        listed = "\n".join(f"  - {mistake}" for mistake in mistakes)
+        raise click.ClickException(f"nothing was deployed:\n{listed}")
+    return known
 
 
 def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any) -> None:
@@ -161,7 +206,3 @@ def _session(context: "click.Context") -> Any:
     import boto3
 
     return boto3.Session(profile_name=context.params.get("profile") or None)
-
-
-def _written(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.exists() else 0

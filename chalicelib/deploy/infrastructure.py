@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from chalicelib.deploy.alarms import FUNCTIONS, alarms, dashboard, function_name
+from chalicelib.deploy.patience import patiently
 from chalicelib.domain.ask import OPEN as AN_ASK
 
 LOG_DAYS: Final = 90
@@ -23,7 +24,6 @@ QUEUE: Final = {
 # A message that failed five times is kept to be looked at; its session goes on by the sweep.
 DEAD_LETTERS: Final = {"MessageRetentionPeriod": str(14 * DAY)}
 MAX_RECEIVES: Final = 5
-PATIENCE: Final = 90  # seconds; a deleted queue's name is free again after 60
 
 
 def ensure_queue(sqs: Any, name: str, sleep: Callable[[float], None] = time.sleep) -> str:
@@ -54,6 +54,18 @@ TOLD: Final = tuple(
 
 
 SIDE_BY_SIDE: Final = 4  # batches of one shard; a row's own records stay in order
+BESIDE_WORKERS: Final = SIDE_BY_SIDE + 4  # sweep, reconciliation, and two presses at once
+FEWEST: Final = 2  # workers, by Lambda's own rule
+
+
+def concurrency(client: Any) -> int:
+    """How many functions the account lets run at once, where none has its own share."""
+    return int(client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"])
+
+
+def fewer(most: int, limit: int) -> int:
+    """So many workers that the route has room: a new account may run ten functions at once."""
+    return max(FEWEST, min(most, limit - BESIDE_WORKERS))
 
 
 def event_sources(dead_letters_arn: str) -> dict[str, dict[str, Any]]:
@@ -92,14 +104,12 @@ def tune_event_sources(client: Any, app: str, stage: str, dead_letters_arn: str)
         for found in client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
             if drift(found, wanted):
                 ask = {"UUID": found["UUID"], **wanted}
-                _patiently(
-                    partial(_done, client.update_event_source_mapping, ask),
+                patiently(
+                    partial(client.update_event_source_mapping, **ask),
                     (
                         client.exceptions.ResourceInUseException,  # it is still being made
                         client.exceptions.InvalidParameterValueException,  # so is the role
                     ),
-                    time.sleep,
-                    30,
                 )
                 changed.append(f"event source of {name}")
     return changed
@@ -180,7 +190,11 @@ def guard_route(session: Any, api: str, api_stage: str, log_group_arn: str) -> l
         return []
     if not client.get_account().get("cloudwatchRoleArn"):
         _let_api_gateway_log(session, client)
-    client.update_stage(restApiId=api, stageName=api_stage, patchOperations=patch)
+    patiently(
+        partial(client.update_stage, restApiId=api, stageName=api_stage, patchOperations=patch),
+        client.exceptions.BadRequestException,  # nor is it that the account has one
+        patience=30,
+    )
     return ["throttling and access log of the route"]
 
 
@@ -193,11 +207,9 @@ def _let_api_gateway_log(session: Any, client: Any) -> None:
     arn = role["Role"]["Arn"]
     iam.attach_role_policy(RoleName=LOGS_ROLE, PolicyArn=PUSH_LOGS.format(arn.split(":")[1]))
     operations = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}]
-    _patiently(
-        partial(_done, client.update_account, {"patchOperations": operations}),
+    patiently(
+        partial(client.update_account, patchOperations=operations),
         client.exceptions.BadRequestException,  # a new role is not known everywhere at once
-        time.sleep,
-        30,
     )
 
 
@@ -255,11 +267,6 @@ def _topic(session: Any, app: str, stage: str, alarm_to: str) -> str:
 # Below --------------------------------------------------------------------------------------------
 
 
-def _done(call: Callable[..., Any], ask: Mapping[str, Any]) -> str:
-    call(**ask)
-    return ""
-
-
 def _ensured(
     sqs: Any, name: str, attributes: dict[str, str], sleep: Callable[[float], None]
 ) -> str:
@@ -269,7 +276,7 @@ def _ensured(
         sqs.set_queue_attributes(QueueUrl=url, Attributes=attributes)
     except errors.QueueDoesNotExist:
         create = {"QueueName": name, "Attributes": attributes}
-        url = _patiently(
+        url = patiently(
             lambda: sqs.create_queue(**create)["QueueUrl"], errors.QueueDeletedRecently, sleep
         )
     return str(url)
@@ -282,18 +289,4 @@ def _arn(sqs: Any, url: str, sleep: Callable[[float], None]) -> str:
         answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         return str(answer["Attributes"]["QueueArn"])
 
-    return _patiently(ask, sqs.exceptions.QueueDoesNotExist, sleep)
-
-
-def _patiently(
-    act: Callable[[], str],
-    passing: type[Exception] | tuple[type[Exception], ...],
-    sleep: Callable[[float], None],
-    patience: int = PATIENCE,
-) -> str:
-    for _ in range(patience):
-        try:
-            return act()
-        except passing:
-            sleep(1)
-    return act()
+    return patiently(ask, sqs.exceptions.QueueDoesNotExist, sleep)
