@@ -31,7 +31,16 @@ def test_what_our_own_alarms_watch_is_said_by_the_app() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["overdue", "dead-letters", "no-sweep", "failed-looks", "late-report", "worker-errors"],
+    [
+        "overdue",
+        "dead-letters",
+        "no-sweep",
+        "failed-looks",
+        "late-report",
+        "worker-errors",
+        "api-handler-throttles",
+        "route-failures",
+    ],
 )
 def test_there_is_an_alarm_for(name: str) -> None:
     assert f"break-glass-prod-{name}" in {each["AlarmName"] for each in MADE}

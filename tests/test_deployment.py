@@ -12,6 +12,28 @@ from chalicelib.config import settings
 from chalicelib.deploy import deployment, schema
 
 EXAMPLE = settings.GLASSES.with_name("glasses.example.toml")
+KNOWN: Any = SimpleNamespace(
+    queue="break-glass",
+    instance_arn="",
+    trail="trail",
+    alarm_to="",
+    glasses={},
+)
+
+
+@pytest.fixture(autouse=True)
+def _here_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is installed into this process's chalice, and there is a Region."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    for module in ("packaging", "patience"):
+        monkeypatch.setattr(f"chalicelib.deploy.{module}.install", lambda: None)
+    monkeypatch.setattr("chalicelib.deploy.partitions.install", lambda partition: None)
+
+
+def deploying() -> click.Context:
+    context = under("deploy")
+    context.params["stage"] = "dev"
+    return context
 
 
 def under(command: str) -> click.Context:
@@ -36,9 +58,8 @@ def test_every_mistake_is_named_before_anything_is_made(monkeypatch: pytest.Monk
         raise settings.InvalidSettings(["[glass.prod] may: missing", "report_from: missing"])
 
     monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
-    monkeypatch.setattr("chalicelib.deploy.packaging.install", lambda: None)
     monkeypatch.setattr(settings, "load", wrong)
-    with under("deploy"), pytest.raises(click.ClickException) as refused:
+    with deploying(), pytest.raises(click.ClickException) as refused:
         deployment.stream_arn()
     assert "nothing was deployed" in refused.value.message
     assert "[glass.prod] may: missing" in refused.value.message
@@ -47,10 +68,9 @@ def test_every_mistake_is_named_before_anything_is_made(monkeypatch: pytest.Monk
 
 def test_rules_that_cannot_be_used_are_mistakes_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
-    monkeypatch.setattr("chalicelib.deploy.packaging.install", lambda: None)
     monkeypatch.setattr(settings, "load", lambda environ: None)
     monkeypatch.setattr(settings, "unusable_rules", lambda known: ["[[rule]] 1: no reason"])
-    with under("deploy"), pytest.raises(click.ClickException) as refused:
+    with deploying(), pytest.raises(click.ClickException) as refused:
         deployment.stream_arn()
     assert refused.value.message == "nothing was deployed:\n  - [[rule]] 1: no reason"
 
@@ -64,15 +84,12 @@ def test_what_aws_refuses_is_one_sentence_and_no_function_is_deployed(
         raise denied
 
     monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
-    monkeypatch.setattr("chalicelib.deploy.packaging.install", lambda: None)
-    monkeypatch.setattr(settings, "load", lambda environ: SimpleNamespace(queue="break-glass"))
+    monkeypatch.setattr(settings, "load", lambda environ: KNOWN)
     monkeypatch.setattr(settings, "unusable_rules", lambda known: [])
     monkeypatch.setattr(deployment, "on_management_account", lambda session, known: [])
     monkeypatch.setattr("chalicelib.deploy.infrastructure.ensure_queue", refuses)
     monkeypatch.setattr(deployment, "_session", lambda context: boto3.Session())
-    context = under("deploy")
-    context.params["stage"] = "dev"
-    with context, pytest.raises(click.ClickException) as refused:
+    with deploying(), pytest.raises(click.ClickException) as refused:
         deployment.stream_arn()
     assert refused.value.message.startswith("no function was deployed: ")
     assert "AccessDenied" in refused.value.message
@@ -179,3 +196,55 @@ def test_a_table_that_cannot_be_backed_up_is_not_passed_over(
     monkeypatch.setattr(schema, "PAUSE", 0)
     with pytest.raises(_Dynamo.exceptions.ContinuousBackupsUnavailableException):
         schema.ensure(_Dynamo(refusals=schema.TRIES), "break-glass")
+
+
+def test_elsewhere_nothing_is_deployed_and_a_sentence_says_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-iso-east-1")
+    monkeypatch.setattr(settings, "load", lambda environ: KNOWN)
+    monkeypatch.setattr(settings, "unusable_rules", lambda known: [])
+    with deploying(), pytest.raises(click.ClickException) as refused:
+        deployment.stream_arn()
+    assert "the Region us-iso-east-1 is in the partition aws-iso" in refused.value.message
+
+
+@pytest.mark.parametrize(("format", "partitions"), [
+    ("cloudformation", ["${AWS::Partition}"]), ("terraform", []),
+])  # fmt: skip
+def test_a_template_follows_the_partition_of_its_stack(
+    format: str, partitions: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
+    monkeypatch.setattr("chalicelib.deploy.partitions.install", seen.append)
+    context = under("package")
+    context.params["pkg_format"] = format
+    with context:
+        assert deployment.stream_arn() == deployment.PLACEHOLDER
+    assert seen == partitions
+
+
+class _Lambda:
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+
+    def client(self, name: str) -> Any:
+        return self
+
+    def get_account_settings(self) -> Any:
+        if not self.limit:
+            raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetAccountSettings")
+        return {"AccountLimit": {"UnreservedConcurrentExecutions": self.limit}}
+
+
+@pytest.mark.parametrize(("limit", "workers"), [(1000, 20), (20, 12), (10, 2), (5, 2), (0, 20)])
+def test_in_an_account_of_few_functions_workers_leave_room_for_the_route(
+    limit: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert deployment.workers(20) == 20, "in Lambda nothing is asked"
+    monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
+    monkeypatch.setattr(deployment, "_session", lambda context: _Lambda(limit))
+    with deploying():
+        assert deployment.workers(20) == workers

@@ -30,7 +30,8 @@ LOGICAL = {
     "sweep": "Sweep",
     "reconcile": "Reconcile",
 }
-KEPT = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+# What is kept has a fixed name: after a failed create it would be in the next one's way.
+KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     stage = _project.stage_name(args.stage)
     out = args.out or _project.project() / ".chalice" / f"merge-{stage}.json"
-    made = template(stage, _project.settings(stage))
+    may_log = api_gateway_may_log()
+    made = template(stage, _project.settings(stage), may_log)
     out.write_text(json.dumps(made, indent=2) + "\n")
     print(f"wrote {out}: {len(made['Resources'])} resources to merge")
     print(
@@ -49,14 +51,27 @@ def run(args: argparse.Namespace) -> int:
         "      aws cloudformation package --template-file out/sam.json "
         "--s3-bucket BUCKET --output-template-file out/stack.json\n"
         "      aws cloudformation deploy --template-file out/stack.json --s3-bucket BUCKET "
-        f"--stack-name {APP}-{stage} --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND\n"
+        f"--stack-name {APP}-{stage} --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND"
+        f"{'' if may_log else ' --parameter-overrides ApiGatewayMayLog=is-set (or set-it)'}\n"
+        "      once it stands, the last one again with --parameter-overrides TableIsProtected=yes\n"
         f"      then python -m tools slack-manifest --stage {stage} --stack {APP}-{stage}"
     )
     return 0
 
 
-def template(stage: str, settings: Settings) -> dict[str, Any]:
-    """What chalice merges into its own template."""
+def api_gateway_may_log() -> str:
+    """Whether the account names API Gateway a role for logs; empty where nobody can be asked."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        account = _project.client("apigateway").get_account()
+    except (_project.Problem, BotoCoreError, ClientError):
+        return ""
+    return "is-set" if account.get("cloudwatchRoleArn") else "set-it"
+
+
+def template(stage: str, settings: Settings, may_log: str = "") -> dict[str, Any]:
+    """What chalice merges into its own template. `may_log`: the default, and none where empty."""
     resources: dict[str, Any] = {
         "Table": _table(settings.table),
         "DeadLetters": _queue(f"{settings.queue}-dlq", infrastructure.DEAD_LETTERS),
@@ -88,12 +103,29 @@ def template(stage: str, settings: Settings) -> dict[str, Any]:
             "ApiGatewayMayLog": {
                 "Type": "String",
                 "AllowedValues": ["is-set", "set-it"],
-                "Default": "is-set",
+                **({"Default": may_log} if may_log else {}),
                 "Description": "Whether the account names API Gateway a role to write logs with "
                 "in this region (once for all APIs), or this stack is to set one.",
-            }
+            },
+            "TableIsProtected": {
+                "Type": "String",
+                "AllowedValues": ["no", "yes"],
+                "Default": "no",
+                "Description": "Whether the table is protected from deletion. Say yes once the "
+                "stack stands: a create that fails could not take a protected table back.",
+            },
+            "Workers": {
+                "Type": "Number",
+                "MinValue": infrastructure.FEWEST,
+                "Default": infrastructure.WORKERS,
+                "Description": "Workers side by side. Fewer in an account that may run few "
+                "functions at once (2 of 10): the route needs room.",
+            },
         },
-        "Conditions": {"SetLogsRole": {"Fn::Equals": [{"Ref": "ApiGatewayMayLog"}, "set-it"]}},
+        "Conditions": {
+            "SetLogsRole": {"Fn::Equals": [{"Ref": "ApiGatewayMayLog"}, "set-it"]},
+            "ProtectTable": {"Fn::Equals": [{"Ref": "TableIsProtected"}, "yes"]},
+        },
         "Resources": resources | _logs_role(),
     }
 
@@ -109,7 +141,7 @@ def _table(name: str) -> dict[str, Any]:
         },
         "TimeToLiveSpecification": {"AttributeName": schema.TTL_ATTRIBUTE, "Enabled": True},
         "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
-        "DeletionProtectionEnabled": True,
+        "DeletionProtectionEnabled": {"Fn::If": ["ProtectTable", True, False]},
     }
     return {"Type": "AWS::DynamoDB::Table", **KEPT, "Properties": properties}
 
@@ -139,14 +171,20 @@ def _function(handler: str, name: str) -> dict[str, Any]:
         properties["Events"] = {"StreamDynamodbEventSource": {"Properties": source}}
     if handler == "worker":
         # Merged into chalice's own Fn::Sub, so it has to be one as well.
-        source = {"Queue": {"Fn::Sub": "${WakeUps.Arn}"}, **wanted}
+        source = {
+            "Queue": {"Fn::Sub": "${WakeUps.Arn}"},
+            "ScalingConfig": {"MaximumConcurrency": {"Ref": "Workers"}},
+            **wanted,
+        }
         properties["Events"] = {"WorkerSqsEventSource": {"Properties": source}}
         properties["RecursiveLoop"] = "Allow"  # as infrastructure.allow_loops says
     return {"DependsOn": [f"{LOGICAL[handler]}LogGroup"], "Properties": properties}
 
 
 def _route() -> dict[str, Any]:
+    """Its stage cannot log before the account has a role for that; none to wait for: no wait."""
     return {
+        "DependsOn": ["ApiGatewayAccount"],
         "Properties": {
             "MethodSettings": [
                 {
@@ -160,7 +198,7 @@ def _route() -> dict[str, Any]:
                 "DestinationArn": {"Fn::GetAtt": ["AccessLogGroup", "Arn"]},
                 "Format": infrastructure.ACCESS_LOG,
             },
-        }
+        },
     }
 
 
@@ -181,6 +219,7 @@ def _logs_role() -> dict[str, Any]:
     return {
         "ApiGatewayLogsRole": {
             "Type": "AWS::IAM::Role",
+            **KEPT,  # the account goes on naming it, for all APIs
             "Condition": "SetLogsRole",
             "Properties": {
                 "AssumeRolePolicyDocument": infrastructure.TRUST,
@@ -189,6 +228,7 @@ def _logs_role() -> dict[str, Any]:
         },
         "ApiGatewayAccount": {
             "Type": "AWS::ApiGateway::Account",
+            **KEPT,
             "Condition": "SetLogsRole",
             "Properties": {"CloudWatchRoleArn": {"Fn::GetAtt": ["ApiGatewayLogsRole", "Arn"]}},
         },

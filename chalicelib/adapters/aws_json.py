@@ -38,6 +38,9 @@ AGAIN: Final = frozenset(  # AWS did not do it, and asks us to come back
 )
 
 
+PLAIN_FIPS: Final = ("ssm", "sqs")  # whose only endpoint in GovCloud is the one for FIPS
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What differs between the services: names, versions, and how long one try may take."""
@@ -133,6 +136,8 @@ def endpoint(service: str, environ: Mapping[str, str]) -> str:
                 return environ[name]
     where = region(environ)
     fips = "-fips" if environ.get("AWS_USE_FIPS_ENDPOINT", "").lower() == "true" else ""
+    if where.startswith("us-gov-") and service in PLAIN_FIPS:
+        fips = ""
     suffix = "amazonaws.com.cn" if where.startswith("cn-") else "amazonaws.com"
     return f"https://{service}{fips}.{where}.{suffix}"
 

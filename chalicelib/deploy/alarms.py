@@ -78,6 +78,33 @@ def alarms(app: str, stage: str, queue: str, targets: tuple[str, ...] = ()) -> l
         }
         for handler in FUNCTIONS
     ]
+    found += [
+        {
+            "AlarmName": f"{prefix}-{handler.replace('_', '-')}-throttles",
+            "AlarmDescription": f"Lambda had no room to run the function {handler}: the account "
+            "runs as many functions at once as it may. Presses are refused then, and looks come "
+            "late. python -m tools doctor says how many that are, and how to have more.",
+            "Namespace": "AWS/Lambda",
+            "MetricName": "Throttles",
+            "Dimensions": [{"Name": "FunctionName", "Value": function_name(app, stage, handler)}],
+            "Statistic": "Sum",
+            **_above(0),
+        }
+        for handler in FUNCTIONS
+    ]
+    found.append(
+        {
+            "AlarmName": f"{prefix}-route-failures",
+            "AlarmDescription": "Somebody pressed a button and got no answer: API Gateway answered "
+            "with a 5xx. Their press may be lost; they can press again. "
+            "python -m tools logs --function api_handler, or the throttles, say why.",
+            "Namespace": "AWS/ApiGateway",
+            "MetricName": "5XXError",
+            "Dimensions": [{"Name": "ApiName", "Value": app}],  # of all stages: it knows no finer
+            "Statistic": "Sum",
+            **_above(0),
+        }
+    )
     actions = {"AlarmActions": list(targets), "OKActions": list(targets)} if targets else {}
     return [alarm | actions for alarm in found]
 
@@ -86,6 +113,7 @@ def dashboard(app: str, stage: str, queue: str, region: str) -> str:
     """The dashboard's body, as PutDashboard takes it: JSON."""
     functions = [function_name(app, stage, handler) for handler in FUNCTIONS]
     lambdas = [["AWS/Lambda", "Errors", "FunctionName", name] for name in functions]
+    throttles = [["AWS/Lambda", "Throttles", "FunctionName", name] for name in functions]
     durations = [["AWS/Lambda", "Duration", "FunctionName", name] for name in functions]
     letters = f"{queue}-dlq"
     graphs = (
@@ -100,7 +128,7 @@ def dashboard(app: str, stage: str, queue: str, region: str) -> str:
         ("Dead letters · failed looks", "Maximum",
          [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", letters],
           [NAMESPACE, "FailedLooks"]]),
-        ("Errors", "Sum", lambdas),
+        ("Errors · throttles", "Sum", lambdas + throttles),
         ("Duration, milliseconds", "p95", durations),
     )  # fmt: skip
     widgets = [

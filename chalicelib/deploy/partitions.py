@@ -35,10 +35,8 @@ def mistakes(region: str | None, known: "Settings | None") -> list[str]:
         return ["no Region: set AWS_DEFAULT_REGION to Identity Center's own"]
     if partition not in SUFFIXES:
         where = f"the partition {partition}" if partition else "no partition that is known"
-        return [
-            f"the Region {clean(region, 60)} is in {where}: Break Glass runs in "
-            f"{', '.join(SUFFIXES)} alone, where its service addresses are known to be right"
-        ]
+        said = f"the Region {clean(region, 60)} is in {where}: Break Glass runs in "
+        return [said + f"{', '.join(SUFFIXES)} alone, where its service addresses are known"]
     return [
         f"{name}: {arn} is of another partition; in {region} it begins with arn:{partition}:"
         for name, arn in (_arns(known) if known else ())

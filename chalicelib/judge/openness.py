@@ -13,6 +13,7 @@ from chalicelib.judge.call import INSIDE, Call, Json, parameter, parsed, table
 from chalicelib.judge.conditions import Narrows, internet, narrows, turns_away
 
 ACCOUNT = re.compile(r"\d{12}")
+PARTITION = re.compile(r"^arn:aws[a-z-]*:")
 EVERYBODY = ("*", "arn:aws:iam::*:root", "arn:aws:iam::*:user/*", "arn:aws:iam::*:role/*")
 PUBLIC_LISTS = ("public-read", "public-read-write", "authenticated-read")
 PUBLIC_GROUPS = ("groups/global/allusers", "groups/global/authenticatedusers")
@@ -171,7 +172,8 @@ def _everybody(statement: Json) -> bool:
     if "NotPrincipal" in statement:
         return True
     return any(
-        (said in EVERYBODY and kind in ("aws", "*")) or (kind == "service" and said == "*")
+        (PARTITION.sub("arn:aws:", said) in EVERYBODY and kind in ("aws", "*"))
+        or (kind == "service" and said == "*")
         for kind, said in _principals(statement)
     )
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
+from botocore.config import Config
 from botocore.credentials import Credentials as BotoCredentials
 from botocore.session import get_session
 
@@ -47,11 +48,25 @@ def test_a_call_is_signed_as_boto3_signs_it(
     assert ours["authorization"] == request.headers["Authorization"]
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "eu-central-2", "us-gov-west-1", "cn-north-1"])
-@pytest.mark.parametrize("kind", [DYNAMODB, SSM, SQS])
-def test_without_settings_it_goes_where_boto3_goes(kind: aws_json.Kind, region: str):
-    client = get_session().create_client(kind.service, region)
-    assert endpoint(kind.service, {"AWS_REGION": region}) == client.meta.endpoint_url
+KINDS = [each for each in vars(aws_json).values() if isinstance(each, aws_json.Kind)]
+
+
+@pytest.mark.parametrize("fips", [False, True])
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_in_every_region_it_goes_where_boto3_goes(kind: aws_json.Kind, partition: str, fips: bool):
+    session, wrong = get_session(), {}
+    regions = session.get_available_regions(kind.service, partition)
+    for region in regions:
+        settings = Config(use_fips_endpoint=fips)
+        client = session.create_client(kind.service, region, config=settings)
+        ours = endpoint(
+            kind.service, {"AWS_REGION": region, "AWS_USE_FIPS_ENDPOINT": str(fips).lower()}
+        )
+        if ours != client.meta.endpoint_url:
+            wrong[region] = (ours, client.meta.endpoint_url)
+    assert len(regions) >= 2
+    assert wrong == {}
 
 
 def test_the_more_particular_address_wins():

@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ParamValidationError
@@ -861,6 +862,21 @@ def test_only_a_refusal_for_too_many_calls_slows_the_pace():
         pace._heard(parsed_response={"Error": {"Code": code}})
     pace._heard(parsed_response=None)
     assert slowed == ["slower"]
+
+
+@pytest.mark.parametrize(
+    ("region", "portal"),
+    [
+        ("cn-north-1", "https://start.home.awsapps.cn/directory/d-1234567890"),
+        ("us-gov-west-1", "https://start.us-gov-home.awsapps.com/directory/d-1234567890"),
+    ],
+)
+def test_in_another_partition_the_portal_is_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, region: str, portal: str
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    client = reading_client(boto3.Session(region_name=region), service="identitystore")
+    assert Directory(client, lambda: STORE).portal() == portal
 
 
 @pytest.mark.parametrize(

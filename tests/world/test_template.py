@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -60,25 +61,52 @@ def stack(world: World, template: Path) -> dict[str, str]:
     formation.create_stack(
         StackName="break-glass",
         TemplateURL=f"{world.facts['endpoint']}/{BUCKET}/stack.json",
-        Parameters=[{"ParameterKey": "ApiGatewayMayLog", "ParameterValue": "set-it"}],
+        Parameters=[{"ParameterKey": "TableIsProtected", "ParameterValue": "yes"}],
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
-    end = time.monotonic() + 240
-    while True:
-        (found,) = formation.describe_stacks(StackName="break-glass")["Stacks"]
-        if found["StackStatus"] == "CREATE_COMPLETE":
-            return {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
-        failed = formation.describe_stack_events(StackName="break-glass")["StackEvents"]
-        reasons = [e.get("ResourceStatusReason") for e in failed if "FAILED" in e["ResourceStatus"]]
-        assert not reasons, reasons
-        assert time.monotonic() < end, found["StackStatus"]
-        time.sleep(0.5)
+    found = _until(formation, "break-glass", "CREATE_COMPLETE")
+    return {each["OutputKey"]: each["OutputValue"] for each in found["Outputs"]}
 
 
 def test_the_template_passes_the_linter(template: Path) -> None:
     linter = Path(sys.executable).with_name("cfn-lint")
     done = subprocess.run([str(linter), str(template)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_policies_follow_the_partition_of_the_stack(template: Path) -> None:
+    text = template.read_text()
+    assert "arn:${AWS::Partition}:dynamodb:*:*:table/break-glass" in text
+    assert re.findall(r'"arn:aws[\w-]*:[^"]*', text) == []
+
+
+def test_what_is_asked_of_the_account_is_the_default_and_else_nobody_guesses(
+    world: World, template: Path
+) -> None:
+    asked = json.loads(template.read_text())["Parameters"]["ApiGatewayMayLog"]
+    assert asked["Default"] == "set-it", "this account names no role yet"
+    made = _template(world, "")["Parameters"]["ApiGatewayMayLog"]
+    assert "Default" not in made, "CloudFormation asks before it makes anything"
+
+
+def test_a_create_that_failed_is_taken_back_whole(world: World, template: Path) -> None:
+    """Runs before the stack that stands, which takes the same names."""
+    s3, formation = world.aws("s3"), world.aws("cloudformation")
+    s3.create_bucket(Bucket=BUCKET)
+    body = template.read_text().replace("./deployment.zip", f"s3://{BUCKET}/absent.zip")
+    s3.put_object(Bucket=BUCKET, Key="broken.json", Body=body.encode())
+    formation.create_stack(
+        StackName="broken",
+        TemplateURL=f"{world.facts['endpoint']}/{BUCKET}/broken.json",
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    _until(formation, "broken", "ROLLBACK_COMPLETE")
+    formation.delete_stack(StackName="broken")
+    with pytest.raises(world.aws("dynamodb").exceptions.ResourceNotFoundException):
+        world.aws("dynamodb").describe_table(TableName="break-glass")
+    assert "QueueUrls" not in world.aws("sqs").list_queues(QueueNamePrefix="break-glass")
+    groups = world.aws("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/break-glass")
+    assert groups["logGroups"] == []
 
 
 def test_without_what_is_merged_the_template_has_no_table(template: Path) -> None:
@@ -127,6 +155,27 @@ def test_the_merged_file_is_made_for_the_stage_that_is_asked_for(world: World) -
 
 
 # Below --------------------------------------------------------------------------------------------
+
+
+def _until(formation: Any, stack: str, status: str) -> dict[str, Any]:
+    end = time.monotonic() + 240
+    while True:
+        (found,) = formation.describe_stacks(StackName=stack)["Stacks"]
+        if found["StackStatus"] == status:
+            return dict(found)
+        failed = formation.describe_stack_events(StackName=stack)["StackEvents"]
+        reasons = [e.get("ResourceStatusReason") for e in failed if "FAILED" in e["ResourceStatus"]]
+        assert not reasons or status.startswith("ROLLBACK"), reasons
+        assert time.monotonic() < end, (found["StackStatus"], reasons)
+        time.sleep(0.5)
+
+
+def _template(world: World, may_log: str) -> dict[str, Any]:
+    from tools import _project
+    from tools.template import template
+
+    with at(world):
+        return template(STAGE, _project.settings(STAGE), may_log)
 
 
 def _described(dynamodb: Any, name: str) -> dict[str, Any]:

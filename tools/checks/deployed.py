@@ -125,6 +125,30 @@ def event_sources(patient: Patient) -> Iterator[Finding]:
             yield Finding(OK, f"the event source of {name}: enabled, with bounded failures")
 
 
+def concurrency(patient: Patient) -> Iterator[Finding]:
+    """Whether the route has room beside the workers, in an account that may run few functions."""
+    client = patient.aws("lambda")
+    limit = infrastructure.concurrency(client)
+    fewer = infrastructure.fewer(infrastructure.WORKERS, limit)
+    name = function_name(APP, patient.stage, "worker")
+    for mapping in client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
+        found = mapping.get("ScalingConfig", {}).get("MaximumConcurrency", limit)
+        if found > fewer:
+            said = f"up to {found} workers may leave the route no room: the account runs {limit}"
+            yield Finding(BAD, f"{said} functions at once", f"{AGAIN}, with {fewer} workers")
+    more = (
+        "aws service-quotas request-service-quota-increase --service-code lambda "
+        "--quota-code L-B99A9384 --desired-value 1000; then `chalice deploy` again"
+    )
+    said = f"the account runs {limit} functions at once, all of its own counted"
+    if limit < infrastructure.FEWEST + infrastructure.BESIDE_WORKERS:
+        yield Finding(BAD, f"{said}: the route has no room of its own", more)
+    elif fewer < infrastructure.WORKERS:
+        yield Finding(NOTE, f"{said}: so there are {fewer} workers, and much at once waits", more)
+    else:
+        yield Finding(OK, said)
+
+
 def schedule(patient: Patient) -> Iterator[Finding]:
     client, region = patient.aws("events"), patient.aws("events").meta.region_name
     partition = str(patient.caller["Arn"]).split(":")[1]

@@ -16,6 +16,7 @@ from tools.checks.access import (
     settings,
 )
 from tools.checks.deployed import (
+    concurrency,
     event_sources,
     functions,
     logs,
@@ -48,6 +49,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("table", table),
     ("queues", queues),
     ("event sources", event_sources),
+    ("concurrency", concurrency),
     ("schedules", schedule),
     ("route", route),
     ("route's settings", route_settings),

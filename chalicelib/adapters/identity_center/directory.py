@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 from botocore.exceptions import (
     ClientError,
@@ -13,6 +13,12 @@ from chalicelib.domain.errors import Refused
 from chalicelib.domain.session import Person
 from chalicelib.words import messages
 from chalicelib.workflow import policy
+
+PORTALS: Final = {  # by partition
+    "aws": "https://{}.awsapps.com/start",
+    "aws-cn": "https://start.home.awsapps.cn/directory/{}",
+    "aws-us-gov": "https://start.us-gov-home.awsapps.com/directory/{}",
+}
 
 
 class Directory:
@@ -51,7 +57,9 @@ class Directory:
     def portal(self) -> str:
         """`https://d-….awsapps.com/start`, which each instance has beside what it calls itself."""
         store_id = self._store_id()
-        return f"https://{store_id}.awsapps.com/start" if store_id.startswith("d-") else ""
+        if not store_id.startswith("d-"):
+            return ""
+        return PORTALS.get(self._client.meta.partition, PORTALS["aws"]).format(store_id)
 
     # ---- below the port
 
