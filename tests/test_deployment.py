@@ -210,17 +210,17 @@ def test_elsewhere_nothing_is_deployed_and_a_sentence_says_why(
     assert "the Region us-iso-east-1 is in the partition aws-iso" in refused.value.message
 
 
-@pytest.mark.parametrize(("format", "partitions"), [
+@pytest.mark.parametrize(("kind", "partitions"), [
     ("cloudformation", ["${AWS::Partition}"]), ("terraform", []),
 ])  # fmt: skip
 def test_a_template_follows_the_partition_of_its_stack(
-    format: str, partitions: list[str], monkeypatch: pytest.MonkeyPatch
+    kind: str, partitions: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
     monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
     monkeypatch.setattr("chalicelib.deploy.partitions.install", seen.append)
     context = under("package")
-    context.params["pkg_format"] = format
+    context.params["pkg_format"] = kind
     with context:
         assert deployment.stream_arn() == deployment.PLACEHOLDER
     assert seen == partitions

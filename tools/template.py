@@ -182,10 +182,12 @@ def _function(handler: str, name: str) -> dict[str, Any]:
 
 
 def _route() -> dict[str, Any]:
-    """Its stage cannot log before the account has a role for that; none to wait for: no wait."""
+    """Its stage cannot log before the account has a role for that, so it names what sets it."""
     return {
-        "DependsOn": ["ApiGatewayAccount"],
         "Properties": {
+            "Variables": {
+                "LogsBy": {"Fn::If": ["SetLogsRole", {"Ref": "ApiGatewayAccount"}, "the-account"]}
+            },
             "MethodSettings": [
                 {
                     "ResourcePath": "/*",

@@ -56,8 +56,10 @@ def patch(faults: AccountFaults) -> None:
     make_role, update_account = iam._create_role, apigateway_v1._update_account
     shape = apigateway_v1._lambda_proxy_response
 
-    def unknown(role: str) -> bool:
-        return time.monotonic() - _born.get(role.rpartition("/")[2], 0) < faults.roles_settle
+    def unknown(role: str, hops: int = 1) -> bool:
+        """Each service hears of it in its time: `hops` times as late as the first."""
+        age = time.monotonic() - _born.get(role.rpartition("/")[2], 0)
+        return age < faults.roles_settle * hops
 
     def create_role(asked: dict[str, Any]) -> Any:
         made = make_role(asked)
@@ -75,7 +77,7 @@ def patch(faults: AccountFaults) -> None:
         name, _, refused = lambda_svc._resolve_existing_esm_function(asked.get("FunctionName", ""))
         if refused:
             return refused
-        if unknown(lambda_svc._functions[name]["config"]["Role"]):
+        if unknown(lambda_svc._functions[name]["config"]["Role"], hops=2):
             said = STREAM.format(source) if ":dynamodb:" in source else QUEUE
             return error_response_json("InvalidParameterValueException", said, 400)
         for known in lambda_svc._esms.values():

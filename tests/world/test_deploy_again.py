@@ -17,6 +17,16 @@ from simulator.world import STAGE, World
 pytestmark = pytest.mark.world
 
 DEAD = 77
+DEADLY = (
+    "CreateTable",
+    "CreateFunction",
+    "CreateEventSourceMapping",
+    "PutRule",
+    "ImportRestApi",
+    "CreateDeployment",
+    "UpdateAccount",
+    "PutMetricAlarm",
+)
 # Runs chalice, tells each request that changes something, and dies behind one of them as by kill.
 MORTAL = """
 import os, sys
@@ -100,8 +110,7 @@ def is_whole(world: World, said: tuple[int, str]) -> None:
 
 def test_a_deployment_that_dies_again_and_again_goes_on_each_time(world: World) -> None:
     seen: list[str] = []
-    for step in ("CreateTable", "CreateFunction", "CreateEventSourceMapping", "PutRule",
-                 "ImportRestApi", "CreateDeployment", "UpdateAccount", "PutMetricAlarm"):  # fmt: skip
+    for step in DEADLY:
         code, said = deploy(world, dies_at=step)
         assert code == DEAD, f"{step}: {said[-3000:]}"
         seen += made(world)["apis"]

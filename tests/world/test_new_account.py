@@ -22,7 +22,7 @@ def world() -> Iterator[World]:
     """Roles settle after some seconds, ten functions run at once, and somebody else has just
     changed the settings of API Gateway's account."""
     with World.start(deploy=False) as world:
-        world.control("account", roles_settle=7.0, concurrency=10)
+        world.control("account", roles_settle=3.0, concurrency=10)
         gateway = world.aws("apigateway", retries={"total_max_attempts": 1})
         gateway.update_account(patchOperations=[])
         with pytest.raises(ClientError) as refused:

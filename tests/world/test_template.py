@@ -93,8 +93,17 @@ def test_a_create_that_failed_is_taken_back_whole(world: World, template: Path) 
     """Runs before the stack that stands, which takes the same names."""
     s3, formation = world.aws("s3"), world.aws("cloudformation")
     s3.create_bucket(Bucket=BUCKET)
-    body = template.read_text().replace("./deployment.zip", f"s3://{BUCKET}/absent.zip")
-    s3.put_object(Bucket=BUCKET, Key="broken.json", Body=body.encode())
+    s3.upload_file(str(template.with_name("deployment.zip")), BUCKET, "deployment.zip")
+    body = template.read_text().replace("./deployment.zip", f"s3://{BUCKET}/deployment.zip")
+    broken = json.loads(body)
+    waits = {"Handle": {"Ref": "Nobody"}, "Timeout": "1", "Count": 1}  # for what never comes
+    broken["Resources"]["Nobody"] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
+    broken["Resources"]["Fails"] = {
+        "Type": "AWS::CloudFormation::WaitCondition",
+        "DependsOn": ["Table", "DeadLetters", "WakeUps", "AccessLogGroup", "SweepLogGroup"],
+        "Properties": waits,
+    }
+    s3.put_object(Bucket=BUCKET, Key="broken.json", Body=json.dumps(broken).encode())
     formation.create_stack(
         StackName="broken",
         TemplateURL=f"{world.facts['endpoint']}/{BUCKET}/broken.json",
@@ -158,7 +167,7 @@ def test_the_merged_file_is_made_for_the_stage_that_is_asked_for(world: World) -
 
 
 def _until(formation: Any, stack: str, status: str) -> dict[str, Any]:
-    end = time.monotonic() + 240
+    end = time.monotonic() + 60
     while True:
         (found,) = formation.describe_stacks(StackName=stack)["Stacks"]
         if found["StackStatus"] == status:
