@@ -113,7 +113,8 @@ def test_a_create_that_failed_is_taken_back_whole(world: World, template: Path) 
     formation.delete_stack(StackName="broken")
     with pytest.raises(world.aws("dynamodb").exceptions.ResourceNotFoundException):
         world.aws("dynamodb").describe_table(TableName="break-glass")
-    assert "QueueUrls" not in world.aws("sqs").list_queues(QueueNamePrefix="break-glass")
+    queues = world.aws("sqs").list_queues(QueueNamePrefix="break-glass")
+    assert queues.get("QueueUrls", []) == []
     groups = world.aws("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/break-glass")
     assert groups["logGroups"] == []
 
