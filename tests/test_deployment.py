@@ -16,6 +16,7 @@ KNOWN: Any = SimpleNamespace(
     queue="break-glass",
     instance_arn="",
     trail="trail",
+    trail_role="",
     alarm_to="",
     glasses={},
 )

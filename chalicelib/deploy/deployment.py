@@ -37,7 +37,7 @@ def stream_arn(app: str = "break-glass") -> str:
     from chalicelib.deploy.aws_errors import sentence
     from chalicelib.deploy.infrastructure import ensure_logs, ensure_queue
 
-    stage = context.params["stage"]
+    stage = context.params.get("stage", "dev")
     patience.install()
     try:
         session = _session(context)

@@ -46,7 +46,8 @@ def mistakes(region: str | None, known: "Settings | None") -> list[str]:
 
 def _arns(known: "Settings") -> Iterable[tuple[str, str]]:
     yield "identity_center_instance", known.instance_arn
-    yield "cloudtrail_log_group", known.cloudtrail_log_group
+    yield "trail", known.trail
+    yield "trail_role", known.trail_role
     yield "alarm_to", known.alarm_to
     for glass in known.glasses.values():
         yield f"[glass.{glass.name}] permission_set", glass.permission_set

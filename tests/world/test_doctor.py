@@ -574,25 +574,6 @@ def test_a_policy_that_is_there_is_well(world: World) -> None:
     iam.delete_policy(PolicyArn=made["Arn"])
 
 
-def room(free: int, workers: int | None = 20) -> Any:
-    scaling = {"ScalingConfig": {"MaximumConcurrency": workers}} if workers else {}
-    return Instead(
-        "lambda",
-        get_account_settings=lambda: {"AccountLimit": {"UnreservedConcurrentExecutions": free}},
-        list_event_source_mappings=lambda FunctionName: {"EventSourceMappings": [scaling]},  # noqa: N803
-    )
-
-
-@pytest.mark.parametrize(
-    ("client", "state"),
-    [(room(10), BAD), (room(10, 2), NOTE), (room(1000), OK), (room(1000, None), BAD)],
-)
-def test_too_few_functions_at_once_are_found(world: World, client: Any, state: str) -> None:
-    found = look(world, "concurrency", client=client)
-    assert [each.state for each in found] == [state]
-    assert ("L-B99A9384" in found[0].cure) is (state != OK)
-
-
 def test_who_forbids_a_right_is_said(world: World) -> None:
     denied = {"EvalActionName": "a:B", "EvalResourceName": "r", "EvalDecision": "implicitDeny"}
     by = [

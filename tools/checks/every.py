@@ -27,7 +27,6 @@ from tools.checks.deployed import (
     table,
     watch,
 )
-from tools.checks.limits import concurrency
 from tools.checks.patient import Check
 from tools.checks.rights import rights
 from tools.checks.sets import permission_sets
@@ -45,7 +44,6 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("second way", second_way),
     ("functions", functions),
     ("rights", rights),
-    ("concurrency", concurrency),
     ("table", table),
     ("queues", queues),
     ("event sources", event_sources),
