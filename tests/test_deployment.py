@@ -108,6 +108,8 @@ def test_who_may_not_see_which_identity_center_it_is_deploys_all_the_same() -> N
 class _Center:
     """Identity Center, of which only the instance is asked."""
 
+    region_name = "eu-west-1"
+
     def __init__(self, owner: str | Exception) -> None:
         self.owner = owner
 

@@ -22,7 +22,13 @@ from chalice.utils import UI, OSUtils
 from chalicelib.deploy import packaging
 
 CHALICELIB = Path(packaging.__file__).parents[1]
-DEPLOYING = ("deployment.py", "infrastructure.py", "packaging.py", "schema.py")  # never in Lambda
+DEPLOYING = (
+    "deployment.py",
+    "infrastructure.py",
+    "packaging.py",
+    "schema.py",
+    "recovery.py",
+)  # never in Lambda
 OPTIONS = {"Accelerate": {"documentation": "<p>Read.</p>", "type": "boolean"}}  # by botocore
 PROSE = {
     "documentation": "<p>At length.</p>",
@@ -245,11 +251,15 @@ def test_chalice_itself_passes_its_packages_through(tmp_path: Path):
     (tmp_path / ".chalice").mkdir()
     (tmp_path / ".chalice" / "config.json").write_text('{"version": "2.0", "app_name": "x"}')
     (tmp_path / "chalicelib" / "deploy").mkdir(parents=True)
+    (tmp_path / "chalicelib" / "domain").mkdir()
     for name in (
         "__init__.py",
         "deploy/__init__.py",
         "deploy/deployment.py",
         "deploy/packaging.py",
+        "deploy/partitions.py",
+        "domain/__init__.py",
+        "domain/text.py",
     ):
         (tmp_path / "chalicelib" / name).write_text((CHALICELIB / name).read_text())
     (tmp_path / "app.py").write_text(

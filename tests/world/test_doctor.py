@@ -229,6 +229,13 @@ def _a_stream_that_retries_for_a_day(world: World) -> Iterator[None]:
         pass
 
 
+@breaks("concurrency", "the route has no room of its own")
+def _an_account_that_runs_five_functions_at_once(world: World) -> Iterator[None]:
+    world.control("account", concurrency=5)
+    yield
+    world.control("account", concurrency=0)
+
+
 @breaks("schedules", "is disabled")
 def _a_sweep_that_never_comes(world: World) -> Iterator[None]:
     name = f"{world.function_name('sweep')}-event"
