@@ -11,11 +11,18 @@ import pytest
 from tests.simulation.__main__ import CASES
 from tests.simulation.explorer import Explorer
 from tests.simulation.faults import NAMES
+from tests.simulation.shrink import story as story_of
 from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World
 
 SEEDS = 1_200  # `make simulate` has more
 AT_ONCE = 200
 seen: Counter[str] = Counter()  # by all lives together
+
+
+def told(failed: dict[int, str], lives: type[World] = World) -> str:
+    """What is said of lives that failed: each one's first mistake, and the first one's story."""
+    mistakes = [f"seed {seed}: {wrong}" for seed, wrong in failed.items()]
+    return "\n".join(["", *mistakes, "", *story_of(min(failed), lives)])
 
 
 @pytest.mark.parametrize("first", range(0, SEEDS, AT_ONCE))
@@ -27,12 +34,12 @@ def test_every_promise_is_kept_whatever_breaks(first: int) -> None:
         seen.update(world.faults.seen)
         if wrong:
             failed[seed] = wrong[0]
-    assert not failed
+    assert not failed, told(failed)
 
 
 def test_rows_that_are_deleted_when_it_hurts_cost_nobody_access() -> None:
     wrong = {seed: found[0] for seed in range(AT_ONCE) if (found := Meddled(seed).run())}
-    assert not wrong
+    assert not wrong, told(wrong, Meddled)
 
 
 def test_whatever_hangs_people_hear_of_it_and_of_nothing_twice() -> None:
@@ -43,7 +50,7 @@ def test_whatever_hangs_people_hear_of_it_and_of_nothing_twice() -> None:
         seen.update(each for each in world.faults.seen if each.endswith("hangs"))
         if wrong:
             failed[seed] = wrong[0]
-    assert not failed
+    assert not failed, told(failed, Hung)
 
 
 def test_short_sessions_one_after_another_are_told_apart_though_lists_are_behind() -> None:
@@ -54,12 +61,12 @@ def test_short_sessions_one_after_another_are_told_apart_though_lists_are_behind
         seen.update(each for each in world.faults.seen if each.startswith("assignment"))
         if wrong:
             failed[seed] = wrong[0]
-    assert not failed
+    assert not failed, told(failed, Behind)
 
 
 def test_whoever_waits_behind_a_session_whose_row_is_deleted_keeps_what_they_get() -> None:
     wrong = {seed: found[0] for seed in range(AT_ONCE) if (found := Orphaned(seed).run())}
-    assert not wrong
+    assert not wrong, told(wrong, Orphaned)
 
 
 def test_who_forges_whatever_may_be_asked_for_is_given_nothing() -> None:
@@ -70,7 +77,7 @@ def test_who_forges_whatever_may_be_asked_for_is_given_nothing() -> None:
         seen.update(each for each in world.faults.seen if each.startswith("forged"))
         if wrong:
             failed[seed] = wrong[0]
-    assert not failed
+    assert not failed, told(failed, Forged)
 
 
 def test_no_fault_is_dead_and_no_hand_idle() -> None:

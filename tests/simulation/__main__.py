@@ -12,6 +12,7 @@ from multiprocessing import Pool, cpu_count
 from tests.simulation.explorer import Bounds, Explorer, Found
 from tests.simulation.faults import NAMES
 from tests.simulation.mutants import MUTANTS, Verdict, judge
+from tests.simulation.shrink import Life, story
 from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World
 
 
@@ -22,8 +23,12 @@ def main() -> int:
     run.add_argument("--seeds", type=int, default=2_000)
     run.add_argument("--first", type=int, default=0)
     run.add_argument("--verbose", action="store_true", help="how often each fault and hand struck")
-    replay = commands.add_parser("replay", help="one seed's story")
+    replay = commands.add_parser("replay", help="one seed's story, shrunk where something is wrong")
     replay.add_argument("--seed", type=int, required=True)
+    replay.add_argument("--whole", action="store_true", help="as it ran, whatever comes of it")
+    replay.add_argument(
+        "--draws", type=numbers, metavar="N,N|none", help="of all that it draws nothing but these"
+    )
     explore = commands.add_parser("explore", help="every interleaving of the bounded cases")
     explore.add_argument("--faults", type=int, default=1)
     explore.add_argument("--case", choices=CASES, help="only this one")
@@ -58,7 +63,9 @@ def main() -> int:
             seeds = range(asked.first, asked.first + asked.seeds)
             return run_seeds(seeds, asked.cores, asked.verbose, asked.lives)
         case "replay":
-            return tell(asked.seed, asked.lives)
+            if asked.whole:
+                return tell(asked.seed, asked.lives)
+            return tell_small(asked.seed, asked.lives, asked.draws)
         case "explore":
             names = [asked.case] if asked.case else list(CASES)
             return explore_cases(names, asked.faults, asked.cores)
@@ -91,8 +98,7 @@ def run_seeds(seeds: range, cores: int, verbose: bool, lives_of: type[World]) ->
     if verbose:
         print(table(times, lives))
     if failed:
-        which = "" if lives_of is World else f" --{lives_of.__name__.lower()}"
-        print(f"read one: python -m tests.simulation replay --seed {min(failed)}{which}")
+        print("\n".join(["", *story(min(failed), lives_of)]))
     return 1 if failed else 0
 
 
@@ -110,6 +116,24 @@ def table(times: Counter[str], lives: Counter[str]) -> str:
     dead = sum(times[name] == 0 for name in NAMES)
     head = f"{'fault, outage or hand':<48} {'times':>10} {'in lives':>8}"
     return "\n".join([head, *rows, f"{len(NAMES)} in all, {dead} of them never"])
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """As `--draws` has them."""
+    return () if text == "none" else tuple(sorted({int(number) for number in text.split(",")}))
+
+
+def tell_small(seed: int, lives: type[World], draws: tuple[int, ...] | None) -> int:
+    """A life that breaks a promise, shrunk, or no more than these draws of it; any other, whole."""
+    life = Life(seed, lives)
+    if draws is None and not life.wrong:
+        return tell(seed, lives)
+    if draws and not 0 <= draws[0] <= draws[-1] < len(life.tape.draws):
+        print(f"seed {seed} draws {len(life.tape.draws)} things: --draws counts them from 0")
+        return 2
+    kept = life.shrunk() if draws is None else draws
+    print("\n".join(life.told(kept)))
+    return 1 if life.live(kept)[0] else 0
 
 
 def tell(seed: int, lives: type[World]) -> int:

@@ -177,9 +177,10 @@ class World:
         reconciler: type[Reconciler] = Reconciler,
         triggers: dict[str, Any] | None = None,
         told: Callable[[str], None] | None = None,
+        draws: Random | None = None,
     ) -> None:
         self.seed = seed
-        self.random = random = Random(seed)
+        self.random = random = draws or Random(seed)
         self.told = told
         self.runner_class = runner
         self.reconciler_class = reconciler

@@ -1,0 +1,128 @@
+"""A life that breaks a promise is told by as few of its draws as break the same one."""
+
+from functools import cache
+from random import Random
+
+import pytest
+
+from tests.simulation import __main__ as commands
+from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.shrink import Life, Tape, kind, short_story
+from tests.simulation.world import Meddled, World
+
+
+def planted(rule: str) -> tuple[Mutant, Life]:
+    (mutant,) = (each for each in MUTANTS if each.rule == rule)
+    parts = {
+        "runner": mutant.runner(),
+        "rows": mutant.rows,
+        "reconciler": mutant.reconciler(),
+        "looks": mutant.looks(),
+    }
+    return mutant, Life(mutant.seed or 0, mutant.lives, parts)
+
+
+@cache
+def waiting() -> tuple[Life, tuple[int, ...]]:
+    """Somebody waits for ever behind a lock whose session's row an operator has deleted."""
+    _, life = planted("a lock whose session is gone stays shut")
+    return life, life.shrunk()
+
+
+def test_a_life_full_of_faults_is_shrunk_to_what_breaks_the_same_promise() -> None:
+    life, kept = waiting()
+    assert len(life.tape.draws) > 150
+    assert len(kept) < 12
+    wrong, _ = life.live(kept)
+    assert life.promise in map(kind, wrong)
+    for left_out in kept:  # each is needed
+        fewer, _ = life.live(number for number in kept if number != left_out)
+        assert life.promise not in map(kind, fewer)
+
+
+def test_its_story_is_short_and_says_when_what_happened_and_how_to_have_it_again() -> None:
+    life, kept = waiting()
+    told = life.told(kept)
+    assert len(told) < 50
+    assert "was not decided in time although nothing was in its way" in told[0]
+    assert f"{len(kept)} of its {len(life.tape.draws)} draws are left" in told[1]
+    deleted = next(line for line in told if "deletes the row of bg-2" in line)
+    assert deleted.startswith("»")
+    assert deleted.split()[1].endswith(".313")  # its moment
+    assert any("DoorTaken" in line and "times, until" in line for line in told)
+    numbers = told[-1].removeprefix("again: python -m tests.simulation replay --seed 272 --draws ")
+    assert commands.numbers(numbers) == kept
+
+
+def test_shrinking_is_the_same_each_time_and_within_so_many_lives() -> None:
+    _, first = planted("no claim before Create")
+    _, again = planted("no claim before Create")
+    assert first.shrunk() == again.shrunk()
+    assert first.told(first.shrunk()) == again.told(again.shrunk())
+    _, hasty = planted("no claim before Create")
+    few = hasty.shrunk(tries=3)
+    assert len(hasty.tried) == 3
+    assert len(first.shrunk()) < len(few) < len(hasty.tape.draws)
+
+
+@pytest.mark.parametrize(("lives", "seed"), [(World, 22), (World, 7), (Meddled, 3)])
+def test_writing_down_what_is_drawn_changes_nothing(lives: type[World], seed: int) -> None:
+    as_it_runs: list[str] = []
+    lives(seed, told=as_it_runs.append).run()
+    life = Life(seed, lives)
+    taped: list[str] = []
+    life._with(Tape(Random(seed)), told=taped.append).run()
+    assert taped == as_it_runs
+    assert life.wrong == []
+
+
+def test_a_life_that_keeps_its_promises_is_never_shrunk(capsys: pytest.CaptureFixture[str]) -> None:
+    life = Life(22)
+    assert life.shrunk() == tuple(range(len(life.tape.draws)))
+    assert life.tried == {}
+    assert commands.tell_small(22, World, None) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("seed 22, faults: ")
+    assert "draws are left" not in told
+
+
+def test_a_seeds_draws_are_given_by_their_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    assert commands.tell_small(22, World, (10_000,)) == 2
+    assert "--draws counts them from 0" in capsys.readouterr().out
+    assert commands.tell_small(22, World, ()) == 0
+    told = capsys.readouterr().out
+    assert "seed 22: every promise is kept" in told
+    assert told.endswith("--seed 22 --draws none\n")
+
+
+def test_a_failing_life_is_told_shrunk(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here one whose people may keep access for no time at all after it should be over."""
+    monkeypatch.setattr("tests.simulation.promises.PROMPT", -1)
+    monkeypatch.setattr("tests.simulation.promises.CLOSES_WITHIN", -1)
+    seed = next(seed for seed in range(50) if World(seed).run())
+    assert commands.tell_small(seed, World, None) == 1
+    told = capsys.readouterr().out
+    assert f"seed {seed}: bg-" in told
+    assert "draws are left (»)" in told
+
+
+def test_the_same_promise_is_the_same_whoever_and_whenever() -> None:
+    assert kind("bg-00a1 kept access for 301 s after all was well") == kind(
+        "bg-00f2 kept access for 4,012.5 s after all was well"
+    )
+    assert kind("queue#3 raised KeyError: x") == kind("sweep#12 raised KeyError: x")
+    assert kind("bg-1 keeps access") != kind("bg-1 is still REVOKING")
+
+
+def test_what_comes_again_is_told_once() -> None:
+    lines = [
+        "   0:01.000  UANN        presses “prod”: session bg-000000000000000000000004",
+        "   0:02.000  queue#1     delete: Unknown: no answer",
+        "   0:03.000  queue#2     delete: Unknown: no answer",
+    ]
+    assert short_story(lines) == [
+        "»   0:01.000  UANN         presses “prod”: session bg-4",
+        "    0:02.000  queue#1      delete: Unknown: no answer (2 times, until 0:03.000)",
+    ]
