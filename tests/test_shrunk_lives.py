@@ -1,36 +1,35 @@
 """A life that breaks a promise is told by as few of its draws as break the same one."""
 
-from functools import cache
+from collections.abc import Iterator
 from random import Random
 
 import pytest
 
 from tests.simulation import __main__ as commands
 from tests.simulation.mutants import MUTANTS, Mutant
+from tests.simulation.planted import swapped
 from tests.simulation.shrink import Life, Tape, kind, short_story
 from tests.simulation.world import Meddled, World
 
 
-def planted(rule: str) -> tuple[Mutant, Life]:
+def planted(rule: str) -> Mutant:
     (mutant,) = (each for each in MUTANTS if each.rule == rule)
-    parts = {
-        "runner": mutant.runner(),
-        "rows": mutant.rows,
-        "reconciler": mutant.reconciler(),
-        "looks": mutant.looks(),
-    }
-    return mutant, Life(mutant.seed or 0, mutant.lives, parts)
+    return mutant
 
 
-@cache
-def waiting() -> tuple[Life, tuple[int, ...]]:
+@pytest.fixture(scope="module")
+def waiting() -> Iterator[tuple[Life, tuple[int, ...]]]:
     """Somebody waits for ever behind a lock whose session's row an operator has deleted."""
-    _, life = planted("a lock whose session is gone stays shut")
-    return life, life.shrunk()
+    mutant = planted("a lock whose session is gone stays shut")
+    with swapped(*mutant.swaps):
+        life = Life(mutant.seed or 0, mutant.lives, mutant.parts())
+        yield life, life.shrunk()
 
 
-def test_a_life_full_of_faults_is_shrunk_to_what_breaks_the_same_promise() -> None:
-    life, kept = waiting()
+def test_a_life_full_of_faults_is_shrunk_to_what_breaks_the_same_promise(
+    waiting: tuple[Life, tuple[int, ...]],
+) -> None:
+    life, kept = waiting
     assert len(life.tape.draws) > 150
     assert len(kept) < 12
     wrong, _ = life.live(kept)
@@ -40,8 +39,10 @@ def test_a_life_full_of_faults_is_shrunk_to_what_breaks_the_same_promise() -> No
         assert life.promise not in map(kind, fewer)
 
 
-def test_its_story_is_short_and_says_when_what_happened_and_how_to_have_it_again() -> None:
-    life, kept = waiting()
+def test_its_story_is_short_and_says_when_what_happened_and_how_to_have_it_again(
+    waiting: tuple[Life, tuple[int, ...]],
+) -> None:
+    life, kept = waiting
     told = life.told(kept)
     assert len(told) < 50
     assert "was not decided in time although nothing was in its way" in told[0]
@@ -55,12 +56,12 @@ def test_its_story_is_short_and_says_when_what_happened_and_how_to_have_it_again
 
 
 def test_shrinking_is_the_same_each_time_and_within_so_many_lives() -> None:
-    _, first = planted("no claim before Create")
-    _, again = planted("no claim before Create")
-    assert first.shrunk() == again.shrunk()
-    assert first.told(first.shrunk()) == again.told(again.shrunk())
-    _, hasty = planted("no claim before Create")
-    few = hasty.shrunk(tries=3)
+    mutant = planted("no claim before Create")
+    with swapped(*mutant.swaps):
+        first, again, hasty = (Life(mutant.seed or 0, parts=mutant.parts()) for _ in range(3))
+        assert first.shrunk() == again.shrunk()
+        assert first.told(first.shrunk()) == again.told(again.shrunk())
+        few = hasty.shrunk(tries=3)
     assert len(hasty.tried) == 3
     assert len(first.shrunk()) < len(few) < len(hasty.tape.draws)
 

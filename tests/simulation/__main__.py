@@ -11,7 +11,7 @@ from multiprocessing import Pool, cpu_count
 
 from tests.simulation.explorer import Bounds, Explorer, Found
 from tests.simulation.faults import NAMES
-from tests.simulation.mutants import MUTANTS, Verdict, judge
+from tests.simulation.mutants import MUTANTS, Judged, judge
 from tests.simulation.shrink import Life, story
 from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World
 
@@ -210,13 +210,13 @@ def plant(words: list[str], cores: int) -> int:
     return 1 if alive else 0
 
 
-def row(verdict: Verdict) -> str:
+def row(verdict: Judged) -> str:
     found_by = verdict.found_by or "NOTHING"
     rule, outcome = verdict.mutant.rule, verdict.outcome
     return f"{rule:<45} {found_by:<16} {outcome:<62} {verdict.seconds:.1f}"
 
 
-def _judge(number: int) -> Verdict:
+def _judge(number: int) -> Judged:
     return judge(MUTANTS[number])
 
 

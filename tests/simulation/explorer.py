@@ -33,7 +33,7 @@ from chalicelib.domain.errors import ExternalError, Gone, LockTaken, Refused, St
 from chalicelib.domain.machine import FINAL, OPEN, State
 from chalicelib.domain.ports import Call
 from chalicelib.domain.session import Access, Glass, Lock, PermissionSet, Person, Session
-from tests.simulation.planted import load
+from tests.simulation.planted import HOMES, load
 from tests.simulation.rows import Rows
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
@@ -48,6 +48,8 @@ IDS = ("s0", "s1")
 DONE_STATES = FINAL | {State.SETTLING, State.REPORTING, State.TAILING, State.CONCLUDING}
 FRESH = 100  # the version of its row that a worker reads
 FAR = 4  # a worker writes less often than this in one turn, so further behind is the same
+REMEMBERS = {f"chalicelib.{home}" for home in HOMES.values()}  # the runner's own modules, and …
+REMEMBERS |= {"tests.simulation.planted", "tests.simulation.faulty"}  # … what stands in for them
 READS = {"read", "lock", "living", "assigned", "creation", "deletion", "creating", "deleting"}
 CONDITIONAL = {"write", "allow", "decide", "release"}  # on the row's version
 ACTS = {"create", "delete", "outcome"}
@@ -117,6 +119,17 @@ class Found:
         )
 
 
+def ticking(bounds: Bounds) -> dict[str, timedelta]:
+    """The runner's constants, in ticks."""
+    return {
+        "CALL_TAKES": ZERO,  # so a worker may claim even in its last tick
+        "AT_IT": TICK,
+        "NETWORK": TICK,
+        "SKEW": TICK * bounds.skew,
+        "LISTING_LAG": ZERO,
+    }
+
+
 # A state is a tuple:
 # (row 0, row 1, lock, lease 0, lease 1, truth, shown, requests, late, worker, worker, faults, asks)
 # row: an index into Explorer.rows; lease: ticks, or None; requests: ((id, status), …);
@@ -134,17 +147,11 @@ class Explorer:
         rows: type[Rows] = Rows,
         patches: Any = (),
         reduced: bool = True,
+        runner: dict[str, Any] | None = None,  # its module's names, with `ticking` in place
     ) -> None:
         self.bounds = bounds
         self.reduced = reduced
-        names = load(
-            patches,
-            CALL_TAKES=ZERO,  # so a worker may claim even in its last tick
-            CLAIM_KEEPS_OTHERS_FOR=TICK,
-            NETWORK_DELAY=TICK,
-            CLOCK_SKEW=TICK * bounds.skew,
-            LISTING_LAG=ZERO,
-        )
+        names = load(patches, **ticking(bounds)) if runner is None else runner
         self.rows_class = rows
         self.rows: list[Session | None] = [None]
         self.row_numbers: dict[Any, int] = {}
@@ -922,7 +929,7 @@ def _standing_at(trace: Any) -> tuple[Any, ...]:
     frames = []
     while trace is not None:
         frame = trace.tb_frame
-        if frame.f_code.co_filename.startswith("chalicelib"):
+        if frame.f_globals["__name__"] in REMEMBERS:
             values = tuple(
                 (name, _plain(value)) for name, value in frame.f_locals.items() if name != "self"
             )

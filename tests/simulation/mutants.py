@@ -3,21 +3,34 @@
 A fault is found by what comes of it (somebody keeps access, another's access is lost, a session is
 stuck), never by a look at the step itself.
 """
-# ruff: noqa: E501, ISC004 -- the patches read best as the lines that they change
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from time import monotonic
 from typing import Any
 
+from chalicelib.domain import verdict
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.machine import OPEN, TRANSITIONS, State
 from chalicelib.domain.session import Access, Lock, Session
+from chalicelib.domain.verdict import Verdict
+from chalicelib.triggers import looks
+from chalicelib.workflow import asks, calls, changes, reconcile, revoke, runner
+from chalicelib.workflow.asks import Asks
+from chalicelib.workflow.calls import Calls
+from chalicelib.workflow.commit import Commit
+from chalicelib.workflow.decide import Decide
+from chalicelib.workflow.deciding import Decider
+from chalicelib.workflow.grant import Grant
 from chalicelib.workflow.reconcile import Reconciler
+from chalicelib.workflow.revoke import Revoke
 from chalicelib.workflow.runner import Runner
-from tests.simulation.explorer import Bounds, Explorer
-from tests.simulation.planted import Patch, load
+from chalicelib.workflow.timing import NOTHING
+from tests.simulation import faulty
+from tests.simulation.explorer import Bounds, Explorer, Found, ticking
+from tests.simulation.planted import Patch, Swap, constants, load, swapped
 from tests.simulation.rows import Rows
 from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World, shipped
 
@@ -32,33 +45,56 @@ ALONE = replace(TIMING_OUT, crash=False, refuses=False, hand_lease=False)
 
 @dataclass(frozen=True)
 class Mutant:
-    """One rule left out: by patches of the source, or in the table's conditions."""
+    """One rule left out: by what stands in for our code, or in the table's conditions."""
 
     rule: str
-    patches: tuple[Patch, ...] = ()
+    swaps: tuple[Swap, ...] = ()
+    patches: tuple[Patch, ...] = ()  # of the text, where a swap would be a copy of it
     rows: type[Rows] = Rows
     bounds: Bounds | None = None  # within which the explorer finds it
     seed: int | None = None  # with which the simulation finds it
     lives: type[World] = World
     reduced: bool = True  # whether the explorer may count on acts that follow conditional writes
 
+    def __post_init__(self) -> None:
+        if self.swaps and self.patches:
+            raise ValueError(f"{self.rule}: what is patched is made afresh, without the swaps")
+
     def runner(self) -> type[Runner]:
-        patches = [patch for patch in self.patches if patch[0] not in ("reconcile", "sweep")]
-        found: type[Runner] = load(patches)["Runner"]
+        found: type[Runner] = load(self.patches)["Runner"] if self.patches else Runner
         return found
 
-    def reconciler(self) -> type[Reconciler]:
-        patches = [patch for patch in self.patches if patch[0] in ("reconcile", "verdict")]
-        found: type[Reconciler] = load(patches, into="reconcile")["Reconciler"]
-        return found
+    def looks(self) -> dict[str, Any]:
+        """Made afresh for every fault, since each world has its own wiring in it."""
+        names = load(into="looks")
+        for swap in self.swaps:
+            owner, name = swap.path
+            if owner is looks:
+                names[name] = swap.made(names[name])
+        return names
 
-    def triggers(self) -> dict[str, Any]:
-        patches = [patch for patch in self.patches if patch[0] == "sweep"]
-        return shipped() | {"sweep": load(patches, into="sweep")["Sweep"]}
+    def parts(self) -> dict[str, Any]:
+        """What a life is made of besides its seed; it is to be lived while `swaps` stand in."""
+        return {
+            "runner": self.runner(),
+            "rows": self.rows,
+            "reconciler": Reconciler,
+            "looks": self.looks(),
+        }
+
+    def explored(self, seconds: float) -> Found:
+        """Every interleaving within the bounds, with the fault in each."""
+        assert self.bounds is not None
+        if self.patches:
+            explorer = Explorer(self.bounds, self.rows, self.patches, self.reduced)
+            return explorer.explore(seconds=seconds)
+        with constants(**ticking(self.bounds)), swapped(*self.swaps):
+            names = {**vars(runner)}
+            return Explorer(self.bounds, self.rows, (), self.reduced, names).explore(seconds)
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Judged:
     """How a planted fault came to light."""
 
     mutant: Mutant
@@ -67,34 +103,33 @@ class Verdict:
     seconds: float
 
 
-def judge(mutant: Mutant, seeds: int = 3_000, seconds: float = 400) -> Verdict:
+def judge(mutant: Mutant, seeds: int = 3_000, seconds: float = 400) -> Judged:
     """Looks where it was found before, and only then elsewhere."""
     began = monotonic()
     for found_by, outcome in _looks(mutant, seeds, seconds):
         if outcome:
-            return Verdict(mutant, found_by, outcome, monotonic() - began)
-    return Verdict(mutant, "", "survives", monotonic() - began)
+            return Judged(mutant, found_by, outcome, monotonic() - began)
+    return Judged(mutant, "", "survives", monotonic() - began)
 
 
 def _looks(mutant: Mutant, seeds: int, seconds: float) -> Iterator[tuple[str, str]]:
-    runner, reconciler, triggers = mutant.runner(), mutant.reconciler(), mutant.triggers()
+    parts = mutant.parts()
 
     def simulated(seed: int) -> str:
-        wrong = mutant.lives(seed, runner, mutant.rows, reconciler, triggers).run()
+        with swapped(*mutant.swaps):
+            wrong = mutant.lives(seed, **parts).run()
         return next((what for what in wrong if " raised " not in what), "")
 
     if mutant.seed is not None:
         yield f"seed {mutant.seed}", simulated(mutant.seed)
     if mutant.bounds is not None:
-        found = Explorer(
-            mutant.bounds, rows=mutant.rows, patches=mutant.patches, reduced=mutant.reduced
-        ).explore(seconds=seconds)
+        found = mutant.explored(seconds)
         yield f"{found.states:,} states", found.wrong
     for seed in range(seeds):
         yield f"seed {seed}", simulated(seed)
 
 
-# ---- faults of the table ---------------------------------------------------------------------------
+# ---- faults of the table
 
 
 class Unconditional(Rows):
@@ -192,457 +227,480 @@ class TakesOverAnyway(Rows):
         super().take_over(session)
 
 
-# ---- all of them -----------------------------------------------------------------------------------
+# ---- all of them
 
-_NO_CLAIM = """
-    def unclaimed(self, session, turn, late="", **changes):
-        claimed = session.with_(**changes)
-        self.store.write(claimed)
-        return claimed.with_(version=session.version + 1)
-
-    def claim(self, session: Session, turn: Turn, late"""
-_CLAIM = "\n    def claim(self, session: Session, turn: Turn, late"
-_CLAIMS_CREATE = 'self.calls.claim(session, turn, "grant_late_until", **asked)'
-_CLAIMS_DELETE = "claimed = self.calls.claim(\n            session,\n            turn,\n"
-_ASKS_CREATE = """        claimed = self.calls.claim(session, turn, "grant_late_until", **asked)
-        if claimed is None:
-            return self.commit.leave(session, now)
-        return self.calls.held(claimed, lambda: self._asks_create(claimed, turn))
-"""
+# Three put something in the middle of Revoke.__call__ or of Runner.step. To swap it would be to
+# copy all of that function, so these are patches of the text.
 _SETTLE_GRANT = """        grant = self.calls.settled(session, session.grant_call)
         if grant is None:
             return self._revoke_early(session, now, turn, changes)
 """
-_SETTLE_REVOKE = "call = self.calls.settled(session, session.revoke_call, deletion=True)\n"
 _READ_BACK = "        if self.identity_center.assigned(session.access):\n            listed"
 _RELEASES = "        return self._release(session.with_(**changes), turn)\n"
-_LIVES = """            if self._another_lives(session):
-                reason = "Another"""
-_UNKNOWN_CREATE = """        except Unknown as unknown:
-            return self.calls.outcome(claimed, unknown)
-"""
-_MAY_LAND = """            if not deletion and not reached(session.grant_late_until or now, now):
-                return None
-"""
-_IN_THE_WAY = (
-    "        if late or aws.creating(session.access, since) or "
-    "aws.deleting(session.access, since):\n"
-)
 
-_BLIND = (
-    "reconcile",
-    "            if session is not None and session.live and session.access == access:\n"
-    "                return True\n",
-    "",
-)
-_UNACCEPTED = (
-    "verdict",
-    "    if noted.standing and (noted.accepted_by or noted.gone_at is None):\n"
-    "        return Verdict.STANDING\n",
-    "",
-)
+_LATE_GRANT = """            due = asks(session, leased, now)
+            settling = session.state is State.SETTLING and session.standing == "no"
+            if settling and self.calls.identity_center.assigned(session.access):
+                back = session.with_(state=State.REVOKING, revoke_call="")
+                return self.commit.write(back, now)
+"""
+
+_BLIND = Swap(lambda: Reconciler._lives, faulty.does_and_says_no)
+_UNACCEPTED = Swap(lambda: verdict.judge, faulty.nothing_stands, everywhere=True)
 
 MUTANTS = (
     Mutant(
         "no claim before Create",
-        (("calls", _CLAIM, _NO_CLAIM),
-         ("grant", _CLAIMS_CREATE, _CLAIMS_CREATE.replace("claim(", "unclaimed("))),
+        swaps=(Swap(lambda: Calls.claim, faulty.writes_without_claim(State.GRANTING)),),
         bounds=CALM,
         seed=338,
     ),
     Mutant(
         "no claim before Delete",
-        (("calls", _CLAIM, _NO_CLAIM),
-         ("revoke", _CLAIMS_DELETE, _CLAIMS_DELETE.replace("claim(", "unclaimed("))),
+        swaps=(Swap(lambda: Calls.claim, faulty.writes_without_claim(State.REVOKING)),),
         bounds=CALM,
     ),
     Mutant(
         "the claim a tick short",
-        (("calls", "+ left + NETWORK_DELAY + CLOCK_SKEW", "+ left + CLOCK_SKEW"),),
+        swaps=(Swap(lambda: calls.NETWORK, NOTHING),),
         bounds=SMALL,
     ),
     Mutant(
         "no skew margin",
-        (("calls", "+ left + NETWORK_DELAY + CLOCK_SKEW", "+ left + NETWORK_DELAY"),),
+        swaps=(Swap(lambda: Calls.claim, faulty.claims_without_skew),),
         bounds=replace(SMALL, skew=1),
     ),
     Mutant(
         "grant not settled",
-        (("revoke", _SETTLE_GRANT, "        grant = NO_CALL\n"),),
+        swaps=(Swap(lambda: Calls.settled, faulty.settles_no_grant_of(State.REVOKING)),),
         bounds=CALM,
     ),
     Mutant(
         "“?” grant ignored",
-        (("calls", "        if call == UNKNOWN:\n",
-          "        if call == UNKNOWN and not deletion:\n            return NO_CALL\n"
-          "        if call == UNKNOWN:\n"),),
+        swaps=(Swap(lambda: Calls.settled, faulty.settles_no_unknown_grant),),
         bounds=SMALL,
         seed=338,
     ),
     Mutant(
         "a create that may be on its way is not waited for",
-        (("calls", _MAY_LAND, ""),),
+        swaps=(Swap(lambda: Calls.settled, faulty.waits_for_no_grant),),
         bounds=TIMING_OUT,
         seed=338,
     ),
     Mutant(
         "revoke not settled",
-        (("revoke", _SETTLE_REVOKE, "call = NO_CALL\n"),),
+        swaps=(Swap(lambda: Calls.settled, faulty.settles_no_revoke),),
         bounds=SMALL,
     ),
     Mutant(
         "standing observed again",
-        (("grant", '        if session.standing == Prior.UNKNOWN:\n            if self._another',
-          "        if True:\n            if self._another"),),
+        swaps=(Swap(lambda: Grant.__call__, faulty.observes_again),),
         bounds=CALM,
         seed=1,
     ),
     Mutant(
         "standing ignored when revoking",
-        (("revoke", 'if session.standing != Prior.NONE:', 'if session.standing == "":'),),
+        swaps=(Swap(lambda: Revoke.__call__, faulty.revokes_what_stood),),
         bounds=replace(CALM, standing=True),
         seed=12,
     ),
     Mutant(
         "act before intent",
-        (("grant", _ASKS_CREATE,
-          """        try:
-            request_id = self.identity_center.create(session.access)
-        except (Refused, Unknown):
-            return self.commit.leave(session, now)
-        claimed = self.calls.claim(session, turn, "grant_late_until", **asked)
-        if claimed is None:
-            return self.commit.leave(session, now)
-        return self.calls.outcome(claimed, turn=turn, grant_late_until=None, grant_call=request_id)
-"""),),
+        swaps=(
+            Swap(lambda: Calls.claim, faulty.asks_before_it_claims),
+            Swap(lambda: Grant._asks_create, faulty.has_asked_already),
+        ),
         reduced=False,
         bounds=SMALL,
         seed=61,
     ),
-    Mutant("claim written unconditionally", rows=ClaimUnconditional, reduced=False, bounds=SMALL),
-    Mutant("conditions on state only", rows=OnStateOnly, reduced=False, bounds=SMALL),
-    Mutant("no conditions", rows=Unconditional, reduced=False, bounds=SMALL),
-    Mutant("lock freed on entering REVOKING", rows=LockFreedOnRevoking, bounds=CALM, seed=14),
-    Mutant("lock freed when the delete is asked", rows=LockFreedOnAsking, bounds=CALM, seed=61),
-    Mutant("lock freed though a delete may land", rows=LockFreedThoughADeleteMayLand, bounds=SMALL),
-    Mutant("a lock that has changed is freed", rows=LockFreedBlindly, bounds=ALONE),
+    Mutant(
+        "claim written unconditionally",
+        rows=ClaimUnconditional,
+        reduced=False,
+        bounds=SMALL,
+    ),
+    Mutant(
+        "conditions on state only",
+        rows=OnStateOnly,
+        reduced=False,
+        bounds=SMALL,
+    ),
+    Mutant(
+        "no conditions",
+        rows=Unconditional,
+        reduced=False,
+        bounds=SMALL,
+    ),
+    Mutant(
+        "lock freed on entering REVOKING",
+        rows=DoorFreedOnRevoking,
+        bounds=CALM,
+        seed=14,
+    ),
+    Mutant(
+        "lock freed when the delete is asked",
+        rows=DoorFreedOnAsking,
+        bounds=CALM,
+        seed=61,
+    ),
+    Mutant(
+        "lock freed though a delete may land",
+        rows=DoorFreedThoughADeleteMayLand,
+        bounds=SMALL,
+    ),
+    Mutant(
+        "a lock that has changed is freed",
+        rows=DoorFreedBlindly,
+        bounds=ALONE,
+    ),
     Mutant(
         "what may land is forgotten with an unknown delete",
-        (("revoke", "                known = {}  # from now on a delete of ours may be under way\n",
-          "                claimed = claimed.with_(revoke_late_until=None)\n"),),
+        swaps=(
+            Swap(
+                lambda: Calls.outcome,
+                faulty.writes_of_an_unknown(State.REVOKING, revoke_late_until=None),
+            ),
+        ),
         bounds=TIMING_OUT,
     ),
     Mutant(
         "an earlier delete's time is forgotten",
-        (("revoke", '{"revoke_late_until": before}', '{"revoke_late_until": None}'),),
+        swaps=(Swap(lambda: Revoke._asks_delete, faulty.forgets_before),),
         bounds=SMALL,
     ),
     Mutant(
         "what an early delete came to is believed",
-        (("revoke", "        early = was_asked_early(session)\n", "        early = False\n"),),
+        swaps=(
+            Swap(lambda: revoke.was_asked_early, faulty.no),
+            Swap(lambda: Revoke._asks_delete, faulty.knows_what_was_early),
+        ),
         lives=Behind,
         seed=203139,
     ),
-    Mutant("lock put unconditionally", rows=LockUnconditional, bounds=CALM, seed=4),
+    Mutant(
+        "lock put unconditionally",
+        rows=DoorUnconditional,
+        bounds=CALM,
+        seed=4,
+    ),
     Mutant(
         "no read-back (where listing lags)",
-        (("revoke", _READ_BACK, "        if False:\n            listed"),),
+        swaps=(
+            Swap(lambda: Revoke.__call__, faulty.never_reads_back),
+            Swap(lambda: Revoke._revoke_early, faulty.reads_before_the_delete),
+        ),
         bounds=replace(CALM, lags=True),
         seed=372,
     ),
     Mutant(
         "delete not confirmed (where listing lags)",
-        (("revoke", _SETTLE_REVOKE,
-          'call = (\n            Call("SUCCEEDED")\n'
-          '            if session.revoke_call not in ("", UNKNOWN)\n'
-          "            else self.calls.settled(session, session.revoke_call, deletion=True)\n"
-          "        )\n"),),
+        swaps=(Swap(lambda: Calls.settled, faulty.confirms_no_revoke),),
         bounds=replace(CALM, lags=True),
     ),
     Mutant(
         "Delete before the grant is settled",
-        (("revoke", _SETTLE_GRANT, "        grant = NO_CALL\n"),
-         ("revoke", _READ_BACK, _SETTLE_GRANT + _READ_BACK)),
+        patches=(
+            ("revoke", _SETTLE_GRANT, "        grant = NO_CALL\n"),
+            ("revoke", _READ_BACK, _SETTLE_GRANT + _READ_BACK),
+        ),
         bounds=replace(CALM, lags=True),
     ),
     Mutant(
         "list before the grant is settled",
-        (("revoke", _SETTLE_GRANT, "        grant = NO_CALL\n"),
-         ("revoke", _RELEASES, _SETTLE_GRANT + _RELEASES)),
+        patches=(
+            ("revoke", _SETTLE_GRANT, "        grant = NO_CALL\n"),
+            ("revoke", _RELEASES, _SETTLE_GRANT + _RELEASES),
+        ),
         bounds=CALM,
     ),
     Mutant(
         "no “expired” in GRANTING",
-        (("schedule", "    if due is not None and now >= due:\n        return ROWS",
-          "    if due is not None and now >= due and session.state is not State.GRANTING:\n"
-          "        return ROWS"),),
+        swaps=(Swap(lambda: runner.asks, faulty.never_expires_while_granting),),
         bounds=CALM,
     ),
     Mutant(
         "clock not read again at the claim",
-        (
-            ("runner", "            now = self.clock.now()\n            due = asks(",
-             "            now = Session.read_at = self.clock.now()\n            due = asks("),
-            ("grant", "        now = self.clock.now()  # the look-ups took time: the deadline may "
-             "have passed\n", "        now = Session.read_at\n"),
-            ("calls", "        now = self.clock.now()\n        until = now + left",
-             "        now = Session.read_at\n        until = now + left"),
+        swaps=(
+            Swap(lambda: runner.asks, faulty.asks_and_remembers),
+            Swap(lambda: Grant._create, faulty.with_the_step_s_time),
+            Swap(lambda: Calls.claim, faulty.with_the_step_s_time),
         ),
         bounds=CALM,
     ),
     Mutant(
         "lease deletion ignored",
-        (("schedule", "    if ROWS[session.state].open and not leased:\n", "    if False:\n"),),
+        swaps=(Swap(lambda: runner.asks, faulty.misses_no_lease),),
         bounds=replace(SMALL, duration=2),
     ),
     Mutant(
         "grant_failed straight to DENIED",
-        (("grant", "            return became(session, Event.GRANT_FAILED)\n",
-          "            self.store.release(session.with_(state=State.DENIED, look_at=None))\n            return None\n"),),
+        swaps=(Swap(lambda: Grant.__call__, faulty.denies_at_once),),
         bounds=LAGGING,
     ),
     Mutant(
         "claim cleared on unknown outcome",
-        (("grant", _UNKNOWN_CREATE,
-          _UNKNOWN_CREATE.replace("unknown)", "unknown, grant_late_until=None)")),),
+        swaps=(
+            Swap(
+                lambda: Calls.outcome,
+                faulty.writes_of_an_unknown(State.GRANTING, grant_late_until=None),
+            ),
+        ),
         bounds=TIMING_OUT,
     ),
     Mutant(
         "unknown outcome recorded as refused",
-        (("grant", _UNKNOWN_CREATE, _UNKNOWN_CREATE.replace("unknown)", "unknown, grant_call='')")),),
+        swaps=(
+            Swap(lambda: Calls.outcome, faulty.writes_of_an_unknown(State.GRANTING, grant_call="")),
+        ),
         bounds=TIMING_OUT,
     ),
-    Mutant("Extend without version bump", rows=ExtendWithoutVersion, bounds=EXTENDING),
-    Mutant("Extend without the lease", rows=ExtendWithoutLease, bounds=EXTENDING),
+    Mutant(
+        "Extend without version bump",
+        rows=ExtendWithoutVersion,
+        bounds=EXTENDING,
+    ),
+    Mutant(
+        "Extend without the lease",
+        rows=ExtendWithoutLease,
+        bounds=EXTENDING,
+    ),
     Mutant(
         "whoever asks may end and extend it",
-        (("asks", "        if may.refusal:\n            return decided", "        if False:\n            return decided"),),
+        swaps=(Swap(lambda: Decider.may_touch, faulty.refuses_nobody),),
         seed=15,
     ),
     Mutant(
         "what a row says is granted",
-        (("grant", "        if not proven:\n            lock", "        if False:\n            lock"),),
+        swaps=(Swap(lambda: Grant._create, faulty.believes_the_row),),
         lives=Forged,
         seed=1,
     ),
     Mutant(
         "what is asked to be taken back is taken back",
-        (("asks", "            back = self.decider.found(found) if self._unexplained(found.access) else None\n", "            back = found\n"),),
+        swaps=(
+            Swap(lambda: Asks._unexplained, faulty.yes),
+            Swap(lambda: Decider.found, faulty.takes_what_is_asked),
+        ),
         lives=Forged,
         seed=129,
     ),
     Mutant(
         "alarms wait for the claim",
-        (("runner", "            if reached(escalates_at(session), now):",
-          "            if not busy(session, now) and reached(escalates_at(session), now):"),),
+        swaps=(Swap(lambda: runner.escalates_at, faulty.escalates_unclaimed),),
         lives=Hung,
         seed=117,
     ),
     Mutant(
         "alarms wait for the duty",
-        (("runner", "            if reached(escalates_at(session), now):",
-          "            if due is None and reached(escalates_at(session), now):"),),
+        swaps=(
+            Swap(lambda: runner.asks, faulty.asks_and_remembers),
+            Swap(lambda: runner.escalates_at, faulty.escalates_undone),
+        ),
         seed=904,
     ),
     Mutant(
         "a try rests from when it was begun",
-        (("commit", "        now = max(now, self.clock.now())\n        error = str(trouble)\n",
-          "        error = str(trouble)\n"),),
+        swaps=(Swap(lambda: Commit.try_later, faulty.rests_from_its_beginning),),
         lives=Hung,
         seed=8,
     ),
     Mutant(
         "where looks hang no time is kept to say it",
-        (("sweep", "            hangs = whole - remaining() > looked * A_LOOK_TAKES\n",
-          "            hangs = False\n"),),
+        swaps=(Swap(lambda: looks.A_LOOK_TAKES, timedelta(days=1)),),
         lives=Hung,
         seed=62,
     ),
     Mutant(
         "what could not be said comes after another try",
-        (("runner", "not (says and turn.says_first)", "True"),),
+        swaps=(Swap(lambda: Runner.step, faulty.says_last),),
         lives=Hung,
         seed=109,
     ),
     Mutant(
         "who repeats a try to tell does not keep others from it",
-        (("changes", "    return bool(session.tell_token) and session.tell_at is not None",
-          "    return session.tell_tries == 0 and session.tell_at is not None"),),
+        swaps=(Swap(lambda: changes.being_told, faulty.tells_at_first_only, everywhere=True),),
         lives=Hung,
         seed=62,
     ),
     Mutant(
         "what is to be discovered comes before the row is read",
-        (("runner", "            session, leased = (known, True) if known",
-          "            self.calls.identity_center.permission_set(ARN)\n"
-          "            session, leased = (known, True) if known"),
-         ("runner", "STEPS = ", "ARN = 'arn:aws:sso:::permissionSet/ssoins-1/ps-1'\nSTEPS = ")),
+        swaps=(Swap(lambda: Runner.step, faulty.discovers_first),),
         seed=1,
     ),
     Mutant(
         "by-access look left out",
-        (("grant", _LIVES, _LIVES.replace("self._another_lives(session)", "False")),),
-        bounds=replace(SMALL, lock_deleted=True),
+        swaps=(Swap(lambda: Grant._another_lives, faulty.no),),
+        bounds=replace(SMALL, hand_door=True),
     ),
     Mutant(
         "by-access look made before the lock is taken",
-        (
-            ("grant", _LIVES, _LIVES.replace("self._another_lives(session)", "False")),
-            ("decide", "        try:\n            self.store.allow(allowed)\n",
-             "        others = (each for each in self.store.living(session.access) if each != session.id)\n"
-             "        if any(other and other.live for other, _ in map(self.store.read, others)):\n"
-             "            return self._deny(session, 'open', now)\n"
-             "        try:\n            self.store.allow(allowed)\n"),
+        swaps=(
+            Swap(lambda: Grant._another_lives, faulty.no),
+            Swap(lambda: Decide.__call__, faulty.looks_before_the_door),
         ),
         bounds=replace(SMALL, lock_deleted=True),
     ),
     Mutant(
         "re-create without settling",
-        (("grant", "        call = self.calls.settled(session, session.grant_call)\n",
-          "        call = NO_CALL\n"),),
+        swaps=(Swap(lambda: Calls.settled, faulty.settles_no_grant_of(State.GRANTING)),),
         bounds=CALM,
     ),
     Mutant(
         "a late-granted edge back from SETTLING",
-        (("runner", "            due = asks(session, leased, now)\n",
-          "            due = asks(session, leased, now)\n"
-          "            settling = session.state is State.SETTLING and session.standing == 'no'\n"
-          "            if settling and self.calls.identity_center.assigned(session.access):\n"
-          "                back = session.with_(state=State.REVOKING, revoke_call='')\n"
-          "                return self.commit.write(back, now)\n"),),
+        patches=(
+            (
+                "runner",
+                "            due = asks(session, leased, now)\n",
+                _LATE_GRANT,
+            ),
+        ),
     ),
     Mutant(
         "Extend by what the settings say now",
-        (("asks", "return extended(decided, session, may.email, now)",
-          "return extended(decided, session.with_(extend=getattr(\n"
-          "                    self.decider.glasses.by_name.get(session.glass), 'duration',\n"
-          "                    session.extend)), may.email, now)"),),
+        swaps=(Swap(lambda: Asks._judged, faulty.extends_by_the_settings),),
     ),
     Mutant(
         "a lock whose session is gone is waited for since the press",
-        (("decide", "session.orphan_at + LONGEST_CLAIM", "session.asked_at + LONGEST_CLAIM"),),
+        swaps=(Swap(lambda: Decide._orphaned, faulty.waits_since_the_press),),
         lives=Orphaned,
         seed=268,
     ),
     Mutant(
         "a lock whose session is gone stays shut",
-        (("decide", "        late = not reached(free_at, now)\n", "        late = True\n"),),
+        swaps=(Swap(lambda: Decide._freed, faulty.waits_for_ever),),
         seed=272,
     ),
     Mutant(
         "a lock whose session is gone is free at once",
-        (("decide", _IN_THE_WAY, "        if False:\n"),),
+        swaps=(Swap(lambda: Decide._freed, faulty.frees_at_once),),
         lives=Meddled,
     ),
     Mutant(
         "read back by a listing from before the grant",
-        (("revoke", "        if not grant.failed and never_seen(session.with_(**changes), now):\n",
-          "        if False:\n"),),
+        swaps=(Swap(lambda: revoke.never_seen, faulty.no),),
         lives=Behind,
         seed=28,
     ),
     Mutant(
         "granted before the listing shows it",
-        (("grant", "        if self.identity_center.assigned(session.access):\n            return self._granted(",
-          "        if (call and call.succeeded) or self.identity_center.assigned(session.access):\n            return self._granted("),),
+        swaps=(
+            Swap(lambda: Calls.settled, faulty.raises_what_succeeded),
+            Swap(lambda: Grant.__call__, faulty.grants_what_succeeded),
+        ),
         lives=Behind,
         seed=71,
     ),
     Mutant(
         "what is just being deleted is taken for standing",
-        (("grant", "            if stands and self.identity_center.deleting(session.access, "
-          "now - AWS_FORGETS_AFTER):\n", "            if False:\n"),),
+        swaps=(Swap(lambda: Grant.__call__, faulty.sees_no_deleting),),
         lives=Behind,
         seed=52,
     ),
     Mutant(
         "what a session gave that is gone is taken for standing",
-        (("grant", 'standing=Prior.UNEXPLAINED if session.orphan_at else Prior.EXPLAINED', 'standing="yes"'),),
+        swaps=(Swap(lambda: Grant._granted, faulty.takes_it_for_standing),),
         seed=248,
     ),
-    Mutant("reconciliation ignores live sessions", (_BLIND,), seed=30),
-    Mutant("what was accepted is ignored", (_UNACCEPTED,), seed=32),
+    Mutant(
+        "reconciliation ignores live sessions",
+        swaps=(_BLIND,),
+        seed=30,
+    ),
+    Mutant(
+        "what was accepted is ignored",
+        swaps=(_UNACCEPTED,),
+        seed=32,
+    ),
     Mutant(
         "what a session saw standing is ignored",
-        (("reconcile", "self.books.session_that_saw(access) if search else None", "None"),),
+        swaps=(
+            Swap(lambda: Reconciler._judged, faulty.with_other_books(stood=lambda access: None)),
+        ),
         seed=29,
     ),
-    Mutant("what was accepted is taken back", (_UNACCEPTED,), rows=TakesOverAnyway, seed=0),
+    Mutant(
+        "what was accepted is taken back",
+        swaps=(_UNACCEPTED,),
+        rows=TakesOverAnyway,
+        seed=0,
+    ),
     Mutant(
         "taken back past the lock, and at once",
-        (
+        swaps=(
             _BLIND,
-            ("asks", "            back, _ = scheduled(back, now)\n",
-             "            back = back.entered(Event.ENDED, now, turn.seen_by, standing='no')\n            back, _ = scheduled(back, now)\n"),
+            Swap(lambda: asks.scheduled, faulty.ended_when_allowed),
         ),
         rows=TakesOverAnyway,
         seed=2,
     ),
     Mutant(
         "taken back past the lock, no look by access",
-        (
+        swaps=(
             _BLIND,
-            ("grant", _LIVES, _LIVES.replace("self._another", "not session.found and self._another")),
+            Swap(lambda: Grant._another_lives, faulty.lives_unless_found),
         ),
         rows=TakesOverAnyway,
         seed=2,
     ),
     Mutant(
         "an acceptance is overwritten",
-        (("reconcile", "        if judge(Facts(False, known, None)) is not Verdict.FOUND:\n"
-          "            return  # accepted by name, or noted by another run, since we looked\n", ""),),
+        swaps=(Swap(lambda: Reconciler._note, faulty.looks_for_no_note),),
         seed=4453,
     ),
     Mutant(
         "what was found is said to nobody",
-        (("reconcile", 'owed = ("channel", "mail") if place.glass.channel else ("mail",)', "owed = ()"),),
+        swaps=(Swap(lambda: Reconciler._note, faulty.remembers(faulty.owes_nothing)),),
         seed=32,
     ),
     Mutant(
         "what was found is said in every run",
-        (("reconcile", "            self._remember(noted.with_(owed=tuple(to for to in noted.owed if to not in said)))\n",
-          "            pass\n"),),
+        swaps=(Swap(lambda: Reconciler._say, faulty.remembers(faulty.nothing)),),
         seed=30,
     ),
     Mutant(
         "what was said is not taken back",
-        (("reconcile", "if verdict in UNEXPLAINED]", "if verdict is Verdict.FOUND]"),),
+        swaps=(Swap(lambda: reconcile.UNEXPLAINED, (Verdict.FOUND,)),),
         seed=50,
     ),
     Mutant(
         "taken back, and nobody hears of it",
-        (("revoke", "            owed=(\n                *notifications.still_true(session),",
-          "            owed=() if session.found else (\n                *notifications.still_true(session),"),),
+        swaps=(
+            Swap(lambda: each.of_the_end, faulty.tells_nothing_of_what_was_found),
+            Swap(lambda: each.still_true, faulty.tells_nothing_of_what_was_found),
+        ),
         seed=0,
     ),
     Mutant(
         "an orphaned lock is not mended",
-        (("reconcile", "            self.books.free(access, lock)\n", ""),),
+        swaps=(Swap(lambda: Reconciler._mend_lock, faulty.with_other_books(free=lambda *_: None)),),
         seed=144,
     ),
     Mutant(
         "an orphaned lease is not mended",
-        (("reconcile", "            self.books.drop(session_id)\n", ""),),
+        swaps=(
+            Swap(lambda: Reconciler._mend_lease, faulty.with_other_books(drop=lambda *_: None)),
+        ),
         seed=96,
     ),
     Mutant(
         "the lock of a live session is mended away",
-        (("reconcile", "        if lock_is_wrong(holder, access) and", "        if"),),
+        swaps=(Swap(lambda: reconcile.lock_is_wrong, faulty.yes),),
         seed=38,
     ),
     Mutant(
         "the lease of a live session is mended away",
-        (("reconcile", "        if lease_is_wrong(session, leased):", "        if leased:"),),
+        swaps=(Swap(lambda: reconcile.lease_is_wrong, faulty.whatever_it_is_of),),
         seed=0,
     ),
     Mutant(
         "a spoiled row ends the sweep",
-        (("sweep", "            self._alarm(row_id, error)\n            return\n        if rest",
-          "            self._alarm(row_id, error)\n            raise\n        if rest"),),
+        swaps=(Swap(lambda: looks._alarm, faulty.raises_after_the_alarm),),
         seed=105,
     ),
     Mutant(
         "a spoiled row holds up its whole glass",
-        (("reconcile", "            return Verdict.UNREADABLE\n", "            raise\n"),), lives=Meddled,
+        swaps=(Swap(lambda: Reconciler._verdict, faulty.judges_without_care),),
+        lives=Meddled,
     ),
-)  # fmt: skip
+)

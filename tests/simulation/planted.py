@@ -1,8 +1,15 @@
-"""Loads the runner or the reconciliation with a fault planted in it, or with other constants."""
+"""Plants a fault in the runner or the reconciliation, or other constants.
+
+Most are swaps: a faulty function in the place of a real one. Where that would be the copy of a long
+function, a patch changes the text of a module, which is then made afresh.
+"""
 
 import importlib
 import inspect
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
 from types import FunctionType
 from typing import Any
@@ -80,3 +87,86 @@ def executed(module: str, text: str) -> dict[str, Any]:
     names["__name__"] = f"chalicelib.{HOMES[module]}"
     exec(compile(text, f"chalicelib/{module}.py", "exec"), names)
     return names
+
+
+# ---- swaps
+
+
+@dataclass(frozen=True)
+class Swap:
+    """A method, function, constant or row in whose place stands another while a fault is planted.
+
+    `at` says where it stands, as code: `lambda: Grant._create`, or `lambda: revoke.never_seen` for
+    the name as that module has it. So whoever renames it renames it here too.
+    """
+
+    at: Callable[[], Any]
+    by: Any  # a function, which is given the real one first; or anything else, as it is
+    everywhere: bool = False  # for a function: in each module that has imported it
+
+    @property
+    def path(self) -> tuple[Any, str]:
+        """What has it, and under which name."""
+        first, *rest, name = self.at.__code__.co_names
+        owner = self.at.__globals__[first]
+        for each in rest:
+            owner = getattr(owner, each)
+        return owner, name
+
+    @property
+    def named(self) -> str:
+        return ".".join(self.at.__code__.co_names)
+
+    def places(self) -> list[tuple[Any, str]]:
+        """Raises Outdated where the code has no such thing any more."""
+        try:
+            owner, name = self.path
+            real = getattr(owner, name)
+        except (AttributeError, KeyError) as error:
+            raise Outdated(f"there is no {self.named} any more") from error
+        if not self.everywhere:
+            return [(owner, name)]
+        modules = [each for key, each in sys.modules.items() if key.startswith("chalicelib.")]
+        return [(each, name) for each in modules if vars(each).get(name) is real]
+
+    def made(self, real: Any) -> Any:
+        """What stands in the real one's place."""
+        by = self.by
+        if not isinstance(by, FunctionType):
+            return by
+
+        def faulty(*args: Any, **changes: Any) -> Any:
+            return by(real, *args, **changes)
+
+        return faulty
+
+
+@contextmanager
+def swapped(*swaps: Swap) -> Iterator[None]:
+    """These stand in the place of the real ones until it is over; then everything is as it was."""
+    was: list[tuple[Any, str, Any]] = []
+    try:
+        for swap in swaps:
+            for owner, name in swap.places():
+                real = vars(owner)[name]
+                was.append((owner, name, real))
+                setattr(owner, name, swap.made(real))
+        yield
+    finally:
+        for owner, name, real in reversed(was):
+            setattr(owner, name, real)
+
+
+@contextmanager
+def constants(**values: Any) -> Iterator[None]:
+    """The runner's own modules with other constants, as `load` makes them."""
+    modules = [importlib.import_module(f"chalicelib.{HOMES[name]}") for name in CHAIN]
+    was = [(module, name, vars(module)[name])
+           for module in modules for name in values if name in vars(module)]  # fmt: skip
+    try:
+        for module, name, _ in was:
+            setattr(module, name, values[name])
+        yield
+    finally:
+        for module, name, real in was:
+            setattr(module, name, real)
