@@ -394,7 +394,7 @@ def with_other_books(**calls: Any) -> Real:
     """Reconciliation's step, its books as they are but for these calls."""
 
     def step(real: Real, self: Reconciler, *args: Any) -> Any:
-        return real(replace(self, books=Otherwise(self.books, **calls)), *args)  # type: ignore[arg-type]
+        return real(replace(self, books=Otherwise(self.books, **calls)), *args)
 
     return step
 

@@ -30,7 +30,7 @@ from chalicelib.workflow.runner import Runner
 from chalicelib.workflow.timing import NOTHING
 from tests.simulation import faulty
 from tests.simulation.explorer import Bounds, Explorer, Found, ticking
-from tests.simulation.planted import Patch, Swap, constants, load, swapped
+from tests.simulation.planted import Outdated, Patch, Swap, constants, load, patched, swapped
 from tests.simulation.rows import Rows
 from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World, shipped
 
@@ -73,6 +73,19 @@ class Mutant:
                 names[name] = swap.made(names[name])
         return names
 
+    def applies(self) -> None:
+        """Raises Outdated, with the rule's name, where our code has not what is replaced."""
+        try:
+            for swap in self.swaps:
+                swap.places()
+            patched(self.patches)
+            for kind in self.rows.__mro__[: self.rows.__mro__.index(Rows)]:
+                for name in vars(kind).keys() - vars(type("Empty", (), {})).keys():
+                    if not hasattr(Rows, name):
+                        raise Outdated(f"there is no Rows.{name} any more")
+        except Outdated as outdated:
+            raise Outdated(f"“{self.rule}” is planted nowhere: {outdated}") from outdated
+
     def parts(self) -> dict[str, Any]:
         """What a life is made of besides its seed; it is to be lived while `swaps` stand in."""
         return {
@@ -106,6 +119,10 @@ class Judged:
 def judge(mutant: Mutant, seeds: int = 3_000, seconds: float = 400) -> Judged:
     """Looks where it was found before, and only then elsewhere."""
     began = monotonic()
+    try:
+        mutant.applies()
+    except Outdated as outdated:
+        return Judged(mutant, "", str(outdated), 0)
     for found_by, outcome in _looks(mutant, seeds, seconds):
         if outcome:
             return Judged(mutant, found_by, outcome, monotonic() - began)
