@@ -9,6 +9,7 @@ from chalicelib.domain.verdict import Facts, Verdict
 from chalicelib.workflow import asks, calls, grant, reconcile
 from chalicelib.workflow.grant import Grant
 from chalicelib.workflow.timing import NOTHING
+from tests.simulation import __main__ as commands
 from tests.simulation import faulty
 from tests.simulation.explorer import TICK, Bounds, ticking
 from tests.simulation.mutants import MUTANTS, Mutant, judge
@@ -92,3 +93,11 @@ def test_a_fault_is_swapped_or_patched() -> None:
             swaps=(Swap(lambda: Grant._create, faulty.no),),
             patches=(("revoke", "def ", ""),),
         )
+
+
+def test_faults_are_chosen_by_a_word_and_told_in_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    assert commands.plant(["standing ignored", "orphaned lease"], cores=2) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[1].split()[:6] == ["standing", "ignored", "when", "revoking", "seed", "12"]
+    assert told[2].startswith("an orphaned lease is not mended")
+    assert told[-1] == "2 rules left out one at a time, 0 of them unnoticed"

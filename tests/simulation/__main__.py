@@ -203,9 +203,9 @@ def plant(words: list[str], cores: int) -> int:
     alive = 0
     print(f"{'rule left out':<45} {'found by':<16} {'outcome':<62} seconds")
     with Pool(cores) as pool:
-        for verdict in pool.imap(_judge, [MUTANTS.index(m) for m in chosen], chunksize=1):
-            print(row(verdict), flush=True)
-            alive += not verdict.found_by
+        for told, found in pool.imap(_judge, [MUTANTS.index(m) for m in chosen], chunksize=1):
+            print(told, flush=True)
+            alive += not found
     print(f"{len(chosen)} rules left out one at a time, {alive} of them unnoticed")
     return 1 if alive else 0
 
@@ -216,8 +216,10 @@ def row(verdict: Judged) -> str:
     return f"{rule:<45} {found_by:<16} {outcome:<62} {verdict.seconds:.1f}"
 
 
-def _judge(number: int) -> Judged:
-    return judge(MUTANTS[number])
+def _judge(number: int) -> tuple[str, bool]:
+    """What is said of it, and whether it was found: a fault itself cannot leave its process."""
+    judged = judge(MUTANTS[number])
+    return row(judged), bool(judged.found_by)
 
 
 if __name__ == "__main__":
