@@ -50,7 +50,7 @@ def test_its_story_is_short_and_says_when_what_happened_and_how_to_have_it_again
     deleted = next(line for line in told if "deletes the row of bg-2" in line)
     assert deleted.startswith("»")
     assert deleted.split()[1].endswith(".313")  # its moment
-    assert any("DoorTaken" in line and "times, until" in line for line in told)
+    assert any("LockTaken" in line and "times, until" in line for line in told)
     numbers = told[-1].removeprefix("again: python -m tests.simulation replay --seed 272 --draws ")
     assert commands.numbers(numbers) == kept
 

@@ -123,9 +123,9 @@ def ticking(bounds: Bounds) -> dict[str, timedelta]:
     """The runner's constants, in ticks."""
     return {
         "CALL_TAKES": ZERO,  # so a worker may claim even in its last tick
-        "AT_IT": TICK,
-        "NETWORK": TICK,
-        "SKEW": TICK * bounds.skew,
+        "CLAIM_KEEPS_OTHERS_FOR": TICK,
+        "NETWORK_DELAY": TICK,
+        "CLOCK_SKEW": TICK * bounds.skew,
         "LISTING_LAG": ZERO,
     }
 

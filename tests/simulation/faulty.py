@@ -88,7 +88,7 @@ def writes_without_claim(state: State) -> Real:
 
 
 def claims_without_skew(real: Real, *args: Any, **changes: Any) -> Any:
-    with swapped(Swap(lambda: calls.SKEW, timedelta(0))):
+    with swapped(Swap(lambda: calls.CLOCK_SKEW, timedelta(0))):
         return real(*args, **changes)
 
 
@@ -258,7 +258,7 @@ class _Lives(Exception):
     """Another session has this access."""
 
 
-def looks_before_the_door(real: Real, self: Any, session: Session, now: datetime, look: Any) -> Any:
+def looks_before_the_lock(real: Real, self: Any, session: Session, now: datetime, look: Any) -> Any:
     store = self.store
 
     def allow(allowed: Session) -> None:

@@ -16,8 +16,9 @@ from chalicelib.domain.errors import Stale
 from chalicelib.domain.machine import OPEN, TRANSITIONS, State
 from chalicelib.domain.session import Access, Lock, Session
 from chalicelib.domain.verdict import Verdict
-from chalicelib.triggers import looks
-from chalicelib.workflow import asks, calls, changes, reconcile, revoke, runner
+from chalicelib.triggers import sweep
+from chalicelib.triggers.sweep import Sweep
+from chalicelib.workflow import asks, calls, changes, notifications, reconcile, revoke, runner
 from chalicelib.workflow.asks import Asks
 from chalicelib.workflow.calls import Calls
 from chalicelib.workflow.commit import Commit
@@ -32,7 +33,7 @@ from tests.simulation import faulty
 from tests.simulation.explorer import Bounds, Explorer, Found, ticking
 from tests.simulation.planted import Outdated, Patch, Swap, constants, load, patched, swapped
 from tests.simulation.rows import Rows
-from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World, shipped
+from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World
 
 SMALL = Bounds(faults=1, duration=1, waits=1, end=False, extend=False)
 CALM = replace(SMALL, faults=0)
@@ -64,15 +65,6 @@ class Mutant:
         found: type[Runner] = load(self.patches)["Runner"] if self.patches else Runner
         return found
 
-    def looks(self) -> dict[str, Any]:
-        """Made afresh for every fault, since each world has its own wiring in it."""
-        names = load(into="looks")
-        for swap in self.swaps:
-            owner, name = swap.path
-            if owner is looks:
-                names[name] = swap.made(names[name])
-        return names
-
     def applies(self) -> None:
         """Raises Outdated, with the rule's name, where our code has not what is replaced."""
         try:
@@ -92,7 +84,6 @@ class Mutant:
             "runner": self.runner(),
             "rows": self.rows,
             "reconciler": Reconciler,
-            "looks": self.looks(),
         }
 
     def explored(self, seconds: float) -> Found:
@@ -279,7 +270,7 @@ MUTANTS = (
     ),
     Mutant(
         "the claim a tick short",
-        swaps=(Swap(lambda: calls.NETWORK, NOTHING),),
+        swaps=(Swap(lambda: calls.NETWORK_DELAY, NOTHING),),
         bounds=SMALL,
     ),
     Mutant(
@@ -351,24 +342,24 @@ MUTANTS = (
     ),
     Mutant(
         "lock freed on entering REVOKING",
-        rows=DoorFreedOnRevoking,
+        rows=LockFreedOnRevoking,
         bounds=CALM,
         seed=14,
     ),
     Mutant(
         "lock freed when the delete is asked",
-        rows=DoorFreedOnAsking,
+        rows=LockFreedOnAsking,
         bounds=CALM,
         seed=61,
     ),
     Mutant(
         "lock freed though a delete may land",
-        rows=DoorFreedThoughADeleteMayLand,
+        rows=LockFreedThoughADeleteMayLand,
         bounds=SMALL,
     ),
     Mutant(
         "a lock that has changed is freed",
-        rows=DoorFreedBlindly,
+        rows=LockFreedBlindly,
         bounds=ALONE,
     ),
     Mutant(
@@ -397,7 +388,7 @@ MUTANTS = (
     ),
     Mutant(
         "lock put unconditionally",
-        rows=DoorUnconditional,
+        rows=LockUnconditional,
         bounds=CALM,
         seed=4,
     ),
@@ -524,7 +515,7 @@ MUTANTS = (
     ),
     Mutant(
         "where looks hang no time is kept to say it",
-        swaps=(Swap(lambda: looks.A_LOOK_TAKES, timedelta(days=1)),),
+        swaps=(Swap(lambda: sweep.A_LOOK_TAKES, timedelta(days=1)),),
         lives=Hung,
         seed=62,
     ),
@@ -548,13 +539,13 @@ MUTANTS = (
     Mutant(
         "by-access look left out",
         swaps=(Swap(lambda: Grant._another_lives, faulty.no),),
-        bounds=replace(SMALL, hand_door=True),
+        bounds=replace(SMALL, lock_deleted=True),
     ),
     Mutant(
         "by-access look made before the lock is taken",
         swaps=(
             Swap(lambda: Grant._another_lives, faulty.no),
-            Swap(lambda: Decide.__call__, faulty.looks_before_the_door),
+            Swap(lambda: Decide.__call__, faulty.looks_before_the_lock),
         ),
         bounds=replace(SMALL, lock_deleted=True),
     ),
@@ -683,8 +674,8 @@ MUTANTS = (
     Mutant(
         "taken back, and nobody hears of it",
         swaps=(
-            Swap(lambda: each.of_the_end, faulty.tells_nothing_of_what_was_found),
-            Swap(lambda: each.still_true, faulty.tells_nothing_of_what_was_found),
+            Swap(lambda: notifications.of_the_end, faulty.tells_nothing_of_what_was_found),
+            Swap(lambda: notifications.still_true, faulty.tells_nothing_of_what_was_found),
         ),
         seed=0,
     ),
@@ -712,7 +703,7 @@ MUTANTS = (
     ),
     Mutant(
         "a spoiled row ends the sweep",
-        swaps=(Swap(lambda: looks._alarm, faulty.raises_after_the_alarm),),
+        swaps=(Swap(lambda: Sweep._alarm, faulty.raises_after_the_alarm),),
         seed=105,
     ),
     Mutant(

@@ -25,7 +25,7 @@ from tests.simulation.world import SLACK, World
 TRIES = 400  # lives, not seconds: the same seed is shrunk to the same life on any machine
 PLANS = {"drawn", "_people", "plan"}  # the functions that draw what may happen, and when
 ACTS = {  # what is somebody's to do or to leave; the rest follows, or goes by the clock
-    "press", "ask", "delete_lease", "delete_door", "delete_row", "spoil_row", "mend_row",
+    "press", "ask", "delete_lease", "delete_lock", "delete_row", "spoil_row", "mend_row",
     "redeploy", "send_nonsense", "give", "take", "take_slowly", "accept", "forge",
 }  # fmt: skip
 CAUSES = {"drawn", "admin", "operator", "somebody", "redeploy"}
