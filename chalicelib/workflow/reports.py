@@ -54,11 +54,11 @@ class ReportDuty:
     def _begins(self, session: Session, now: datetime, turn: Turn) -> "Rest | None":
         """Without a claim: of two who begin at once one is not heard, and stops what it began."""
         made = self.reports.go_on(session, now, turn.remaining, again=session.tries > 0)
+        assert isinstance(made, Reading), "a search that was only begun has nothing to say"
         try:
             return self._read_on(session, made, turn)
         except ExternalError:
-            if isinstance(made, Reading):
-                self.reports.leave(made)
+            self.reports.leave(made)
             raise
 
     def _reads(self, claimed: Session, now: datetime, turn: Turn, again: bool) -> "Rest | None":
@@ -104,10 +104,9 @@ class ReportDuty:
         changes |= {"concluded_at": now, "report_final": "second" if final else "first"}
         return self.outbox.happened(session, Event.CONCLUDED, now, turn, changes)
 
-    def _read_on(self, session: Session, made: Reading | Reported, turn: Turn) -> "Rest | None":
+    def _read_on(self, session: Session, made: Reading, turn: Turn) -> "Rest | None":
         """How far the reading is. What there is to do at once is another invocation's, with all of
         its time, where the queue takes a message."""
-        assert isinstance(made, Reading), "a search that was only begun has nothing to say"
         now = self.clock.now()
         begun = session.trail_query_at if session.trail_query else now
         reading = session.with_(
