@@ -165,7 +165,7 @@ class _Driver:
 
     def _an_hours_credentials(self) -> None:
         """AWS's least; the local world's permission sets are briefer than AWS allows."""
-        center = self.wiring.runner().identity_center
+        center = self.wiring._identity()[0]
         found = center.permission_set
 
         def permission_set(name_or_arn: str) -> Any:
