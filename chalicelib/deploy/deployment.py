@@ -37,11 +37,10 @@ def stream_arn(app: str = "break-glass") -> str:
     from chalicelib.deploy.aws_errors import sentence
     from chalicelib.deploy.infrastructure import ensure_logs, ensure_queue
 
-    stage = context.params.get("stage", "dev")
     patience.install()
     try:
         session = _session(context)
-        known = _settings(session.region_name)
+        known, stage = _settings(session.region_name), context.params["stage"]
         partitions.install(partitions.partition_of(session.region_name))
         if closed := on_management_account(session, known):
             raise click.ClickException("nothing was deployed:\n  - " + "\n  - ".join(closed))
