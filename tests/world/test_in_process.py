@@ -7,20 +7,29 @@ this process that takes a press to its report.
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import boto3
 import click
 import pytest
+from chalice.awsclient import TypedAWSClient
+from chalice.deploy.deployer import PolicyGenerator, ResultsRecorder
+from chalice.deploy.planner import PlanStage
+from chalice.utils import OSUtils
 
 from chalicelib import wiring
 from chalicelib.config import settings
-from chalicelib.deploy import deployment, infrastructure, schema
+from chalicelib.deploy import deployment, infrastructure, recovery, schema
+from chalicelib.deploy.patience import patiently
 from simulator import company, press
 from simulator.outside import SIGNING_SECRET
 from simulator.world import STAGE, World
@@ -128,6 +137,67 @@ def test_whoever_is_spoken_with_has_to_prove_who_they_are(wired: World) -> None:
     assert context.verify_mode is ssl.CERT_REQUIRED
 
 
+@pytest.fixture
+def _put_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a deployment changes in this process, for that deployment alone."""
+    changed = {
+        PlanStage: ["execute"],
+        ResultsRecorder: ["record_results"],
+        PolicyGenerator: ["_read_document_from_file"],
+        TypedAWSClient: [*recovery.DELETES, "_is_iam_role_related_error"],
+    }
+    for owner, names in changed.items():
+        for name in names:
+            monkeypatch.setattr(owner, name, getattr(owner, name))
+    for name in ("AWS_RETRY_MODE", "AWS_MAX_ATTEMPTS"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+
+
+@dataclass
+class RestAPI:
+    """As chalice's own of that name."""
+
+    resource_name: str = "rest_api"
+    resource_type: str = "rest_api"
+    api_gateway_stage: str = "api"
+    swagger_doc: Any = field(default_factory=lambda: {"info": {"title": "break-glass"}})
+    lambda_function: Any = field(
+        default_factory=lambda: SimpleNamespace(function_name=f"break-glass-{STAGE}")
+    )
+
+
+def test_the_api_is_known_again_by_the_function_that_it_calls(wired: World) -> None:
+    gateway = wired.aws("apigateway")
+    (api,) = gateway.get_rest_apis()["items"]
+    wanted = {
+        "name": "rest_api",
+        "resource_type": "rest_api",
+        "rest_api_id": api["id"],
+        "rest_api_url": f"https://{api['id']}.execute-api.us-east-1.amazonaws.com/api/",
+    }
+
+    def found(*known: dict[str, Any]) -> Any:
+        record = {"resources": list(known)}
+        return recovery.recovered(boto3.Session(), [RestAPI()], record)["resources"]
+
+    assert found() == [wanted]
+    assert found(wanted | {"rest_api_id": "another-accounts"}) == [wanted]
+    assert found(wanted) == [wanted]
+    pages = gateway.get_resources(restApiId=api["id"], embed=["methods"])["items"]
+    posts = (each.get("resourceMethods", {}).get("POST") for each in pages)
+    uri = next(post["methodIntegration"]["uri"] for post in posts if post)
+    integration = {"type": "aws_proxy", "httpMethod": "POST", "uri": uri}
+    post = {"responses": {}, "x-amazon-apigateway-integration": integration}
+    spec = {"info": {"title": "break-glass"}, "paths": {"/slack": {"post": post}}}
+    twin = gateway.import_rest_api(body=json.dumps(spec).encode())["id"]
+    assert found() == [wanted], "what was never deployed has no address"
+    gateway.create_deployment(restApiId=twin, stageName="api")
+    with pytest.raises(click.ClickException, match="Slack knows one of them"):
+        found()
+    gateway.delete_rest_api(restApiId=twin)
+
+
+@pytest.mark.usefixtures("_put_back")
 def test_a_deployment_makes_what_it_needs_and_puts_the_rest_right(
     wired: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,8 +208,11 @@ def test_a_deployment_makes_what_it_needs_and_puts_the_rest_right(
     with click.Context(command, info_name="deploy") as context:
         context.params["stage"] = STAGE
         arn = deployment.stream_arn()
+        assert deployment.workers(20) == 20
         record = wired.staged / ".chalice" / "deployed" / f"{STAGE}.json"
-        record.write_text(record.read_text())  # as chalice does when it has deployed
+        known = json.loads(record.read_text())
+        PlanStage(SimpleNamespace(), OSUtils()).execute([])  # as chalice does it
+        ResultsRecorder(OSUtils()).record_results(known, STAGE, str(wired.staged))
     assert (
         arn
         == wired.aws("dynamodb").describe_table(TableName="break-glass")["Table"]["LatestStreamArn"]
@@ -149,6 +222,7 @@ def test_a_deployment_makes_what_it_needs_and_puts_the_rest_right(
     assert group["logGroups"][0]["retentionInDays"]
 
 
+@pytest.mark.usefixtures("_put_back")
 def test_a_deployment_that_chalice_gave_up_is_not_finished(
     wired: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -193,7 +267,7 @@ def test_a_route_has_its_limits_and_its_log_and_api_gateway_may_write_it(wired: 
             patch = [{"op": "replace", "path": f"/*/*/{path}", "value": value}]
             gateway.update_stage(**stage, patchOperations=patch)
         patch = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
-        gateway.update_account(patchOperations=patch)
+        patiently(partial(gateway.update_account, patchOperations=patch))  # one in twenty seconds
         assert infrastructure.guard_route(boto3.Session(), api["id"], "api", group)
         assert infrastructure.guard_route(boto3.Session(), api["id"], "api", group) == []
         found = gateway.get_stage(**stage)
