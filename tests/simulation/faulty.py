@@ -187,6 +187,26 @@ def reads_before_the_delete(real: Real, self: Any, *args: Any) -> Any:
         return real(self, *args)
 
 
+def forgets_what_may_land(real: Real, self: Any, *args: Any) -> Any:
+    """From the first delete on that nobody knows the outcome of, whatever comes of the next."""
+    delete, outcome, unknown = self.identity_center.delete, self.calls.outcome, list[str]()
+
+    def deletes(access: Any) -> Any:
+        try:
+            return delete(access)
+        except Unknown:
+            unknown.append("one")
+            raise
+
+    def comes(claimed: Session, *what: Any, **changes: Any) -> Any:
+        claimed = claimed.with_(revoke_late_until=None) if unknown else claimed
+        return outcome(claimed, *what, **changes)
+
+    centre = Otherwise(self.identity_center, delete=deletes)
+    with Instead(self, identity_center=centre, calls=Otherwise(self.calls, outcome=comes)):
+        return real(self, *args)
+
+
 def forgets_before(real: Real, self: Any, claimed: Session, look: Any, before: Any) -> Any:
     return real(self, claimed, look, None)
 

@@ -364,12 +364,7 @@ MUTANTS = (
     ),
     Mutant(
         "what may land is forgotten with an unknown delete",
-        swaps=(
-            Swap(
-                lambda: Calls.outcome,
-                faulty.writes_of_an_unknown(State.REVOKING, revoke_late_until=None),
-            ),
-        ),
+        swaps=(Swap(lambda: Revoke._asks_delete, faulty.forgets_what_may_land),),
         bounds=TIMING_OUT,
     ),
     Mutant(
