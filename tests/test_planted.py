@@ -48,19 +48,19 @@ def test_a_fault_whose_place_is_gone_is_named(gone: dict[str, object], what: str
 
 
 def test_a_swap_stands_in_for_as_long_as_it_takes_and_no_longer() -> None:
-    real, network = Grant._create, calls.NETWORK
-    swaps = Swap(lambda: Grant._create, faulty.no), Swap(lambda: calls.NETWORK, NOTHING)
+    real, network = Grant._create, calls.NETWORK_DELAY
+    swaps = Swap(lambda: Grant._create, faulty.no), Swap(lambda: calls.NETWORK_DELAY, NOTHING)
 
     def fails() -> None:
         with swapped(*swaps):
             assert Grant._create(None) is False
-            assert calls.NETWORK is NOTHING
+            assert calls.NETWORK_DELAY is NOTHING
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         fails()
     assert Grant._create is real
-    assert calls.NETWORK is network
+    assert calls.NETWORK_DELAY is network
 
 
 def test_where_one_of_them_is_gone_none_is_left() -> None:
@@ -80,10 +80,10 @@ def test_a_function_is_swapped_in_every_module_that_has_it() -> None:
 
 
 def test_the_runners_constants_are_its_own_again() -> None:
-    network = calls.NETWORK
+    network = calls.NETWORK_DELAY
     with constants(**ticking(Bounds())):
-        assert calls.NETWORK is TICK
-    assert calls.NETWORK is network
+        assert calls.NETWORK_DELAY is TICK
+    assert calls.NETWORK_DELAY is network
 
 
 def test_a_fault_is_swapped_or_patched() -> None:
