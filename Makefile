@@ -10,7 +10,7 @@ WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 # What waits for a local AWS, a browser or minutes.
-WAIT := world simulator test_page.py test_pictures.py test_simulation.py test_mutants.py
+WAIT := world simulator page simulation/test_simulation.py simulation/test_mutants.py
 .PHONY: help install demo story test quick check bench soak simulate mutants privilege docs clean
 
 help: ## this list

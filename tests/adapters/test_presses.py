@@ -12,7 +12,7 @@ from chalicelib.domain import ask, rows
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import Rejected, Unavailable
 from chalicelib.domain.session import Session
-from tests import stories
+from tests.support import stories
 
 BREAKS = [
     stories.requested(),

@@ -21,7 +21,7 @@ from chalicelib.adapters.mail import Ses
 from chalicelib.domain.ports import Mail
 from simulator import company
 from simulator.world import ROOT, World
-from tests.policies import policy
+from tests.support.policies import policy
 
 pytestmark = pytest.mark.world
 TABLE = "trial"

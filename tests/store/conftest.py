@@ -9,7 +9,7 @@ import pytest
 
 from chalicelib.domain import rows
 from chalicelib.domain.session import Session, iso
-from tests.books import MemoryBooks
+from tests.fakes.books import MemoryBooks
 from tests.store.contract import Store
 
 NAME = "contract"

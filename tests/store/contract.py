@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.domain.ask import Ask, Kind, Outcome
 from chalicelib.domain.machine import Event
 from chalicelib.domain.session import Access, Session
-from tests.stories import HOUR, NOON, active, granting, requested
+from tests.support.stories import HOUR, NOON, active, granting, requested
 
 ACCESS = active().access
 OTHER = Access(ACCESS.account_id, ACCESS.permission_set_arn, "somebody-else")

@@ -9,7 +9,7 @@ from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.machine import Event
 from chalicelib.domain.session import Lock, Session
 from tests.store.contract import ACCESS, MINUTE, PAST, Store, bg, ended, extended, pressed
-from tests.stories import HOUR, NOON, granting, requested
+from tests.support.stories import HOUR, NOON, granting, requested
 
 BREAK = f"ask/{requested().id}"
 

@@ -15,9 +15,9 @@ import pytest
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Session
 from chalicelib.workflow.answers import Turn
-from tests.outside import World
+from tests.fakes.outside import World
 from tests.store.contract import ACCESS, Store, bg
-from tests.stories import HOUR, NOON, SET
+from tests.support.stories import HOUR, NOON, SET
 
 pytestmark = pytest.mark.world
 SECOND = timedelta(seconds=1)

@@ -7,7 +7,7 @@ import pytest
 from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.session import Lock, Noted
 from tests.store.contract import ACCESS, OTHER, Store, bg, released
-from tests.stories import HOUR, NOON, active, settling
+from tests.support.stories import HOUR, NOON, active, settling
 
 
 def test_locks_leases_and_live_sessions_are_listed(store: Store) -> None:

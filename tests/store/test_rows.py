@@ -11,7 +11,7 @@ from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Lock, Session
 from tests.store.contract import ACCESS, MINUTE, PAST, Store, bg, released
-from tests.stories import HOUR, NOON, active, granting, requested, revoking, settling
+from tests.support.stories import HOUR, NOON, active, granting, requested, revoking, settling
 
 # ---- rows ---------------------------------------------------------------------------------------
 

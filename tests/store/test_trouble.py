@@ -11,7 +11,7 @@ from chalicelib.domain.ask import Kind
 from chalicelib.domain.errors import LockTaken, Unavailable, Unreadable, Unwritable
 from chalicelib.domain.session import Access, Lock, iso
 from tests.store.contract import ACCESS, MINUTE, OTHER, Store, bg, ended, pressed, released
-from tests.stories import HOUR, NOON, active, granting, requested
+from tests.support.stories import HOUR, NOON, active, granting, requested
 
 pytestmark = pytest.mark.world
 FOUND = ("arn:aws:sso:::instance/ssoins-1", "d-1", "111122223333")

@@ -19,7 +19,7 @@ from chalicelib.adapters.dynamodb.model import Row
 from chalicelib.domain.session import iso
 from simulator import company
 from simulator.world import World
-from tests.policies import policy
+from tests.support.policies import policy
 from tests.world.scene import Press, Scene
 
 pytestmark = pytest.mark.world

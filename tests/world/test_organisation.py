@@ -15,7 +15,7 @@ import pytest
 from simulator import company
 from simulator.provisioning import DENIED
 from simulator.world import World, WorldError
-from tests.policies import POLICIES, Policy, actions, allowed, policy
+from tests.support.policies import POLICIES, Policy, actions, allowed, policy
 from tests.world.scene import Scene
 from tests.world.test_privilege import Life, quiet
 

@@ -24,7 +24,7 @@ from simulator import company
 from simulator.outside import SIGNING_SECRET
 from simulator.press import press, sign
 from simulator.world import ROOT, World
-from tests.policies import POLICIES, Policy, actions, allowed, policy, resources
+from tests.support.policies import POLICIES, Policy, actions, allowed, policy, resources
 from tests.world.scene import session_id
 
 pytestmark = pytest.mark.world
