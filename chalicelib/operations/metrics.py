@@ -12,7 +12,7 @@ from chalicelib.domain import ask
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Session
 
-OVERDUE = timedelta(minutes=2)  # past the deadline
+OVERDUE_AFTER = timedelta(minutes=2)  # past the deadline
 LATE = timedelta(minutes=10)  # a report
 REPORTS_DUE = {State.REPORTING: "report_at", State.CONCLUDING: "conclude_at"}
 
@@ -54,7 +54,7 @@ def standing(sessions: Iterable[Session], now: datetime) -> dict[str, float]:
         if session.live:
             found["OpenSessions"] += 1
             over = session.over_since  # none where an operator has spoiled all that says so
-            found["OverdueSessions"] += over is None or now - over > OVERDUE
+            found["OverdueSessions"] += over is None or now - over > OVERDUE_AFTER
         due = getattr(session, REPORTS_DUE.get(session.state, ""), None)
         found["LateReports"] += due is not None and now - due > LATE
     return found

@@ -29,9 +29,6 @@ MOST_SKEW = timedelta(seconds=30)  # Slack's signatures live five minutes, AWS's
 QUIET = timedelta(hours=24)  # an account in use says something in a day
 
 
-OVERDUE = timedelta(minutes=2)
-
-
 AGAIN = "run `chalice deploy` again: it puts right what has drifted"
 
 

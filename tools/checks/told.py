@@ -12,11 +12,12 @@ from botocore.exceptions import ClientError
 from chalicelib.config.settings import Settings
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ports import Trail
+from chalicelib.operations.metrics import OVERDUE_AFTER
 from chalicelib.report.search import anyone_in
 from tools import _project
 from tools._project import Problem
 from tools._rows import Rows
-from tools.checks.patient import BAD, NOTE, OK, OVERDUE, QUIET, Finding, Patient
+from tools.checks.patient import BAD, NOTE, OK, QUIET, Finding, Patient
 from tools.slack_manifest import SCOPES
 
 
@@ -25,7 +26,7 @@ def overdue(patient: Patient) -> Iterator[Finding]:
     late = 0
     for row in rows:
         ends = row.get("ended_at") or row.get("deadline")
-        if ends and now - datetime.fromisoformat(ends) > OVERDUE:
+        if ends and now - datetime.fromisoformat(ends) > OVERDUE_AFTER:
             late += 1
             cure = f"`python -m tools log {row['id']}` says what is in the way"
             who = f"{row.get('email')} may have {row.get('permission_set')}"
