@@ -113,7 +113,7 @@ class _Center:
     def __init__(self, owner: str | Exception) -> None:
         self.owner = owner
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, config: Any = None) -> Any:
         if isinstance(self.owner, Exception):
             raise self.owner
         return self
