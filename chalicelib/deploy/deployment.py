@@ -157,12 +157,11 @@ def _remembered(session: Any, known: "Settings") -> list[str]:
 
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from chalicelib.adapters.identity_center.calls import discover
     from chalicelib.domain.errors import Unavailable
     from chalicelib.domain.instance import kept
 
     try:
-        found = discover(session.client("sso-admin"), known.instance_arn)
+        found = _instance(session, known)
         item = {name: {"S": text} for name, text in kept(found, datetime.now(UTC)).items()}
         session.client("dynamodb").put_item(TableName=known.table, Item=item)
     except (Unavailable, BotoCoreError, ClientError):
@@ -175,15 +174,12 @@ def on_management_account(session: Any, known: "Settings") -> list[str]:
 
     None where whoever deploys may not see whose the instance is: `doctor` and the press tell them.
     """
-    from botocore.config import Config
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from chalicelib.adapters.identity_center.calls import discover
     from chalicelib.domain.errors import Unavailable
 
-    soon = Config(retries={"total_max_attempts": 2, "mode": "standard"})  # nothing depends on it
     try:
-        *_, owner = discover(session.client("sso-admin", config=soon), known.instance_arn)
+        *_, owner = _instance(session, known)
     except (Unavailable, BotoCoreError, ClientError):
         return []
     return [
@@ -191,6 +187,16 @@ def on_management_account(session: Any, known: "Settings") -> list[str]:
         "Break Glass gives no access; give the glass another account"
         for glass in known.glasses_on(owner)
     ]
+
+
+def _instance(session: Any, known: "Settings") -> tuple[str, str, str]:
+    """The instance as it is discovered. No deployment waits long for it: it can do without."""
+    from botocore.config import Config
+
+    from chalicelib.adapters.identity_center.calls import discover
+
+    soon = Config(retries={"total_max_attempts": 2, "mode": "standard"})
+    return discover(session.client("sso-admin", config=soon), known.instance_arn)
 
 
 def _command() -> "click.Context | None":

@@ -98,7 +98,7 @@ def test_what_aws_refuses_is_one_sentence_and_no_function_is_deployed(
 
 def test_who_may_not_see_which_identity_center_it_is_deploys_all_the_same() -> None:
     class Refuses:
-        def client(self, service: str) -> Any:
+        def client(self, service: str, config: Any = None) -> Any:
             raise NoRegionError
 
     known: Any = SimpleNamespace(instance_arn="", table="break-glass")

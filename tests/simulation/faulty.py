@@ -397,8 +397,8 @@ def discovers_first(real: Real, self: Any, *args: Any) -> Any:
     return real(self, *args)
 
 
-def raises_after_the_alarm(real: Real, row_id: str, error: Exception) -> None:
-    real(row_id, error)
+def raises_after_the_alarm(real: Real, self: Any, row_id: str, error: Exception) -> None:
+    real(self, row_id, error)
     raise error
 
 

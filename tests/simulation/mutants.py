@@ -618,7 +618,10 @@ MUTANTS = (
     Mutant(
         "what a session saw standing is ignored",
         swaps=(
-            Swap(lambda: Reconciler._judged, faulty.with_other_books(stood=lambda access: None)),
+            Swap(
+                lambda: Reconciler._judged,
+                faulty.with_other_books(session_that_saw=lambda access: None),
+            ),
         ),
         seed=29,
     ),
