@@ -71,3 +71,13 @@ def test_every_alarm_has_its_row_in_the_operators_table() -> None:
     made = {each["AlarmName"].removeprefix("a-b-") for each in alarms.alarms("a", "b", "c")}
     expected = {re.sub(r"^[a-z-]+-(errors|throttles)$", r"FUNCTION-\1", name) for name in made}
     assert expected <= named
+
+
+def test_every_rule_of_the_protocol_has_its_place_in_the_code() -> None:
+    text = (ROOT / "docs/protocol.md").read_text()
+    rules = re.findall(r"^(?:- )?\*\*(A\d|[A-Z][A-Za-z]+)\b", text, re.M)
+    kept = text.partition("## Where each rule is kept")[2].partition("\n## ")[0]
+    rows = {word for row in re.findall(r"^\| ([^|]+) \|", kept, re.M) for word in row.split()}
+    told_with = {"SQS", "Stream", "Sweep", "A"}  # who looks; a warning, which is said as cards are
+    assert {"A1", "A7", "REVOKING", "Settle", "Cards"} <= set(rules)
+    assert {rule for rule in rules if rule not in told_with | {"The"}} - rows == set()
