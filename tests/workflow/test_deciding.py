@@ -1,12 +1,13 @@
 """Who may, asked at the moment of the act; and what the asking costs."""
 
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from chalicelib.domain.errors import Refused, Unavailable
-from chalicelib.domain.session import TAKE_BACK_WITHIN, PermissionSet
+from chalicelib.domain.session import TAKE_BACK_WITHIN, Glass, PermissionSet, Session
 from chalicelib.workflow import deciding
 from chalicelib.workflow.deciding import REMEMBERED, Decider, Glasses, May
 from tests.fakes.outside import World
@@ -274,3 +275,14 @@ def test_where_the_glass_is_gone_only_who_holds_it_may(world: World) -> None:
     world.glasses = {}
     assert decider(world).may_touch(active(), "U0BOB").refusal
     assert not decider(world).may_touch(active(), "U0ALICE").refusal
+
+
+def test_a_session_is_given_all_that_it_has_of_its_glass(world: World) -> None:
+    """A setting that a session has a field for, and that nobody copies, would never be heeded."""
+    session, _ = decider(world).known(requested())
+    permission_set = world.permission_set(session.permission_set_arn)
+    assert permission_set is not None
+    given = decider(world)._given(glass(), permission_set)
+    both = {each.name for each in fields(Glass)} & {each.name for each in fields(Session)}
+    others = {"name", "reason"}  # of a session the person's, and why it was denied
+    assert both - others - given.keys() == set(), "workflow/deciding.py: _given"
