@@ -1,5 +1,6 @@
 """The settings file: what it may say, and how it is told what is wrong with it."""
 
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -35,6 +36,13 @@ def mistakes(toml: str | Path, **environ: str) -> tuple[str, ...]:
 
 def in_glass(line: str) -> str:
     return GOOD + line + "\n"
+
+
+def test_the_example_has_every_setting():
+    text = EXAMPLE.read_text()
+    older = {"cloudtrail_log_group"}
+    named = {key.name for key in (*keys.TOP, *keys.GLASS)} - older
+    assert {name for name in named if not re.search(rf"^(# )?{name} ", text, re.M)} == set()
 
 
 def test_the_example_needs_no_change_to_load():
