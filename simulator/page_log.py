@@ -1,4 +1,4 @@
-"""The table's rows as the page shows them: presses with what became of them, doors and leases."""
+"""The table's rows as the page shows them: presses with what became of them, locks and leases."""
 
 from __future__ import annotations
 

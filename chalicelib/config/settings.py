@@ -71,8 +71,8 @@ class Settings:
 def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
     """The settings, from the environment and TOML (a text, or the path of a file).
 
-    Raises Wrong with every mistake that there is; where the TOML itself does not parse, with
-    its line.
+    Raises InvalidSettings with every mistake that there is; where the TOML itself does not parse,
+    with its line.
     """
     mistakes: list[str] = []
     technical = _read(

@@ -1,6 +1,6 @@
 """A session as the plain values of its row: what is kept, and under which name. Pure.
 
-Two adapters write rows: dynamodb.py all of them, presses.py the asks.
+Two adapters write rows: dynamodb/ all of them, presses.py the asks.
 """
 
 from collections.abc import Iterable

@@ -87,7 +87,7 @@ class FromStream(Trigger):
             self.failed_look(found.row_id, error)
 
     def _count(self, record: Mapping[str, Any]) -> None:
-        """A session that begins, once in the log; steps.py sees to what comes then."""
+        """A session that begins, once in the log; step_log.py sees to what comes then."""
         with suppress(
             KeyError, TypeError, ValueError, AttributeError
         ):  # said already, of that record

@@ -133,7 +133,7 @@ def management_account(glass: Glass) -> str:
 
 
 def already_open(holder: Session) -> str:
-    """The door is one person's, so it is their own card that has the buttons."""
+    """Why a second one is not let in: the access is one person's, whose card has the buttons."""
     return f"{ALREADY_OPEN}{clock(holder.deadline)}; the card in your direct messages has buttons"
 
 

@@ -51,7 +51,7 @@ class Decider:
         self._refused: dict[tuple[str, str], tuple[May, datetime]] = {}
 
     def known(self, session: Session) -> tuple[Session, str | None]:
-        """The session with who and what it is about, and why it is refused. Raises Trouble.
+        """The session with who and what it is about, and why it is refused. Raises ExternalError.
 
         A refused one keeps what is known by then: the log finds it by the person's e-mail.
         """
@@ -85,7 +85,8 @@ class Decider:
     def found(self, session: Session) -> Session | None:
         """The session that takes back what nobody accounts for; None where it must not.
 
-        Who asked for that cannot act, so all of it is held against the settings. Raises Trouble.
+        Who asked for that cannot act, so all of it is held against the settings.
+        Raises ExternalError.
         """
         glass = self.glasses.by_name.get(session.glass)
         if not self.glasses.takes_back or glass is None:
@@ -107,7 +108,7 @@ class Decider:
         )
 
     def tells(self, session: Session, refusal: str) -> bool:
-        """Whether the channel hears that they were refused: an open door refuses nobody."""
+        """Whether the channel hears of it: whoever finds the access open was not refused."""
         glass = self.glasses.by_name.get(session.glass)
         told = glass is not None and glass.tell_refusals and bool(session.channel)
         return told and not refusal.startswith((messages.ALREADY_OPEN, messages.WHY_FIRST))
@@ -115,7 +116,8 @@ class Decider:
     def still_refused(self, session: Session) -> str | None:
         """Why a glass does not allow to that person now what the session is to give; None: it does.
 
-        Asked before the assignment is, so that no row alone can bring it about. Raises Trouble.
+        Asked before the assignment is, so that no row alone can bring it about.
+        Raises ExternalError.
         """
         now, refusal = self.known(session)
         if refusal is not None:
@@ -127,7 +129,7 @@ class Decider:
     def may_touch(self, session: Session, slack_user: str) -> May:
         """Whether they may end or extend it: whom the glass allows, and who holds it.
 
-        Raises Trouble.
+        Raises ExternalError.
         """
         if slack_user == session.slack_user:
             return May(session.email)
@@ -195,7 +197,10 @@ class Decider:
         return glass.account_id == self.identity_center.owner()
 
     def _person(self, email: str) -> tuple[Person | None, str]:
-        """Whom the directory has under that e-mail, or why there is no telling. Raises Trouble."""
+        """Whom the directory has under that e-mail, or why there is no telling.
+
+        Raises ExternalError.
+        """
         try:
             return self.directory.person(email), ""
         except Refused as refused:
