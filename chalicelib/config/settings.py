@@ -153,7 +153,7 @@ def _glasses(document: Mapping[str, Any], mistakes: list[str]) -> dict[str, Glas
 
     fallback_named = defaults.keys() - OF_ONE_GLASS  # wrong ones too: they are named above
     glasses: dict[str, Glass] = {}
-    doors: dict[tuple[str, str], str] = {}
+    opened: dict[tuple[str, str], str] = {}
     for name, own in _table(document, "glass", mistakes).items():
         where = f"[glass.{name}] "
         if not isinstance(own, dict):
@@ -174,12 +174,12 @@ def _glasses(document: Mapping[str, Any], mistakes: list[str]) -> dict[str, Glas
         values |= {k: v for k, v in fallback.items() if k not in own}
         if len(mistakes) > before or values.keys() != set(names):
             continue  # what is wrong with it, or with a default that it needs, is named already
-        door = (values["account"], values["permission_set"])
-        if door in doors:
+        access = (values["account"], values["permission_set"])
+        if access in opened:
             mistakes.append(f"{where}opens the same account and permission set as "
-                            f"[glass.{doors[door]}]; keep one of them")  # fmt: skip
+                            f"[glass.{opened[access]}]; keep one of them")  # fmt: skip
             continue
-        doors[door] = name
+        opened[access] = name
         glasses[name] = Glass(
             name=name,
             account_id=values.pop("account"),

@@ -80,7 +80,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glass:
-    """A named door that may be broken; one `[glass.NAME]` table of glasses.toml."""
+    """A named access that may be broken open; one `[glass.NAME]` table of glasses.toml."""
 
     name: str
     account_id: str

@@ -43,7 +43,7 @@ T = TypeVar("T")
 class Mend(StrEnum):
     """A disagreement between rows, and what is done about it."""
 
-    DOOR = "a lock without a live session was taken away"
+    LONE_LOCK = "a lock without a live session was taken away"
     LEASE = "a lease without a live session was taken away"
     NO_LOCK = "a live session without a lock got it back"
     OTHERS_LOCK = "a live session's lock is another session's; both are looked at"
@@ -310,7 +310,7 @@ class Reconciler:
             self.books.free(access, lock)
             if lock.free_at is not None:
                 return  # as it should be, once it is free
-            yield Mended(self._channel(access), f"{Mend.DOOR}: {access.key}")
+            yield Mended(self._channel(access), f"{Mend.LONE_LOCK}: {access.key}")
 
     def _mend_lease(self, session_id: str) -> "Iterator[Mended]":
         session, leased = self.books.read(session_id)

@@ -26,7 +26,7 @@ def test_a_lock_without_a_live_session_is_taken_away_and_said(office: Office) ->
     assert office.books.locks == {"nonsense": "bg-1"}
     ((channel, text),) = office.posts
     assert channel == "C0INCIDENT"
-    assert f"{Mend.DOOR}: {closed.access.key}" in text
+    assert f"{Mend.LONE_LOCK}: {closed.access.key}" in text
     assert ("error", "a lock whose id says nothing") in office.lines
 
 
@@ -157,7 +157,7 @@ def test_what_was_mended_is_in_the_log_where_slack_is_down(office: Office) -> No
     keep(office, settling(look_at=NOON), lease=False)
     office.run()
     assert ("warning", "not said") in office.lines
-    assert any(str(Mend.DOOR) in what for _, what in office.lines)
+    assert any(str(Mend.LONE_LOCK) in what for _, what in office.lines)
 
 
 def test_an_index_that_is_late_mends_nothing(office: Office) -> None:
