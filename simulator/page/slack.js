@@ -9,12 +9,14 @@ import { press } from "./press.js";
 let world, viewer;
 let channel = "C0DEPLOY";
 let begun = false; // what was there before the page is read
+let loaded; // the newest ts then: ephemeral messages up to it went with the reload
 const read = {}; // by conversation: the ts up to which it was read
 
 export function showSlack(state, who) {
   [world, viewer] = [state.world, who];
   know(world);
-  const visible = state.messages.filter((m) => !m.to || m.to === viewer);
+  loaded ??= Math.max(0, ...state.messages.map((m) => Number(m.ts)));
+  const visible = state.messages.filter((m) => !m.to || (m.to === viewer && m.ts > loaded));
   const conversations = { ...world.channels };
   if (visible.some((m) => m.channel === viewer)) conversations[viewer] = "Break Glass";
   if (!(channel in conversations)) channel = "C0DEPLOY";
