@@ -55,7 +55,7 @@ export function showSessions(state, redraw) {
       h(
         "button",
         { class: "tab", "aria-pressed": String(s.here), onclick: () => choose(s.id) },
-        h("span", { class: `dot ${s.state}`, "aria-hidden": "true" }),
+        h("span", { class: `dot ${s.state}`, "data-over": s.over, "aria-hidden": "true" }),
         h("span", {}, `${s.name} · ${s.glass}`, h("small", {}, ` ${clock(s.at)}`)),
         h("span", { class: "unseen" }, ` ${states[s.state].words}`),
       ),
@@ -71,6 +71,7 @@ const brief = (s) => ({
   glass: s.glass || "?",
   state: s.state,
   at: s.asked_at,
+  over: states[s.state].locks ? overSince(s) : null,
   here: s === current,
 });
 
@@ -119,8 +120,10 @@ function showMachine() {
   );
   const pill = byId("state");
   pill.hidden = !current;
-  pill.textContent = states[current?.state]?.words ?? "";
+  pill.textContent = pill.dataset.word = states[current?.state]?.words ?? "";
   pill.className = `pill ${current?.state ?? ""}`;
+  if (current && states[current.state].locks) pill.dataset.over = overSince(current);
+  else delete pill.dataset.over;
   const news = current
     ? `Session of ${brief(current).name} on ${current.glass}: ${states[current.state].words}`
     : "";
@@ -131,13 +134,15 @@ function showMachine() {
 export function tick(now) {
   const box = byId("clock");
   showOpen(now);
-  for (const pill of document.querySelectorAll("[data-over]")) {
+  for (const pill of document.querySelectorAll(".pill[data-over]")) {
     const late = Math.floor(now - pill.dataset.over);
     const overdue = late >= LATE;
     const said = overdue ? `OVERDUE ${minutes(late)}` : pill.dataset.word;
     if (pill.textContent !== said) pill.textContent = said;
     pill.classList.toggle("overdue", overdue);
   }
+  for (const dot of document.querySelectorAll(".dot[data-over]"))
+    dot.classList.toggle("overdue", now - dot.dataset.over >= LATE);
   if (!current) {
     const how = "Press “Break Glass Prod” in Slack, and watch.";
     const what = h("p", { class: "what" }, "Nobody has broken a glass yet.");
