@@ -42,7 +42,7 @@ def svg() -> str:
         else:
             parts.append(_down(edge, events, _y(rows[source])))
     parts += [_state(state, LEFT, _y(row), BOX) for state, row in rows.items()]
-    parts += [_state(state, 276, _y(rows[source]), 82) for state, source in aside.items()]
+    parts += [_state(state, 276, _y(rows[source]), 82, True) for state, source in aside.items()]
     return "\n".join([*parts, "</svg>"])
 
 
@@ -82,14 +82,18 @@ def _y(row: int) -> int:
     return TOP + PITCH * row
 
 
-def _state(state: State, x: int, y: int, width: int) -> str:
+def _state(state: State, x: int, y: int, width: int, aside: bool = False) -> str:
+    """Its times stand on the left, and those of one aside below it: there stand its source's."""
     final = " final" if state in FINAL else ""
+    end, at, took = LEFT - 8, y + 13, y + 27
+    if aside:
+        end, at, took = x + width, y + HEIGHT + 13, y + HEIGHT + 25
     return (
         f'<g class="state{final}" data-state="{state}">'
         f'<rect x="{x}" y="{y}" width="{width}" height="{HEIGHT}" rx="8"/>'
         f'<text x="{x + width // 2}" y="{y + 19}" text-anchor="middle">{state}</text></g>'
-        f'<text class="at" data-at="{state}" x="{LEFT - 8}" y="{y + 13}" text-anchor="end"></text>'
-        f'<text class="took" data-took="{state}" x="{LEFT - 8}" y="{y + 27}" text-anchor="end">'
+        f'<text class="at" data-at="{state}" x="{end}" y="{at}" text-anchor="end"></text>'
+        f'<text class="took" data-took="{state}" x="{end}" y="{took}" text-anchor="end">'
         "</text>"
     )
 
