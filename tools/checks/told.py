@@ -33,7 +33,9 @@ def overdue(patient: Patient) -> Iterator[Finding]:
             where = f"on {row.get('account_id')} since it should have ended at {ends}"
             yield Finding(BAD, f"{who} {where}", cure)
     if not late:
-        yield Finding(OK, f"{len(rows)} sessions open, none past its deadline")
+        count = "1 session" if len(rows) == 1 else f"{len(rows)} sessions"
+        minutes = int(OVERDUE.total_seconds() // 60)
+        yield Finding(OK, f"{count} open, none more than {minutes} minutes past its end")
 
 
 def trail(patient: Patient) -> Iterator[Finding]:
