@@ -272,6 +272,12 @@ def moment(text: str, now: datetime | None = None) -> str:
     return then.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def over(row: Row) -> str:
+    """The moment at which access is to end, or was: the deadline, or an earlier end."""
+    times = [row.get("deadline"), row.get("ended_at")]
+    return min((str(each) for each in times if each), default="")
+
+
 def in_order(since: str, until: str) -> None:
     """Raises Misused where nothing can be between the two."""
     if since > until:

@@ -236,13 +236,7 @@ def _left(row: Row, now: datetime) -> str:
     left = datetime.fromisoformat(row["deadline"]) - now
     if left > timedelta(0) and row.get("state") != State.REVOKING:
         return _span(left)
-    return f"{LATE} {_span(now - datetime.fromisoformat(_over(row)))}"
-
-
-def _over(row: Row) -> str:
-    """The moment at which access is to end, or was: the deadline, or an earlier end."""
-    times = [row.get("deadline"), row.get("ended_at")]
-    return min((str(each) for each in times if each), default="")
+    return f"{LATE} {_span(now - datetime.fromisoformat(_rows.over(row)))}"
 
 
 def _span(time: timedelta) -> str:
@@ -255,7 +249,7 @@ def _span(time: timedelta) -> str:
 def _short(row: Row, name: str) -> str:
     match name:
         case "until":
-            return _over(row)[11:19]
+            return _rows.over(row)[11:19]
         case "left":
             return _left(row, datetime.now(UTC))
         case "email":

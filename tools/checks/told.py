@@ -34,7 +34,7 @@ def overdue(patient: Patient) -> Iterator[Finding]:
             yield Finding(BAD, f"{who} {where}", cure)
     if not late:
         count = "1 session" if len(rows) == 1 else f"{len(rows)} sessions"
-        minutes = int(OVERDUE.total_seconds() // 60)
+        minutes = int(OVERDUE_AFTER.total_seconds() // 60)
         yield Finding(OK, f"{count} open, none more than {minutes} minutes past its end")
 
 
