@@ -106,15 +106,17 @@ def taken_back_mail(session: Session, _now: datetime) -> Words:
 
 
 def used(session: Session, _now: datetime) -> Words:
-    """That access was given, as soon as it was."""
-    has = f"{_set(session)} on {_where(session)}"
-    until = clock(session.deadline)
+    """That access was given, as soon as it was; late, where mail was down, that it is closed."""
+    over = session.gone_at is not None
+    has = f"{'had' if over else 'has'} {_set(session)} on {_where(session)}"
+    until = clock(session.over_since if over else session.deadline)
+    ends = STOOD if session.stands else "It is closed." if over else BY_ITSELF
     return _about(
         session,
-        f"{_who(session)} has {has} until {until}",
+        f"{_who(session)} {has} until {until}",
         kind="Access given",
-        title=f"{_who(session)} has {has}",
-        lead=f"Until {until}. {STOOD if session.stands else BY_ITSELF} A report follows.",
+        title=f"{_who(session)} {has}",
+        lead=f"Until {until}. {ends} A report follows.",
         facts=_course(session),
     )
 

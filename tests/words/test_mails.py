@@ -312,3 +312,10 @@ def test_every_mail_fits_a_phone_and_a_laptop_in_light_and_dark(
 
 def light(colour: str) -> int:
     return sum(int(part) for part in re.findall(r"\d+", colour)[:3])
+
+
+def test_what_was_owed_until_access_was_over_does_not_say_that_it_is_open() -> None:
+    subject, text, _ = mails.used(settling(email="alice@example.com", name="Alice Ames"), LATE)
+    assert "Alice Ames had" in subject
+    assert "It is closed. A report follows." in text
+    assert "by itself" not in text
