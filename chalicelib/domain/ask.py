@@ -44,6 +44,10 @@ ANSWERED: Final = frozenset(
 )  # whoever asks hears what came of it
 
 
+# What whoever has the access may ask of it themselves. Any other kind is somebody else's to ask.
+OF_THEIR_OWN: Final = frozenset({Kind.END, Kind.EXTEND, Kind.REASON})
+
+
 class Outcome(StrEnum):
     """What came of an ask about a session."""
 

@@ -51,6 +51,9 @@ ASKED = {
 STRANGER = "you are not among those who may break this glass"
 
 
+YOUR_OWN = "It is your own access, so somebody else has to say it."
+
+
 NOT_AGAIN = "That works once, and where the glass allows it."
 
 

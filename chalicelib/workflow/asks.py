@@ -4,8 +4,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import assert_never
 
+from chalicelib.domain.ask import OF_THEIR_OWN, Ask, Kind, Outcome
 from chalicelib.domain.ask import OPEN as AN_ASK
-from chalicelib.domain.ask import Ask, Kind, Outcome
 from chalicelib.domain.errors import (
     ExternalError,
     LockTaken,
@@ -160,10 +160,12 @@ class Asks:
         decided = ask.with_(decided_at=now, decided_look=turn.seen_by, owed=("answer",))
         if session is None:
             return decided.with_(outcome=Outcome.NO_SESSION, person=ask.slack_user), None
-        over = Kind.END not in ROWS[session.state].asks or reached(session.deadline, now)
-        over = over or not leased
+        row = ROWS[session.state]
+        over = not (row.open or ask.kind in row.asks) or reached(session.deadline, now)
+        over = over or (row.open and not leased)
         try:
-            may = self.decider.may_touch(session, ask.slack_user)
+            own = ask.kind in OF_THEIR_OWN
+            may = self.decider.may_touch(session, ask.slack_user, own=own)
         except Exception:  # whatever it is, it is too late all the same
             if not over:
                 raise

@@ -48,7 +48,7 @@ class Decider:
         self.directory = directory
         self.chat = chat
         self.clock = clock
-        self._refused: dict[tuple[str, str], tuple[May, datetime]] = {}
+        self._refused: dict[tuple[str, str, str], tuple[May, datetime]] = {}
 
     def known(self, session: Session) -> tuple[Session, str | None]:
         """The session with who and what it is about, and why it is refused. Raises ExternalError.
@@ -126,18 +126,20 @@ class Decider:
             return "The glass is for another account, permission set or person by now."
         return None
 
-    def may_touch(self, session: Session, slack_user: str) -> May:
-        """Whether they may end or extend it: whom the glass allows, and who holds it.
+    def may_touch(self, session: Session, slack_user: str, *, own: bool = True) -> May:
+        """Whether they may ask it: whom the glass allows, and who holds it where it is their `own`.
 
-        Raises ExternalError.
+        Who somebody is, the directory says: two users of Slack may be one person. Raises
+        ExternalError.
         """
         if slack_user == session.slack_user:
-            return May(session.email)
-        key, now = (slack_user, session.glass), self.clock.now()
+            return May(session.email, "" if own else messages.YOUR_OWN)
+        key = slack_user, session.glass, "" if own else session.principal_id
+        now = self.clock.now()
         known = self._refused.get(key)
         if known is not None and now < known[1]:
             return known[0]
-        may = self._may_touch(session, slack_user)
+        may = self._may_touch(session, slack_user, own)
         if may.refusal:
             if len(self._refused) >= MOST:
                 self.forget()
@@ -148,7 +150,7 @@ class Decider:
         """Remembers nobody any more."""
         self._refused.clear()
 
-    def _may_touch(self, session: Session, slack_user: str) -> May:
+    def _may_touch(self, session: Session, slack_user: str, own: bool) -> May:
         glass = self.glasses.by_name.get(session.glass)
         email, nobody = self._identify(slack_user)
         if nobody:
@@ -156,6 +158,8 @@ class Decider:
         person, unclear = self._person(email)
         if glass is None or person is None:
             return May(email, unclear or messages.STRANGER)
+        if not own and person.principal_id == session.principal_id:
+            return May(email, messages.YOUR_OWN)
         return May(email, self._refusal(glass, email, person.principal_id) or "")
 
     def _given(self, glass: Glass, permission_set: PermissionSet) -> dict[str, object]:
