@@ -313,7 +313,7 @@ def frees_at_once(
     return Rest(now, known=session)
 
 
-def refuses_nobody(real: Real, *args: Any) -> Any:
+def refuses_nobody(real: Real, *args: Any, **_: Any) -> Any:
     return replace(real(*args), refusal="")
 
 

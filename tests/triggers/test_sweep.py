@@ -14,19 +14,6 @@ from tests.support.stories import NOON, active, revoking
 OPEN = Rest(NOON + MINUTE)
 
 
-@pytest.fixture
-def world() -> Everything:
-    return Everything()
-
-
-@pytest.fixture
-def lines(capsys: pytest.CaptureFixture[str]) -> Any:
-    def read() -> list[dict[str, Any]]:
-        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-    return read
-
-
 def sweep(world: Everything, patience: float = 20, most: int = 500) -> None:
     world.sweep_side.once(world.remaining, 10 * SECOND, most, timedelta(seconds=patience))
 

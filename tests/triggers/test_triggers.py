@@ -21,19 +21,6 @@ from tests.support.stories import HOUR, NOON
 NONE: dict[str, list[dict[str, str]]] = {"batchItemFailures": []}
 
 
-@pytest.fixture
-def world() -> Everything:
-    return Everything()
-
-
-@pytest.fixture
-def lines(capsys: pytest.CaptureFixture[str]) -> Any:
-    def read() -> list[dict[str, Any]]:
-        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-    return read
-
-
 def message(body: str, number: str = "m-1") -> dict[str, str]:
     return {"body": body, "messageId": number}
 
