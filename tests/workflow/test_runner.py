@@ -1238,6 +1238,18 @@ def test_an_ask_on_no_session_is_answered_too(world: World) -> None:
     assert "knows no session" in world.told[0][1]
 
 
+@pytest.mark.parametrize("kind", ["bg", "found"])
+def test_what_asks_for_a_session_is_never_judged_as_an_ask_about_one(
+    world: World, kind: str
+) -> None:
+    """No reader makes one of such a row; one that did would change nothing of the session."""
+    session = world.keep(active())
+    with pytest.raises(KeyError):  # it is dropped unanswered, so nothing of it was decided
+        world.ask(asked(session, kind, "U0BOB"))
+    assert world.row(session.id) == session
+    assert world.told == []
+
+
 def test_who_asked_is_told_later_where_slack_is_down(world: World) -> None:
     session = world.keep(active())
     ask = asked(session, "end", "U0MALLORY", response_url="https://hooks.slack.com/a")
@@ -1361,11 +1373,11 @@ def test_what_cannot_be_told_is_told_later_and_holds_up_nothing(world: World) ->
 
 
 def test_a_spent_response_url_leaves_it_to_the_bot(world: World) -> None:
-    session = pressed(world, slack_user="U0ALICE")
-    world.people = {"U0ALICE": "mallory@example.com"}
+    session = pressed(world, slack_user="U0BOB")
+    world.people = {"U0BOB": "mallory@example.com"}
     world.says["respond"] = [Refused("used_url")]
     row = world.look(session)
-    assert [where for where, _ in world.told] == ["U0ALICE"]
+    assert [where for where, _ in world.told] == ["U0BOB"]
     assert row.response_uses == 5
 
 
