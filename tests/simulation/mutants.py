@@ -572,7 +572,7 @@ MUTANTS = (
     Mutant(
         "a lock whose session is gone stays shut",
         swaps=(Swap(lambda: Decide._freed, faulty.waits_for_ever),),
-        seed=272,
+        seed=1958,
     ),
     Mutant(
         "a lock whose session is gone is free at once",
