@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 from chalicelib.domain.ask import Kind
 from chalicelib.domain.session import SESSION_ID
 from chalicelib.domain.text import clean
+from chalicelib.words import refusals
 
 ARN = re.compile(r"arn:aws[a-z-]*:sso:::permissionSet/[\w-]+/[\w-]+")
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
@@ -102,7 +103,7 @@ def read(body: bytes) -> Asked:
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        raise Unreadable("This is not text in UTF-8.") from None
+        raise Unreadable(refusals.NOT_UTF_8) from None
     if text.lstrip().startswith("{"):
         return _event(_json(text))
     form = dict(parse_qsl(text, keep_blank_values=True))
@@ -112,7 +113,7 @@ def read(body: bytes) -> Asked:
         return _payload(_json(form["payload"]))
     if "command" in form:  # a slash command: its answer's body is shown
         return NotOurs(Sender(user=_formed(form, "user_id", USER), shape="command"))
-    raise Unreadable("There is no payload in it.")
+    raise Unreadable(refusals.NO_PAYLOAD)
 
 
 def _event(event: dict[str, Any]) -> Asked:
@@ -129,9 +130,9 @@ def _payload(payload: dict[str, Any]) -> Asked:
     actions = payload.get("actions")
     clicked = actions[0] if isinstance(actions, list) and actions else None
     if not isinstance(clicked, dict):
-        raise Unreadable("No action was clicked in it.")
+        raise Unreadable(refusals.NO_ACTION)
     if not sender.user:
-        raise Unreadable("It does not say who pressed.")
+        raise Unreadable(refusals.NOBODY_PRESSED)
     name = _text(clicked, "action_id" if shape == "block_actions" else "name")
     value, why = _text(clicked, "value"), _typed(payload)
     if name in ON_A_SESSION:
@@ -149,10 +150,10 @@ def _payload(payload: dict[str, Any]) -> Asked:
     if shape == "interactive_message" and ARN.fullmatch(value):
         account_id = _text(payload, "callback_id").partition("_")[2].partition("_")[0]
         if not ACCOUNT.fullmatch(account_id):
-            raise Unreadable("Its callback_id names no account: deployment_123456789012_abc does.")
+            raise Unreadable(refusals.NO_ACCOUNT)
         return Press(sender, account_id=account_id, permission_set_arn=value)
     if not value:
-        raise Unreadable("The button names no glass.")
+        raise Unreadable(refusals.NO_GLASS)
     return Press(sender, glass=clean(value, VALUE), why=why)
 
 
@@ -192,9 +193,9 @@ def _json(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise Unreadable("Its payload is not JSON.") from None
+        raise Unreadable(refusals.NOT_JSON) from None
     if not isinstance(value, dict):
-        raise Unreadable("Its payload is not a JSON object.")
+        raise Unreadable(refusals.NO_OBJECT)
     return value
 
 

@@ -1,11 +1,22 @@
 """What reconciliation says of access that no session accounts for. Pure."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from chalicelib.domain.session import Glass, Noted
 from chalicelib.domain.text import clean
 from chalicelib.words.markup import escape, plain, section
 from chalicelib.words.messages import COMMAND, LINE, SHOWN, Message, delete_command
+
+
+class Mend(StrEnum):
+    """A disagreement between rows, and what is done about it."""
+
+    LONE_LOCK = "a lock without a live session was taken away"
+    LEASE = "a lease without a live session was taken away"
+    NO_LOCK = "a live session without a lock got it back"
+    OTHERS_LOCK = "a live session's lock is another session's; both are looked at"
+    FORGOTTEN = "a live session that nobody would have looked at is looked at"
 
 
 def found(glass: Glass, what: Sequence[Noted], region: str = "") -> Message:

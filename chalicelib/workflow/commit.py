@@ -7,6 +7,7 @@ from chalicelib.domain.errors import ExternalError, Unavailable
 from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Session, whole
 from chalicelib.operations.trace import trace
+from chalicelib.words import refusals
 from chalicelib.workflow.answers import Outside, Rest, rest_of
 from chalicelib.workflow.changes import next_try, said_slow
 from chalicelib.workflow.timing import POLL, rests_for
@@ -66,7 +67,7 @@ class Commit:
         kind = type(error).__name__
         facts = {"session": session.id, "error": kind, "trace": trace(error)}
         self.log("error", "a duty failed", metrics={"FailedLooks": 1}, **facts)
-        return Unavailable(f"a mistake in the program: {kind}")
+        return Unavailable(refusals.our_mistake(kind))
 
     def wake(self, session: Session, now: datetime) -> None:
         """Sends the wake-up. Where the queue refuses, the sweep looks: `look_at` is written."""

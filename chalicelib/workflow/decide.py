@@ -6,7 +6,7 @@ from chalicelib.domain.errors import LockTaken, Unavailable
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Lock, Session
-from chalicelib.words import messages
+from chalicelib.words import messages, refusals
 from chalicelib.workflow import notifications
 from chalicelib.workflow.answers import Answer, GoOn, Outside, Rest, Turn, became
 from chalicelib.workflow.changes import said_soon
@@ -69,9 +69,7 @@ class Decide:
             return Rest(now, known=session)
         over = holder.state is State.REVOKING or reached(holder.deadline, now)
         if over or holder.found:  # free in seconds
-            return self.commit.try_later(
-                session, now, Unavailable("the access is just being taken back")
-            )
+            return self.commit.try_later(session, now, Unavailable(refusals.BEING_TAKEN_BACK))
         held = session.with_(mine_channel=holder.mine_channel)
         return self._deny(held, messages.already_open(holder), now)
 
@@ -80,8 +78,8 @@ class Decide:
         what it has asked for. The lock is free when nothing of that can land. Raises Unavailable.
         """
         if session.orphan_at is None:  # from here on nobody can claim that session
-            text = "a session that was deleted may still be at it"
-            return self.commit.try_later(session, now, Unavailable(text), orphan_at=now)
+            waits = Unavailable(refusals.DELETED_SESSION_AT_IT)
+            return self.commit.try_later(session, now, waits, orphan_at=now)
         return self._freed(session, lock, session.orphan_at + LONGEST_CLAIM, now)
 
     def _freed(
@@ -91,8 +89,7 @@ class Decide:
         aws, since = self.identity_center, now - AWS_FORGETS_AFTER
         late = not reached(free_at, now)
         if late or aws.creating(session.access, since) or aws.deleting(session.access, since):
-            text = "what an earlier session has asked for may still land"
-            return self.commit.try_later(session, now, Unavailable(text))
+            return self.commit.try_later(session, now, Unavailable(refusals.EARLIER_MAY_LAND))
         self.log("info", "a lock that an earlier session left", lock=session.access.key)
         self.store.free(session.access, lock)
         return Rest(now, known=session)

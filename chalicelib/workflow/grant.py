@@ -6,6 +6,7 @@ from typing import Any
 from chalicelib.domain.errors import Refused, Unavailable, Unknown
 from chalicelib.domain.machine import Event
 from chalicelib.domain.session import Prior, Session
+from chalicelib.words import refusals
 from chalicelib.workflow import notifications
 from chalicelib.workflow.answers import Answer, Outside, Turn, became
 from chalicelib.workflow.calls import Calls
@@ -38,8 +39,7 @@ class Grant:
         """
         if session.standing == Prior.UNKNOWN:
             if self._another_lives(session):
-                reason = "Another session holds this access."
-                return became(session, Event.GRANT_FAILED, reason=reason)
+                return became(session, Event.GRANT_FAILED, reason=refusals.ANOTHER_HOLDS_IT)
             stands = self.identity_center.assigned(session.access)
             if session.found:
                 return self._taken_over(session, stands)
@@ -62,7 +62,7 @@ class Grant:
         if session.grant_call == REFUSED:
             return became(session, Event.GRANT_FAILED)
         if call.failed:
-            failed = Unavailable(call.reason or "it failed")
+            failed = Unavailable(call.reason or refusals.FAILED)
             return self.commit.try_later(session, now, failed, grant_call="")
         if call.succeeded and not reached(later_by(session.grant_asked_at, LISTING_LAG), now):
             return self.commit.poll(session, now, session.grant_asked_at)
@@ -74,8 +74,7 @@ class Grant:
         The lock is ours and no other session lives, so it is nobody's live access.
         """
         if not stands:
-            reason = "It was gone before it could be taken back."
-            return became(session, Event.GRANT_FAILED, reason=reason)
+            return became(session, Event.GRANT_FAILED, reason=refusals.GONE_ALREADY)
         return became(session, Event.ENDED, standing=Prior.NONE, ended_by="reconcile")
 
     def _another_lives(self, session: Session) -> bool:
@@ -93,7 +92,7 @@ class Grant:
             lock = self.store.lock(session.access)
             refusal = self.decider.still_refused(session)
             if lock is None or lock.holder != session.id or lock.free_at is not None:
-                refusal = refusal or "The session does not hold the lock of this access."
+                refusal = refusal or refusals.LOCK_NOT_HELD
             if refusal is not None:
                 now = self.clock.now()
                 return became(session, Event.GRANT_FAILED, reason=refusal)

@@ -12,7 +12,6 @@ its lock, or one that nobody would look at again.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final, TypeVar
 
 from chalicelib.domain.errors import ExternalError, Partly, Refused, Stale, Unavailable, Unreadable
@@ -31,6 +30,7 @@ from chalicelib.domain.ports import (
 from chalicelib.domain.session import Access, Glass, Noted, PermissionSet, Session
 from chalicelib.domain.verdict import UNEXPLAINED, Facts, Verdict, judge
 from chalicelib.words import findings, messages
+from chalicelib.words.findings import Mend
 
 LATEST: Final = timedelta(minutes=10)  # what AWS has accepted takes no longer
 LOOK_AGAIN: Final = timedelta(seconds=5)  # a session may have begun or ended between two reads
@@ -38,16 +38,6 @@ FORGOTTEN: Final = timedelta(minutes=10)  # so long overdue, a session is looked
 
 
 T = TypeVar("T")
-
-
-class Mend(StrEnum):
-    """A disagreement between rows, and what is done about it."""
-
-    LONE_LOCK = "a lock without a live session was taken away"
-    LEASE = "a lease without a live session was taken away"
-    NO_LOCK = "a live session without a lock got it back"
-    OTHERS_LOCK = "a live session's lock is another session's; both are looked at"
-    FORGOTTEN = "a live session that nobody would have looked at is looked at"
 
 
 def lock_is_wrong(holder: Session | None, access: Access) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
 from chalicelib.domain.machine import Event
 from chalicelib.domain.session import Prior, Session
+from chalicelib.words import refusals
 from chalicelib.workflow import notifications
 from chalicelib.workflow.answers import Answer, Outside, Turn
 from chalicelib.workflow.calls import Calls
@@ -53,7 +54,7 @@ class Revoke:
         if call is None:
             return self.commit.poll(session, now, session.revoke_asked_at)
         if call.failed:
-            failed = Unavailable(call.reason or "it failed")
+            failed = Unavailable(call.reason or refusals.FAILED)
             return self.commit.try_later(session, now, failed, revoke_call="")
         if call.succeeded:
             changes |= proof_of(session)
@@ -68,7 +69,7 @@ class Revoke:
                 return self._delete(session.with_(**changes), turn)
             changes["revoke_succeeded_at"] = session.revoke_succeeded_at or now
         if self.identity_center.assigned(session.access):
-            listed = Unavailable("the delete succeeded, and the assignment is still listed")
+            listed = Unavailable(refusals.STILL_LISTED)
             changes |= proof_of(session, now)
             return self.commit.try_later(session, now, listed, revoke_call="", **changes)
         if not grant.failed and never_seen(session.with_(**changes), now):

@@ -13,6 +13,7 @@ from chalicelib.domain.errors import Stale, Unwritable
 from chalicelib.domain.machine import DUTIES, Duty, Event
 from chalicelib.domain.schedule import asks, busy, escalates_at
 from chalicelib.domain.session import Session
+from chalicelib.words import refusals
 from chalicelib.workflow import notifications
 from chalicelib.workflow.alarms import Alarms
 from chalicelib.workflow.answers import Answer, Became, GoOn, Outside, Rest, Turn, rest_of
@@ -205,8 +206,7 @@ class Runner:
             case _ if event in ENDS:
                 changes = end_of(session, event, now, turn.seen_by) | changes
             case Event.WAITED_TOO_LONG:
-                why = "It could not be decided in time, so no access will come."
-                why += f" {session.last_error}" if session.last_error else ""
+                why = refusals.undecided(session.last_error)
                 changes = {"reason": why, "denied_at": now, "owed": ("denied",)} | changes
         happened = session.entered(event, now, turn.seen_by, **changes)
         if changes.get("owed"):
