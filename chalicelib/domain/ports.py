@@ -3,7 +3,7 @@
 An adapter translates every foreign error into one of these, once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -13,7 +13,7 @@ from chalicelib.domain.session import Access, Glass, Lock, Noted, PermissionSet,
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallStatus:
     """What became of an asynchronous request: IN_PROGRESS, SUCCEEDED, FAILED, or UNKNOWN."""
 
     status: str
@@ -148,9 +148,9 @@ class IdentityCenter(Protocol):
     def delete(self, access: Access) -> str:
         """Asks for its deletion; its request id. Refused, Gone, or Unknown."""
 
-    def creation(self, access: Access, request_id: str) -> Call: ...
+    def creation(self, access: Access, request_id: str) -> CallStatus: ...
 
-    def deletion(self, access: Access, request_id: str) -> Call: ...
+    def deletion(self, access: Access, request_id: str) -> CallStatus: ...
 
     def creating(self, access: Access, since: datetime) -> bool:
         """Whether a creation for this access, asked for at or after `since`, is in progress."""
@@ -379,6 +379,13 @@ class WakeUps(Protocol):
     def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
         """Has the session looked at after a while. Further off than the queue carries a message,
         it travels in hops, each of which counts anew from now until `at`."""
+
+
+class AwsCall(Protocol):
+    """An AWS service that speaks JSON, by the operation's name."""
+
+    def __call__(self, operation: str, asked: Mapping[str, Any], /) -> dict[str, Any]:
+        """Its answer. Raises Rejected with the error's name, or Unavailable."""
 
 
 class Clock(Protocol):

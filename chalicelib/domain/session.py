@@ -31,6 +31,15 @@ class Prior(StrEnum):
     UNEXPLAINED = "left"  # perhaps by a session whose row an operator deleted
 
 
+class CallMark(StrEnum):
+    """What a session's row has of a call to Identity Center where it is not the request's id."""
+
+    NONE = ""  # none under way
+    UNKNOWN = "?"  # claimed, and what came of it not recorded: it may land yet
+    REFUSED = "refused"  # for good
+    DONE = "done"  # there is nothing left to take back
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What is given and taken back: a permission set, on an account, to a principal (a user)."""
@@ -186,8 +195,8 @@ class Session:
     busy_token: str = ""
     grant_late_until: datetime | None = None  # a create of ours may land until then
     revoke_late_until: datetime | None = None  # a delete of ours may land until then
-    grant_call: str = ""  # "" none under way | "?" unknown | request id | "refused" for good
-    revoke_call: str = ""  # "" none under way | "?" unknown | request id | "done": nothing there
+    grant_call: str = CallMark.NONE  # a CallMark, or the request's id
+    revoke_call: str = CallMark.NONE  # the same
     tries: int = 0  # of the duty at hand
     last_error: str = ""  # of the duty at hand
     tell_error: str = ""  # why something could not be told

@@ -22,7 +22,7 @@ from chalicelib.report.gathered import Gathered, gathering
 from chalicelib.report.search import Query, Search
 from chalicelib.trail.attribution import MOST_WAITING, Sieve
 from chalicelib.trail.event import Ownership
-from chalicelib.trail.facts import Facts
+from chalicelib.trail.facts import CredentialFacts
 
 VERSION = 2
 NO_START = "-"  # the progress of a search that could not be begun, and why
@@ -145,7 +145,7 @@ def load(pieces: Pieces, session: Session, progress: Progress, book: Book | None
         state = _state(pieces, session, progress)
         gathered = Gathered.from_json(state["gathered"], session, work.gathered.final)
         sieve = Sieve(work.sieve.ownership, gathered.take, gathered.cannot_read, MOST_WAITING, book)
-        sieve.facts = Facts.from_json(state["facts"])
+        sieve.facts = CredentialFacts.from_json(state["facts"])
         sieve.counts = state["counts"]
         sieve.waiting = [zlib.compress(each.encode(), 1) for each in state["waiting"]]
         sieve.waiting_size = sum(map(len, sieve.waiting))

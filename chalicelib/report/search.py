@@ -24,7 +24,7 @@ FOLLOWED = 20  # accounts of roles that were taken on
 DAYS = 3  # whose folders are named to whoever has to look by hand
 HANDED = ("AssumeRole", "SwitchRole")
 HANDS = (("responseElements", "assumedRoleUser", "arn"), ("requestParameters", "roleArn"))
-SKEW = timedelta(minutes=5)  # a log event's own time may differ from the call's
+EVENT_TIME_SKEW = timedelta(minutes=5)  # a log event's own time may differ from the call's
 TELLING = 4  # a part of a name shorter than that is in every second record
 
 MARK = "break-glass"  # of our queries, in a comment: nobody else's is taken for one
@@ -71,7 +71,10 @@ class Search:
 
     @classmethod
     def of(cls, ownership: Ownership, until: datetime) -> Self:
-        start, end = seconds(ownership.start - SKEW), seconds(max(until, ownership.start)) + 1
+        start, end = (
+            seconds(ownership.start - EVENT_TIME_SKEW),
+            seconds(max(until, ownership.start)) + 1,
+        )
         return cls(start, end, [terms_of(ownership)])
 
     @property

@@ -60,8 +60,8 @@ class Front:
             if refused is not None:
                 return refused
             asked = press.read(body)
-        except press.Unreadable as unreadable:
-            return Answer(400, f"{messages.UNREADABLE} {unreadable}")
+        except press.NoPayload as wrong:
+            return Answer(400, f"{messages.UNREADABLE} {wrong}")
         match asked:
             case press.Challenge(text):
                 return Answer(200, {"challenge": text})
@@ -98,7 +98,7 @@ class Front:
         message = messages.ephemeral(messages.NOT_RECORDED)
         try:
             sender = getattr(press.read(body), "sender", None)
-        except press.Unreadable:
+        except press.NoPayload:
             return Answer(403, "Forbidden.")
         return self._say(sender, message) if sender else Answer(403, "Forbidden.")
 

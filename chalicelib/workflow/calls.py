@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.domain.errors import ExternalError, Stale, Unknown, Unwritable
-from chalicelib.domain.ports import Call
+from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.schedule import next_look
-from chalicelib.domain.session import Session
+from chalicelib.domain.session import CallMark, Session
 from chalicelib.workflow.answers import Answer, GoOn, Outside, Rest, Turn
-from chalicelib.workflow.changes import DONE, REFUSED, UNKNOWN, next_try, said_slow
+from chalicelib.workflow.changes import next_try, said_slow
 from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.timing import (
     AWS_FORGETS_AFTER,
@@ -26,7 +26,7 @@ from chalicelib.workflow.timing import (
 
 FREE = {"busy_until": None, "busy_token": ""}
 OF_A_STATE = ("tries", "last_error")
-NO_CALL = Call("NONE")
+NO_CALL = CallStatus("NONE")
 
 
 class Calls:
@@ -40,18 +40,18 @@ class Calls:
         self.log = outside.log
         self.commit = commit
 
-    def settled(self, session: Session, call: str, *, deletion: bool = False) -> Call | None:
+    def settled(self, session: Session, call: str, *, deletion: bool = False) -> CallStatus | None:
         """What became of our call; None while it may still land. Raises Unavailable.
 
         Without a request id we ask for every request in progress, and whose each is. A create that
         is not among them may be on its way until `grant_late_until`; of a delete we need not wait
         for that, since another one does no harm.
         """
-        if call in ("", REFUSED, DONE):
+        if call in (CallMark.NONE, CallMark.REFUSED, CallMark.DONE):
             return NO_CALL
         asked_at = session.revoke_asked_at if deletion else session.grant_asked_at
         aws, now = self.identity_center, self.clock.now()
-        if call == UNKNOWN:
+        if call == CallMark.UNKNOWN:
             if not deletion and not reached(session.grant_late_until or now, now):
                 return None
             since = (asked_at or session.asked_at) - CLOCK_SKEW

@@ -5,12 +5,11 @@ from typing import Any
 
 from chalicelib.domain.errors import Refused, Unavailable, Unknown
 from chalicelib.domain.machine import Event
-from chalicelib.domain.session import Prior, Session
+from chalicelib.domain.session import CallMark, Prior, Session
 from chalicelib.words import refusals
 from chalicelib.workflow import notifications
 from chalicelib.workflow.answers import Answer, Outside, Turn, became
 from chalicelib.workflow.calls import Calls
-from chalicelib.workflow.changes import REFUSED, UNKNOWN
 from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.deciding import Decider
 from chalicelib.workflow.timing import AWS_FORGETS_AFTER, LISTING_LAG, later_by, reached
@@ -53,17 +52,19 @@ class Grant:
                 )
             return self._create(session, turn, proven=proven)
         call = self.calls.settled(session, session.grant_call)
-        if call is None and session.grant_call != UNKNOWN:
+        if call is None and session.grant_call != CallMark.UNKNOWN:
             return self.commit.poll(session, now, session.grant_asked_at)
         if self.identity_center.assigned(session.access):
-            return self._granted(session, now, grant_call="" if call else UNKNOWN)
+            return self._granted(
+                session, now, grant_call=CallMark.NONE if call else CallMark.UNKNOWN
+            )
         if call is None:  # it may still land
             return self.commit.poll(session, now, session.grant_asked_at)
-        if session.grant_call == REFUSED:
+        if session.grant_call == CallMark.REFUSED:
             return became(session, Event.GRANT_FAILED)
         if call.failed:
             failed = Unavailable(call.reason or refusals.FAILED)
-            return self.commit.try_later(session, now, failed, grant_call="")
+            return self.commit.try_later(session, now, failed, grant_call=CallMark.NONE)
         if call.succeeded and not reached(later_by(session.grant_asked_at, LISTING_LAG), now):
             return self.commit.poll(session, now, session.grant_asked_at)
         return self._create(session, turn)
@@ -99,7 +100,7 @@ class Grant:
         now = self.clock.now()  # the look-ups took time: the deadline may have passed
         if reached(session.deadline, now):
             return became(session, Event.EXPIRED)
-        asked = {"standing": Prior.NONE, "grant_call": UNKNOWN, "grant_asked_at": now}
+        asked = {"standing": Prior.NONE, "grant_call": CallMark.UNKNOWN, "grant_asked_at": now}
         claimed = self.calls.claim(session, turn, "grant_late_until", **asked)
         if claimed is None:
             return self.commit.leave(session, now)
@@ -110,7 +111,7 @@ class Grant:
         try:
             request_id = self.identity_center.create(claimed.access)
         except Refused as refused:
-            answer = REFUSED if refused.lasting else ""
+            answer = CallMark.REFUSED if refused.lasting else CallMark.NONE
             return self.calls.outcome(claimed, refused, **known, grant_call=answer)
         except Unknown as unknown:
             return self.calls.outcome(claimed, unknown)
@@ -121,7 +122,7 @@ class Grant:
         session: Session,
         now: datetime,
         standing: str = Prior.NONE,
-        grant_call: str = "",
+        grant_call: str = CallMark.NONE,
     ) -> Answer:
         """In. `grant_call` stays unknown where what we asked for may yet land once more."""
         return became(

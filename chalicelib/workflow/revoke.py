@@ -5,14 +5,12 @@ from typing import Any
 
 from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
 from chalicelib.domain.machine import Event
-from chalicelib.domain.session import Prior, Session
+from chalicelib.domain.session import CallMark, Prior, Session
 from chalicelib.words import refusals
 from chalicelib.workflow import notifications
 from chalicelib.workflow.answers import Answer, Outside, Turn
 from chalicelib.workflow.calls import Calls
 from chalicelib.workflow.changes import (
-    DONE,
-    UNKNOWN,
     alarms_heard,
     never_seen,
     proof_of,
@@ -55,7 +53,7 @@ class Revoke:
             return self.commit.poll(session, now, session.revoke_asked_at)
         if call.failed:
             failed = Unavailable(call.reason or refusals.FAILED)
-            return self.commit.try_later(session, now, failed, revoke_call="")
+            return self.commit.try_later(session, now, failed, revoke_call=CallMark.NONE)
         if call.succeeded:
             changes |= proof_of(session)
         grant = self.calls.settled(session, session.grant_call)
@@ -64,14 +62,14 @@ class Revoke:
         if grant.succeeded:
             changes |= proof_of(session)
         early = was_asked_early(session)
-        if session.revoke_call != DONE or early:
+        if session.revoke_call != CallMark.DONE or early:
             if not call.succeeded or early:
                 return self._delete(session.with_(**changes), turn)
             changes["revoke_succeeded_at"] = session.revoke_succeeded_at or now
         if self.identity_center.assigned(session.access):
             listed = Unavailable(refusals.STILL_LISTED)
             changes |= proof_of(session, now)
-            return self.commit.try_later(session, now, listed, revoke_call="", **changes)
+            return self.commit.try_later(session, now, listed, revoke_call=CallMark.NONE, **changes)
         if not grant.failed and never_seen(session.with_(**changes), now):
             return self.commit.poll(session.with_(**changes), now, session.revoke_asked_at)
         return self._release(session.with_(**changes), turn)
@@ -84,7 +82,7 @@ class Revoke:
         What such a delete came to proves nothing: another is asked when the grant is settled.
         """
         late = session.grant_late_until
-        may_land = session.grant_call == UNKNOWN and late is not None and now < late
+        may_land = session.grant_call == CallMark.UNKNOWN and late is not None and now < late
         if may_land and self.identity_center.assigned(session.access):
             changes = changes | proof_of(session, now)
             return self._delete(session.with_(**changes), turn, now)
@@ -101,7 +99,7 @@ class Revoke:
             session,
             turn,
             "revoke_late_until",
-            revoke_call=UNKNOWN,
+            revoke_call=CallMark.UNKNOWN,
             revoke_asked_at=now,
             revoke_first_asked_at=session.revoke_first_asked_at or now,
             revoke_look=turn.seen_by if first else session.revoke_look,
@@ -121,9 +119,11 @@ class Revoke:
                 return self.calls.outcome(claimed, turn=turn, **known, revoke_call=request_id)
             except Gone:  # asked early, it is asked again and again: not without a pause
                 wait = POLL if was_asked_early(claimed) else NOTHING
-                return self.calls.outcome(claimed, turn=turn, wait=wait, **known, revoke_call=DONE)
+                return self.calls.outcome(
+                    claimed, turn=turn, wait=wait, **known, revoke_call=CallMark.DONE
+                )
             except Refused as refused:
-                return self.calls.outcome(claimed, refused, **known, revoke_call="")
+                return self.calls.outcome(claimed, refused, **known, revoke_call=CallMark.NONE)
             except Unknown as unknown:
                 known = {}  # from now on a delete of ours may be under way
                 if (rest := next(rests, None)) is None or turn.remaining() < CALL_TAKES:

@@ -10,13 +10,12 @@ from typing import Any
 
 from chalicelib.domain.errors import Refused, Unknown
 from chalicelib.domain.machine import Event, State
-from chalicelib.domain.ports import Call
-from chalicelib.domain.session import Session
+from chalicelib.domain.ports import CallStatus
+from chalicelib.domain.session import CallMark, Session
 from chalicelib.domain.verdict import Verdict
 from chalicelib.workflow import calls, changes, reconcile, revoke
 from chalicelib.workflow.answers import Became, Rest
 from chalicelib.workflow.calls import NO_CALL, Calls
-from chalicelib.workflow.changes import REFUSED, UNKNOWN
 from chalicelib.workflow.reconcile import Reconciler
 from chalicelib.workflow.timing import LONGEST_CLAIM
 from tests.simulation.planted import Swap, swapped
@@ -124,7 +123,7 @@ def settles_no_grant_of(state: State) -> Real:
 def settles_no_unknown_grant(
     real: Real, self: Calls, session: Session, call: str, *, deletion: bool = False
 ) -> Any:
-    if call == UNKNOWN and not deletion:
+    if call == CallMark.UNKNOWN and not deletion:
         return NO_CALL
     return real(self, session, call, deletion=deletion)
 
@@ -146,8 +145,8 @@ def settles_no_revoke(
 def confirms_no_revoke(
     real: Real, self: Calls, session: Session, call: str, *, deletion: bool = False
 ) -> Any:
-    if deletion and call not in ("", UNKNOWN):
-        return Call("SUCCEEDED")
+    if deletion and call not in ("", CallMark.UNKNOWN):
+        return CallStatus("SUCCEEDED")
     return real(self, session, call, deletion=deletion)
 
 
@@ -221,7 +220,7 @@ def knows_what_was_early(real: Real, *args: Any) -> Any:
 def denies_at_once(real: Real, self: Any, session: Session, *args: Any, **how: Any) -> Any:
     answer = real(self, session, *args, **how)
     failed = isinstance(answer, Became) and answer.event is Event.GRANT_FAILED
-    if failed and session.grant_call == REFUSED:
+    if failed and session.grant_call == CallMark.REFUSED:
         self.store.release(session.with_(state=State.DENIED, look_at=None))
         return None
     return answer
