@@ -46,7 +46,7 @@ class Commit:
         return self.write(next_try(session, retry_at), now)
 
     def try_later(
-        self, session: Session, now: datetime, trouble: ExternalError, **changes: Any
+        self, session: Session, now: datetime, error: ExternalError, **changes: Any
     ) -> "Rest | None":
         """The duty stays to be done; the row keeps why, and how often it was tried.
 
@@ -54,10 +54,10 @@ class Commit:
         longer than the rest, and then nothing would ever be said between two tries.
         """
         now = max(now, self.clock.now())
-        error = str(trouble)
-        self.log("warning", "try later", session=session.id, state=session.state, error=error)
-        retry_at = now + rests_for(session, trouble)
-        tried = session.with_(tries=session.tries + 1, last_error=error, **changes)
+        said = str(error)
+        self.log("warning", "try later", session=session.id, state=session.state, error=said)
+        retry_at = now + rests_for(session, error)
+        tried = session.with_(tries=session.tries + 1, last_error=said, **changes)
         return self.write(next_try(said_slow(tried), retry_at), now)
 
     def foreseen(self, session: Session, error: Exception) -> ExternalError:
@@ -82,7 +82,7 @@ class Commit:
         """Whether the queue has taken the wake-up."""
         try:
             self.wakeups.send(row_id, after, at)
-        except Unavailable as trouble:
-            self.log("warning", "no wake-up", session=row_id, error=str(trouble))
+        except Unavailable as error:
+            self.log("warning", "no wake-up", session=row_id, error=str(error))
             return False
         return True

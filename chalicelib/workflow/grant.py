@@ -1,16 +1,23 @@
 """GRANTING: the assignment is asked for, once it is sure that it is ours to ask for."""
 
 from datetime import datetime
-from typing import Any
 
 from chalicelib.domain.errors import Refused, Unavailable, Unknown
 from chalicelib.domain.machine import Event
 from chalicelib.domain.session import CallMark, Prior, Session
 from chalicelib.words import refusals
 from chalicelib.workflow import notifications
-from chalicelib.workflow.answers import Answer, Outside, Turn, became
+from chalicelib.workflow.answers import (
+    Act,
+    Answer,
+    Came,
+    Outside,
+    Poll,
+    TryLater,
+    Turn,
+    became,
+)
 from chalicelib.workflow.calls import Calls
-from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.deciding import Decider
 from chalicelib.workflow.timing import AWS_FORGETS_AFTER, LISTING_LAG, later_by, reached
 
@@ -18,12 +25,11 @@ from chalicelib.workflow.timing import AWS_FORGETS_AFTER, LISTING_LAG, later_by,
 class Grant:
     """Asks for the assignment, and waits until it is listed."""
 
-    def __init__(self, outside: Outside, commit: Commit, calls: Calls, decider: Decider) -> None:
+    def __init__(self, outside: Outside, calls: Calls, decider: Decider) -> None:
         self.store = outside.store
         self.identity_center = outside.identity_center
         self.clock = outside.clock
         self.log = outside.log
-        self.commit = commit
         self.calls = calls
         self.decider = decider
 
@@ -43,7 +49,7 @@ class Grant:
             if session.found:
                 return self._taken_over(session, stands)
             if stands and self.identity_center.deleting(session.access, now - AWS_FORGETS_AFTER):
-                return self.commit.poll(session, now, session.allowed_at)  # it is on its way out
+                return Poll(session, session.allowed_at)  # it is on its way out
             if stands:
                 return self._granted(
                     session,
@@ -53,20 +59,20 @@ class Grant:
             return self._create(session, turn, proven=proven)
         call = self.calls.settled(session, session.grant_call)
         if call is None and session.grant_call != CallMark.UNKNOWN:
-            return self.commit.poll(session, now, session.grant_asked_at)
+            return Poll(session, session.grant_asked_at)
         if self.identity_center.assigned(session.access):
             return self._granted(
                 session, now, grant_call=CallMark.NONE if call else CallMark.UNKNOWN
             )
         if call is None:  # it may still land
-            return self.commit.poll(session, now, session.grant_asked_at)
+            return Poll(session, session.grant_asked_at)
         if session.grant_call == CallMark.REFUSED:
             return became(session, Event.GRANT_FAILED)
         if call.failed:
             failed = Unavailable(call.reason or refusals.FAILED)
-            return self.commit.try_later(session, now, failed, grant_call=CallMark.NONE)
+            return TryLater(session, failed, {"grant_call": CallMark.NONE})
         if call.succeeded and not reached(later_by(session.grant_asked_at, LISTING_LAG), now):
-            return self.commit.poll(session, now, session.grant_asked_at)
+            return Poll(session, session.grant_asked_at)
         return self._create(session, turn)
 
     def _taken_over(self, session: Session, stands: bool) -> Answer:
@@ -101,21 +107,18 @@ class Grant:
         if reached(session.deadline, now):
             return became(session, Event.EXPIRED)
         asked = {"standing": Prior.NONE, "grant_call": CallMark.UNKNOWN, "grant_asked_at": now}
-        claimed = self.calls.claim(session, turn, "grant_late_until", **asked)
-        if claimed is None:
-            return self.commit.leave(session, now)
-        return self.calls.held(claimed, lambda: self._asks_create(claimed, turn))
+        return Act(session, lambda mine: self._asks_create(mine, turn), "grant_late_until", asked)
 
-    def _asks_create(self, claimed: Session, turn: Turn) -> Answer:
-        known: dict[str, Any] = {"grant_late_until": None}
+    def _asks_create(self, claimed: Session, turn: Turn) -> Came:
+        known = {"grant_late_until": None}
         try:
             request_id = self.identity_center.create(claimed.access)
         except Refused as refused:
             answer = CallMark.REFUSED if refused.lasting else CallMark.NONE
-            return self.calls.outcome(claimed, refused, **known, grant_call=answer)
+            return Came(claimed, refused, changes={**known, "grant_call": answer})
         except Unknown as unknown:
-            return self.calls.outcome(claimed, unknown)
-        return self.calls.outcome(claimed, turn=turn, **known, grant_call=request_id)
+            return Came(claimed, unknown)
+        return Came(claimed, turn=turn, changes={**known, "grant_call": request_id})
 
     def _granted(
         self,

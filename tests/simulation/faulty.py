@@ -14,7 +14,7 @@ from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import CallMark, Session
 from chalicelib.domain.verdict import Verdict
 from chalicelib.workflow import calls, changes, reconcile, revoke
-from chalicelib.workflow.answers import Became, Rest
+from chalicelib.workflow.answers import Became, Came, Rest
 from chalicelib.workflow.calls import NO_CALL, Calls
 from chalicelib.workflow.reconcile import Reconciler
 from chalicelib.workflow.timing import LONGEST_CLAIM
@@ -106,7 +106,7 @@ def asks_before_it_claims(
 
 def has_asked_already(real: Real, self: Any, claimed: Session, look: Any) -> Any:
     known = {"grant_late_until": None, "grant_call": claimed.grant_call}
-    return self.calls.outcome(claimed, turn=look, **known)
+    return Came(claimed, turn=look, changes=known)
 
 
 def settles_no_grant_of(state: State) -> Real:
@@ -188,7 +188,7 @@ def reads_before_the_delete(real: Real, self: Any, *args: Any) -> Any:
 
 def forgets_what_may_land(real: Real, self: Any, *args: Any) -> Any:
     """From the first delete on that nobody knows the outcome of, whatever comes of the next."""
-    delete, outcome, unknown = self.identity_center.delete, self.calls.outcome, list[str]()
+    delete, unknown = self.identity_center.delete, list[str]()
 
     def deletes(access: Any) -> Any:
         try:
@@ -197,13 +197,10 @@ def forgets_what_may_land(real: Real, self: Any, *args: Any) -> Any:
             unknown.append("one")
             raise
 
-    def comes(claimed: Session, *what: Any, **changes: Any) -> Any:
-        claimed = claimed.with_(revoke_late_until=None) if unknown else claimed
-        return outcome(claimed, *what, **changes)
-
-    centre = Otherwise(self.identity_center, delete=deletes)
-    with Instead(self, identity_center=centre, calls=Otherwise(self.calls, outcome=comes)):
-        return real(self, *args)
+    with Instead(self, identity_center=Otherwise(self.identity_center, delete=deletes)):
+        came = real(self, *args)
+    forgotten = came.claimed.with_(revoke_late_until=None)
+    return replace(came, claimed=forgotten) if unknown else came
 
 
 def forgets_before(real: Real, self: Any, claimed: Session, look: Any, before: Any) -> Any:
