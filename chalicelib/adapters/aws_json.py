@@ -83,23 +83,23 @@ class AwsJson:
         """
         body = json.dumps(asked).encode()
         repeated = False
-        trouble = ""
+        why = ""
         for tries in range(TRIES):
             if tries:
                 time.sleep(PAUSE)
             try:
                 status, answer = self._post(operation, body)
             except (OSError, HTTPException) as error:
-                trouble, repeated = type(error).__name__, True
+                why, repeated = type(error).__name__, True
                 continue
             if status == 200:
                 return answer
             code = str(answer.get("__type", "")).rpartition("#")[2]
             if status >= 500 or code in AGAIN:
-                trouble, repeated = code or str(status), repeated or status >= 500
+                why, repeated = code or str(status), repeated or status >= 500
                 continue
             raise Rejected(code or str(status), repeated=repeated)
-        raise Unavailable(f"{self.kind.service}: {trouble}")
+        raise Unavailable(f"{self.kind.service}: {why}")
 
     def _post(self, operation: str, body: bytes) -> tuple[int, dict[str, Any]]:
         url = urlsplit(endpoint(self.kind.service, self.environ))

@@ -331,13 +331,13 @@ class Reported:
 class Reading:
     """The trail is still being read: how far, and when going on makes sense.
 
-    `wait` is zero where there is more to do at once. `trouble` says in words what went wrong and
+    `wait` is zero where there is more to do at once. `error` says in words what went wrong and
     is being tried again, for whoever wonders why it takes so long.
     """
 
     progress: str  # at most 2,000 signs
     wait: timedelta
-    trouble: str = ""
+    error: str = ""
 
 
 class Reports(Protocol):

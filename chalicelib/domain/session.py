@@ -173,7 +173,7 @@ class Session:
     warn_before: timedelta = timedelta(0)  # how long before the end the person is warned
     warned_for: datetime | None = None  # the deadline that the person was last warned of
     tell_to: str = ""  # who hears of the grant: the glass's
-    owed: tuple[str, ...] = ()  # news not yet told, oldest first; see Notifier
+    owed: tuple[str, ...] = ()  # notifications not yet told, oldest first; see Notifier
     tell_at: datetime | None = None  # not before this, after a failed try
     tell_tries: int = 0
     tell_token: str = ""  # of who is just saying it, until `tell_at`
@@ -321,10 +321,10 @@ class Session:
     def with_(self, **changes: Any) -> Self:
         return replace(self, **changes)
 
-    def entered(self, event: Event, now: datetime, look: str = "", **changes: Any) -> Self:
+    def entered(self, event: Event, now: datetime, seen_by: str = "", **changes: Any) -> Self:
         """The session after `event`: its new state, a fresh duty, one more step in its story."""
         state = step(self.state, event)
-        said = f"{iso(now)} {state} {event}" + (f" ({look})" if look else "")
+        said = f"{iso(now)} {state} {event}" + (f" ({seen_by})" if seen_by else "")
         fresh: dict[str, Any] = {
             "state": state,
             "steps": (*self.steps, said),

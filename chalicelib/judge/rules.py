@@ -106,7 +106,7 @@ class Book:
 
     rules: tuple[Rule, ...]
     kinds: Mapping[str, int]  # reason → how heavy among those of one severity
-    trouble: str = ""  # why rules of one's own are not among them
+    mistakes: str = ""  # why rules of one's own are not among them
     _found: dict[tuple[str, str, bool], tuple[Rule, ...]] = field(
         default_factory=dict, compare=False
     )
@@ -177,13 +177,13 @@ def usable(own: Iterable[Mapping[str, Any]]) -> Book:
 
     For a report, which has to come whatever stands in the settings.
     """
-    good, trouble = [], []
+    good, wrong = [], []
     for rule in own:
         if mistakes := mistakes_in([rule]):
-            trouble += mistakes
+            wrong += mistakes
         else:
             good.append(rule)
-    return replace(book(good), trouble="; ".join(trouble)[:500])
+    return replace(book(good), mistakes="; ".join(wrong)[:500])
 
 
 def read(document: Mapping[str, Any]) -> Book:

@@ -129,7 +129,7 @@ class Gathered:
             worth=self.worthiest.lines(),
             origins=self.whence.origins(),
             used=self.used,
-            rules_trouble=sieve.book.trouble if sieve.book else "",
+            rules_trouble=sieve.book.mistakes if sieve.book else "",
             portal=self.portal.lines(),
             account=self.account.lines(),
             picture=self.seconds.picture(self.session),

@@ -162,10 +162,10 @@ class _Piece:
         before = self.work.rows
         try:
             return self._pages()
-        except Unavailable as trouble:
+        except Unavailable as error:
             if self.given_up or self.work.rows - before <= AGAIN:
                 raise
-            return self._save(REST, str(trouble))
+            return self._save(REST, str(error))
 
     def _pages(self) -> Reading | Reported:
         """Page after page, until a query has to run, the time is used up, or all is read."""
@@ -306,15 +306,15 @@ class _Piece:
         wait = min(SEARCH * 2 ** min(search.tries, 12), PATIENCE)
         if search.anyone is not None and search.anyone.id == query.id:
             search.anyone = None
-            return self._save(wait, trouble=str(lost))
+            return self._save(wait, error=str(lost))
         mine = next(each for each in search.queries if each.id == query.id)
         if mine.token:
             mine.token, mine.rows = "", 0
-            return self._save(timedelta(0), trouble=str(lost))
+            return self._save(timedelta(0), error=str(lost))
         place = search.queries.index(mine)
         query = self._start(mine.round, mine.start, mine.end, instead=mine.id)
         search.queries[place] = query
-        return self._save(wait, trouble=str(lost))
+        return self._save(wait, error=str(lost))
 
     def _afresh(self, why: str) -> Reading | Reported:
         if self.given_up:
@@ -323,7 +323,7 @@ class _Piece:
         self._start(0, self.work.search.start, self.work.search.end)
         return Reading(str(kept(self.work)), SEARCH, f"begun afresh: {why}")
 
-    def _save(self, wait: timedelta, trouble: str = "") -> Reading:
+    def _save(self, wait: timedelta, error: str = "") -> Reading:
         """What this piece has come to.
 
         What can be read again in a moment is not written down, where a query has to run before
@@ -333,7 +333,7 @@ class _Piece:
         progress = kept(self.work) if wait and few and not self.work.search.again else None
         if progress is None:
             progress = save(self.pieces, self.session, self.work)
-        return Reading(str(progress), wait, trouble)
+        return Reading(str(progress), wait, error)
 
     # The report ----------------------------------------------------------------------------------
 

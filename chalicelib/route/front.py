@@ -79,8 +79,8 @@ class Front:
         for refresh in (False, True):  # a rotated secret is read anew before we refuse
             try:
                 secret = self.secret(refresh=refresh)
-            except ExternalError as trouble:
-                self.log("warning", "no signing secret", error=str(trouble))
+            except ExternalError as error:
+                self.log("warning", "no signing secret", error=str(error))
                 return self._unverifiable(headers, body)
             if self.genuine(secret, headers, body, now):
                 return None
@@ -177,7 +177,7 @@ class Front:
     def _not_ours(self, sender: press.Sender | None) -> Answer:
         message = messages.ephemeral(messages.NOT_OURS)
         if sender is not None and sender.shape.startswith("view_"):
-            return Answer(200)  # of a modal Slack takes any other words for trouble
+            return Answer(200)  # of a modal Slack takes any other words for error
         if sender is not None and not sender.hears_answers:
             self._say(sender, message)
         return Answer(200, message)
@@ -188,8 +188,8 @@ class Front:
             return Answer(200, message)
         try:
             self.respond(sender.response_url, message)
-        except ExternalError as trouble:
-            self.log("warning", "not said", error=type(trouble).__name__)
+        except ExternalError as error:
+            self.log("warning", "not said", error=type(error).__name__)
         return Answer(200)
 
 

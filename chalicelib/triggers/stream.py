@@ -105,7 +105,7 @@ class FromStream(Trigger):
             self.queue.send(found.row_id, NOW)
         except Exception as error:
             if not isinstance(error, ExternalError):
-                self.noted("not forwarded", found.row_id, error)
+                self.failed("not forwarded", found.row_id, error)
             return False
         return True
 

@@ -117,8 +117,8 @@ class Alarms:
                 noted = session and with_noted(session, heard)
                 if noted is not None and noted != session:
                     self.commit.write(noted, self.clock.now())
-            except ExternalError as trouble:  # the next time
-                self.log("warning", "alarm noted later", session=session_id, error=str(trouble))
+            except ExternalError as error:  # the next time
+                self.log("warning", "alarm noted later", session=session_id, error=str(error))
                 continue
             if noted is not None and not noted.live and noted.owed:
                 over.append(session_id)

@@ -141,7 +141,7 @@ class Announce:
 class Came:
     """What a call came to that was made under the claim of `claimed`; unknown without `changes`.
 
-    With a `turn` that has the patience, the duty goes on at once, or after another `wait`.
+    Where there is a `turn` with the patience, it goes on after a `wait`: a POLL, if none is named.
     """
 
     claimed: Session

@@ -78,7 +78,7 @@ class Reconciler:
     region: str = ""  # of Identity Center, for the command in a mail
 
     def run(self) -> None:
-        """No glass's trouble is another's, and none of them keeps the rows from being mended."""
+        """A glass that fails keeps neither another nor the rows from being looked at."""
         looked = [(place, found) for glass in self.glasses.values()
                   for place, found in self._looked(glass)]  # fmt: skip
         if any(Verdict.FOUND in verdicts.values() for _, verdicts in looked):
@@ -87,12 +87,12 @@ class Reconciler:
         for place, verdicts in looked:
             try:
                 self._glass(place, verdicts, listed)
-            except ExternalError as trouble:
-                self._not_reconciled(place.glass, trouble)
+            except ExternalError as error:
+                self._not_reconciled(place.glass, error)
         try:
             self._mend()
-        except ExternalError as trouble:
-            self.log("warning", "rows not compared", error=str(trouble))
+        except ExternalError as error:
+            self.log("warning", "rows not compared", error=str(error))
 
     # ---- assignments
 
@@ -104,11 +104,11 @@ class Reconciler:
                 return
             place = Place(glass, permission_set)
             yield place, {access: self._verdict(access, place) for access in self._shown(place)}
-        except ExternalError as trouble:
-            self._not_reconciled(glass, trouble)
+        except ExternalError as error:
+            self._not_reconciled(glass, error)
 
-    def _not_reconciled(self, glass: Glass, trouble: ExternalError) -> None:
-        self.log("warning", "not reconciled", glass=glass.name, error=str(trouble))
+    def _not_reconciled(self, glass: Glass, error: ExternalError) -> None:
+        self.log("warning", "not reconciled", glass=glass.name, error=str(error))
 
     def _glass(
         self, place: "Place", verdicts: "Verdicts", listed: Mapping[tuple[str, str], list[Access]]
@@ -181,8 +181,8 @@ class Reconciler:
         self.log("warning", "asks to take back what was found", ask=row_id)
         try:
             self.wakeups.send(row_id, timedelta(0))
-        except Unavailable as trouble:  # the stream and the sweep see the ask as well
-            self.log("warning", "no wake-up", ask=row_id, error=str(trouble))
+        except Unavailable as error:  # the stream and the sweep see the ask as well
+            self.log("warning", "no wake-up", ask=row_id, error=str(error))
 
     def _note(self, access: Access, place: "Place") -> None:
         known = self.books.noted(access)
@@ -230,9 +230,9 @@ class Reconciler:
                         Mail(glass.report_to, *self.letters.found_mail(glass, what, self.region))
                     )
                 said.append(to)
-            except ExternalError as trouble:
-                self.log("warning", "not said", glass=glass.name, error=str(trouble))
-                if isinstance(trouble, Refused) and trouble.lasting:
+            except ExternalError as error:
+                self.log("warning", "not said", glass=glass.name, error=str(error))
+                if isinstance(error, Refused) and error.lasting:
                     said.append(to)  # no later try will help
         for noted in owed:
             self._remember(noted.with_(owed=tuple(to for to in noted.owed if to not in said)))
@@ -259,8 +259,8 @@ class Reconciler:
             for access in self.books.notes():
                 here = (access.account_id, access.permission_set_arn)
                 listed.setdefault(here, []).append(access)
-        except ExternalError as trouble:
-            self.log("warning", "notes not read", error=str(trouble))
+        except ExternalError as error:
+            self.log("warning", "notes not read", error=str(error))
         return listed
 
     # ---- rows
@@ -328,8 +328,8 @@ class Reconciler:
             what = [each.what for each in mended if each.channel == channel]
             try:
                 self.chat.post(channel, findings.mended(what))
-            except ExternalError as trouble:  # the log has it
-                self.log("warning", "not said", error=str(trouble))
+            except ExternalError as error:  # the log has it
+                self.log("warning", "not said", error=str(error))
 
     def _channel(self, access: Access) -> str:
         """Of the glass that the access may be of: by account, where the set is given by name."""

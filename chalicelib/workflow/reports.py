@@ -107,7 +107,7 @@ class ReportDuty:
         reading = session.with_(
             trail_query=made.progress,
             trail_query_at=begun,
-            last_error=made.trouble,
+            last_error=made.error,
             retry_at=now + made.wait if made.wait else None,
         )
         rest = self.commit.write(reading, now)

@@ -11,7 +11,7 @@ from typing import Any, assert_never
 
 from chalicelib.domain.errors import Stale, Unwritable
 from chalicelib.domain.machine import DUTIES, Duty, Event
-from chalicelib.domain.schedule import asks, busy, escalates_at
+from chalicelib.domain.schedule import busy, escalates_at, what_is_due
 from chalicelib.domain.session import Session
 from chalicelib.words import refusals
 from chalicelib.workflow import notifications
@@ -129,7 +129,7 @@ class Runner:
             if session is None:
                 return None
             now = self.clock.now()
-            due = asks(session, leased, now)
+            due = what_is_due(session, leased, now)
             if isinstance(due, Event):
                 return self._do(self._happened(session, due, now, turn), now)
             if reached(escalates_at(session), now):  # whoever is at it, and whatever comes of it

@@ -31,13 +31,13 @@ NOTIFY_TRIES = 100  # about a day
 MINUTE = timedelta(minutes=1)
 
 
-def rests_for(session: Session, trouble: ExternalError) -> timedelta:
+def rests_for(session: Session, error: ExternalError) -> timedelta:
     """How long a duty that was not done rests. While access may be open only seconds, lest the
     last of a burst wait for nobody, or it stand when AWS answers again; and not all of them the
     same, lest they meet again. Where there are too many, longer after a while."""
     most = timedelta(seconds=30)
     if session.live:
-        crowded = getattr(trouble, "crowded", False)
+        crowded = getattr(error, "crowded", False)
         most = (
             LONGEST_REST_WHILE_OPEN
             if not crowded

@@ -9,10 +9,10 @@ from chalicelib.domain.machine import FINAL, Duty, Event, State
 from chalicelib.domain.schedule import (
     ALARM_AFTER,
     WAKE_UP_LOST_AFTER,
-    asks,
     escalates_at,
     next_look,
     scheduled,
+    what_is_due,
 )
 from chalicelib.domain.session import CallMark, Prior, Session, from_iso, iso
 from tests.support.stories import HOUR, NOON, active, granting, requested, revoking, settling
@@ -46,7 +46,7 @@ SECOND = timedelta(seconds=1)
 def test_the_rows_alone_say_what_to_do(
     session: Session, leased: bool, after: timedelta, asked: Event | Duty | None
 ) -> None:
-    assert asks(session, leased, NOON + after) is asked
+    assert what_is_due(session, leased, NOON + after) is asked
 
 
 def test_the_sweep_looks_where_a_wake_up_has_not_come() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 WORDS = 3  # so many make a sentence
-LOGS = {"log", "noted"}  # what these are called with only operators read, in the log
+LOGS = {"log", "failed"}  # what these are called with only operators read, in the log
 LEFT = {  # what still stands where it is made; of the last two only the log has it
     "workflow/asked.py": {"It was never open."},
     "workflow/notifier.py": {"a mistake in the program: "},
@@ -60,7 +60,7 @@ def test_no_sentence_stands_outside_the_words(package: str) -> None:
         ('"""What it is for."""', set()),
         ('def f() -> "Rest | None":\n    "Says it well."', set()),
         ('self.log("info", f"{x} is not done", why="not a line of it")', {"not a line of it"}),
-        ('self.noted("could not be noted", error)', set()),
+        ('self.failed("could not be noted", error)', set()),
         ('assert x, "that cannot be so"', set()),
         ('raise Refused(f"{who} may not do that")', {" may not do that"}),
         ('became(reason="it is gone")', {"it is gone"}),
