@@ -58,6 +58,8 @@ SQS: Final = Kind("sqs", "AmazonSQS", "application/x-amz-json-1.0", 1.5)
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
+    """An access key, and the token that goes with a role's."""
+
     access_key: str
     secret_key: str
     token: str = ""
@@ -143,6 +145,7 @@ def endpoint(service: str, environ: Mapping[str, str]) -> str:
 
 
 def region(environ: Mapping[str, str]) -> str:
+    """The AWS Region that the environment names. Raises Unavailable where it names none."""
     found = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if not found:
         raise Unavailable("no region: set AWS_REGION")
@@ -150,7 +153,7 @@ def region(environ: Mapping[str, str]) -> str:
 
 
 def credentials(environ: Mapping[str, str]) -> Credentials:
-    """Lambda's own; elsewhere (`chalice local`) whatever boto3 finds."""
+    """Lambda's own; elsewhere (`chalice local`) whatever boto3 finds. Raises Unavailable."""
     key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
     if key and secret:
         return Credentials(key, secret, environ.get("AWS_SESSION_TOKEN", ""))

@@ -51,12 +51,14 @@ LASTING: Final = NOBODY | {
 
 
 class Token(Protocol):
+    """Gives the bot's token."""
+
     def __call__(self, *, refresh: bool = False) -> str:
         """The bot's token; read anew where `refresh`. Raises Unavailable."""
 
 
 class Slack:
-    """Slack's Web API at `api_url`; `respond` is response_url's."""
+    """Slack's Web API at `api_url`; `respond` is response_url's; see ports.Chat."""
 
     def __init__(
         self,

@@ -111,6 +111,7 @@ def is_open(row_id: str) -> bool:
 
 
 def is_decided(row_id: str) -> bool:
+    """Whether a row of that id is a decided ask."""
     return row_id.startswith(DECIDED) and ID.fullmatch(row_id.removeprefix(DECIDED)) is not None
 
 

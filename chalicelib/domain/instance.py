@@ -61,9 +61,11 @@ class Instance:
         self._owner: str | None = None
 
     def arn(self) -> str:
+        """The instance's ARN. Raises Unavailable."""
         return self._said[0] or self._known()[0]
 
     def store_id(self) -> str:
+        """The id of its identity store. Raises Unavailable."""
         return self._known()[1]
 
     def owner(self) -> str:

@@ -45,7 +45,7 @@ class Store(Protocol):
     """
 
     def read(self, session_id: str) -> tuple[Session | None, bool]:
-        """The session, and whether its lease stands; both as of one moment."""
+        """The session, and whether its lease stands; both as of one moment. Raises Unreadable."""
 
     def asked(self, row_id: str) -> Session | Ask | None:
         """The ask with that row: a *break*, or what was found, as the session that it would be.
@@ -71,7 +71,7 @@ class Store(Protocol):
         """In one transaction: the row (as `write`), the lock, the lease. Stale or LockTaken."""
 
     def take_over(self, session: Session) -> None:
-        """As `allow`, and not where the assignment has been accepted as standing by now."""
+        """As `allow` (Stale or LockTaken), and Stale where it has been accepted as standing."""
 
     def decide(self, ask: Ask, session: Session | None = None) -> None:
         """In one transaction: the ask is decided, and the session's row (as `write`); Stale.
@@ -93,7 +93,7 @@ class Store(Protocol):
         """
 
     def lock(self, access: Access) -> Lock | None:
-        """Which session holds the lock."""
+        """Which session holds the lock. Raises Unreadable where its row says nothing."""
 
     def free(self, access: Access, lock: Lock) -> None:
         """Deletes a lock whose holder is no live session; nothing where it is not so by now."""
@@ -163,9 +163,7 @@ class IdentityCenter(Protocol):
     def permission_set(self, name_or_arn: str) -> PermissionSet | None: ...
 
     def owner(self) -> str:
-        """The account that owns the instance, which is the organisation's management account.
-
-        Empty where nobody says."""
+        """The account that owns the instance, the organisation's own; empty where nobody says."""
 
 
 class Assignments(Protocol):
@@ -280,6 +278,8 @@ class Pieces(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
+    """A file that goes with a mail."""
+
     name: str
     type: str
     content: bytes
@@ -287,6 +287,8 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
+    """A mail to several people, as text and as HTML."""
+
     to: tuple[str, ...]
     subject: str
     text: str
@@ -381,14 +383,14 @@ class WakeUps(Protocol):
         it travels in hops, each of which counts anew from now until `at`."""
 
 
-class AwsCall(Protocol):
-    """An AWS service that speaks JSON, by the operation's name."""
-
-    def __call__(self, operation: str, asked: Mapping[str, Any], /) -> dict[str, Any]:
-        """Its answer. Raises Rejected with the error's name, or Unavailable."""
+# An AWS service that speaks JSON: the operation's name, what is asked, and the answer. Raises
+# Rejected with the error's name, or Unavailable.
+AwsCall = Callable[[str, Mapping[str, Any]], dict[str, Any]]
 
 
 class Clock(Protocol):
+    """The time, and the waiting for it."""
+
     def now(self) -> datetime:
         """Aware, UTC, in whole milliseconds."""
 

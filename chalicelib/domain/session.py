@@ -50,6 +50,7 @@ class Access:
 
     @property
     def key(self) -> str:
+        """The access as one text: the lock's id has it."""
         return f"{self.account_id}/{self.permission_set_arn}/{self.principal_id}"
 
 
@@ -238,10 +239,12 @@ class Session:
 
     @property
     def access(self) -> Access:
+        """What the session gives, and takes back."""
         return Access(self.account_id, self.permission_set_arn, self.principal_id)
 
     @property
     def final(self) -> bool:
+        """Whether nothing leads on from its state."""
         return self.state in FINAL
 
     @property
@@ -369,6 +372,7 @@ def iso(moment: datetime) -> str:
 
 
 def from_iso(text: str) -> datetime:
+    """The moment that iso() has written."""
     return datetime.fromisoformat(text)
 
 

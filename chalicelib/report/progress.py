@@ -50,6 +50,7 @@ class Work:
 
     @classmethod
     def of(cls, session: Session, now: datetime, book: Book | None = None) -> Self:
+        """The beginning: nothing is read yet."""
         final = session.state is State.CONCLUDING
         gathered, sieve = gathering(session, final, MOST_WAITING, book)
         return cls(Search.of(Ownership.of(session), now), gathered, sieve)

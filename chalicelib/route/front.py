@@ -22,6 +22,8 @@ class Recorder(Protocol):
 
 
 class SigningSecret(Protocol):
+    """Gives what Slack signs with."""
+
     def __call__(self, *, refresh: bool) -> str:
         """The secret; read anew where `refresh`, but at most once a minute. Raises Unavailable."""
 

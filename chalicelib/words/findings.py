@@ -46,11 +46,13 @@ def how_many(what: Sequence[Noted]) -> str:
 
 
 def place_of(glass: Glass, what: Sequence[Noted]) -> str:
+    """The account and the permission set, as people know them."""
     where = f"{glass.account_name} ({glass.account_id})" if glass.account_name else glass.account_id
     return f"{where}: {clean(what[0].permission_set)}"
 
 
 def noted_person(noted: Noted) -> str:
+    """Whose assignment it is: name and e-mail, or what is known instead."""
     if not noted.email:
         return f"{clean(noted.name) or 'somebody'} (user {clean(noted.access.principal_id)})"
     email = clean(noted.email)

@@ -23,9 +23,11 @@ class Commit:
         self.log = outside.log
 
     def write(self, session: Session, now: datetime) -> "Rest | None":
+        """Writes the session with its next look arranged, and sends the wake-up that this takes."""
         return self.written(*scheduled(session, now), now)
 
     def written(self, session: Session, send: bool, now: datetime) -> "Rest | None":
+        """Writes the session as it is, its next look arranged already; `send`: with the wake-up."""
         self.store.write(session)
         if send:
             self.wake(session, now)

@@ -41,10 +41,12 @@ T = TypeVar("T")
 
 
 def lock_is_wrong(holder: Session | None, access: Access) -> bool:
+    """Whether no live session of that access holds the lock."""
     return holder is None or not holder.live or holder.access != access
 
 
 def lease_is_wrong(session: Session | None, leased: bool) -> bool:
+    """Whether the lease is of no live session."""
     return leased and (session is None or not session.live)
 
 
