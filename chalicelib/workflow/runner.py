@@ -119,7 +119,7 @@ class Runner:
         return None
 
     def step(self, session_id: str, turn: Turn, known: Session | None = None) -> "Rest | None":
-        """One turn: read, decide, act, write. When to look again, or None for never.
+        """One step: read, decide, act, write. When to look again, or None for never.
 
         `known`: the row as this turn has just read or written it, its lease standing. Should
         anybody else have written since, our next write is Stale, and we read.
