@@ -23,6 +23,7 @@ from chalicelib.report.search import Query, Search
 from chalicelib.trail.attribution import MOST_WAITING, Sieve
 from chalicelib.trail.event import Ownership
 from chalicelib.trail.facts import CredentialFacts
+from chalicelib.words import gaps
 
 VERSION = 2
 NO_START = "-"  # the progress of a search that could not be begun, and why
@@ -82,12 +83,12 @@ class Progress:
         try:
             version, search, piece, digest, parts, running = json.loads(text)
             if version != VERSION:
-                raise Spoilt("it is of another version")
+                raise Spoilt(gaps.OTHER_VERSION)
             if running is not None:
                 Query(*running)
             return cls(search, int(piece), str(digest), int(parts), running)
         except (ValueError, TypeError) as error:
-            raise Spoilt("it is none") from error
+            raise Spoilt(gaps.NO_PROGRESS) from error
 
     @property
     def names(self) -> list[str]:
@@ -161,7 +162,7 @@ def load(pieces: Pieces, session: Session, progress: Progress, book: Book | None
             stale=state["stale"],
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, zlib.error) as error:
-        raise Spoilt(f"what was kept cannot be read: {type(error).__name__}") from error
+        raise Spoilt(f"{gaps.NOT_READABLE}: {type(error).__name__}") from error
 
 
 def names(pieces: Pieces, session: Session) -> list[str]:
@@ -196,11 +197,11 @@ def _put(pieces: Pieces, session: Session, name: str, content: bytes) -> list[st
 def _state(pieces: Pieces, session: Session, progress: Progress) -> dict[str, Any]:
     content = b"".join(_rows(pieces, session, progress.names))
     if _digest(content) != progress.digest:
-        raise Spoilt("what was kept is not what was written")
+        raise Spoilt(gaps.ALTERED)
     try:
         state: dict[str, Any] = json.loads(zlib.decompress(content))
     except (ValueError, zlib.error) as error:
-        raise Spoilt("what was kept cannot be read") from error
+        raise Spoilt(gaps.NOT_READABLE) from error
     return state
 
 
@@ -209,7 +210,7 @@ def _contents(pieces: Pieces, session: Session, ids: list[str]) -> Iterator[byte
     for name, rows in groupby(ids, key=lambda each: each.rpartition("-")[0]):
         content = b"".join(_rows(pieces, session, list(rows)))
         if not name.endswith(_digest(content)):
-            raise Spoilt("the ids that were kept are not those that were written")
+            raise Spoilt(gaps.OTHER_IDS)
         yield content
 
 
@@ -217,7 +218,7 @@ def _rows(pieces: Pieces, session: Session, wanted: list[str]) -> Iterator[bytes
     for name in wanted:
         content = pieces.get(session.id, name)
         if content is None:
-            raise Spoilt("what was kept has gone")
+            raise Spoilt(gaps.GONE)
         yield content
 
 
