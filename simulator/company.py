@@ -50,6 +50,7 @@ class Glass:
     extend: str = ""
     warn_before: str = ""
     tell_to: str = ""
+    more: tuple[str, ...] = ()  # whatever else its table says, a line each
 
 
 GLASSES = [
@@ -156,7 +157,7 @@ def _glass_toml(each: Glass) -> str:
         lines.append(f'warn_before = "{each.warn_before}"')
     if each.extend:
         lines.append(f'extend = "{each.extend}"')
-    return "\n".join(lines) + "\n"
+    return "\n".join((*lines, *each.more)) + "\n"
 
 
 def _toml_list(values: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ The environment says how: AUTH, TMPDIR inside WORLD_HOME, and WORLD_FILE, remove
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -21,7 +22,15 @@ from pathlib import Path
 from typing import Any
 
 BOT_TOKEN = "xoxb-not-a-real-token"
+WRITTEN = "written.json"  # in a world's home: what it has written to its file
 SIGNING_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"  # the example in Slack's documentation
+
+
+def take_away(path: Path, home: Path) -> None:
+    """Removes the world's file, unless another world has written its own there meanwhile."""
+    with contextlib.suppress(OSError):
+        if path.read_text() == (home / WRITTEN).read_text():
+            path.unlink()
 
 
 def main() -> None:
@@ -192,9 +201,9 @@ def _tidy() -> None:
     from ministack.core import lambda_runtime
 
     lambda_runtime.reset()
-    if os.environ.get("WORLD_FILE"):
-        Path(os.environ["WORLD_FILE"]).unlink(missing_ok=True)
     home = Path(os.environ["WORLD_HOME"])
+    if os.environ.get("WORLD_FILE"):
+        take_away(Path(os.environ["WORLD_FILE"]), home)
     if home in Path(tempfile.gettempdir()).parents:  # ours, and not somebody's real home
         shutil.rmtree(home, ignore_errors=True)
 

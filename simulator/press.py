@@ -35,11 +35,18 @@ def sign(body: bytes, secret: str, at: float | None = None) -> dict[str, str]:
 
 
 def press(
-    who: str, glass_name: str, shape: str, slack_api: str, secret: str, action: str = "break_glass"
+    who: str,
+    glass_name: str,
+    shape: str,
+    slack_api: str,
+    secret: str,
+    action: str = "break_glass",
+    why: str = "",
 ) -> SignedRequest:
     """A press by a Slack id or user name; `shape` is a key of SHAPES.
 
-    A name that nobody has is taken as the Slack id of a stranger.
+    A name that nobody has is taken as the Slack id of a stranger. `why`: what stands in the field
+    of the message whose button it is.
     """
     try:
         someone = person(who)
@@ -56,6 +63,9 @@ def press(
         "response_url": response_url,
     }
     payload = {**common, **SHAPES[shape](glass_name, action)}
+    if why:
+        field = {"say_why": {"type": "plain_text_input", "value": why}}
+        payload["state"] = {"values": {"why": field}}
     body = urlencode({"payload": json.dumps(payload)}).encode()
     return SignedRequest(body, sign(body, secret), response_url)
 

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from simulator import company
-from simulator.outside import SIGNING_SECRET
+from simulator.outside import SIGNING_SECRET, WRITTEN
 
 
 def facts_of(addresses: dict[str, str]) -> dict[str, Any]:
@@ -96,10 +96,13 @@ def fetched(url: str, data: bytes | None = None) -> Any:
         return json.loads(answer.read())
 
 
-def write_atomically(path: Path, facts: dict[str, Any]) -> None:
+def write_atomically(path: Path, facts: dict[str, Any], home: Path) -> None:
+    """The world's file; a copy of it in its home says later whose it is."""
+    text = json.dumps(facts, indent=2) + "\n"
+    (home / WRITTEN).write_text(text)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(f".{os.getpid()}.draft")
-    draft.write_text(json.dumps(facts, indent=2) + "\n")
+    draft.write_text(text)
     os.replace(draft, path)
 
 

@@ -29,7 +29,7 @@ import boto3
 from botocore.config import Config
 
 from simulator import company, packages
-from simulator.outside import BOT_TOKEN, SIGNING_SECRET
+from simulator.outside import BOT_TOKEN, SIGNING_SECRET, take_away
 from simulator.page import Page
 from simulator.press import press
 from simulator.surroundings import (
@@ -120,7 +120,7 @@ class World:
                 if page:
                     world.facts["page"] = Page(world).url
                 if world_file:
-                    write_atomically(world_file, world.facts)
+                    write_atomically(world_file, world.facts, world.home)
                 yield world
             finally:
                 world._end(world_file)
@@ -352,5 +352,5 @@ class World:
                 self._outside.wait()
             self._outside.stdout.close()  # type: ignore[union-attr]
         if world_file:
-            world_file.unlink(missing_ok=True)
+            take_away(world_file, self.home)
         shutil.rmtree(self.home, ignore_errors=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import contextlib
 import importlib
@@ -14,6 +13,7 @@ import traceback
 from pathlib import Path
 
 from tools._project import Misused, Problem, use_local_world
+from tools._usage import Help, Parser
 from tools._words import Printable
 
 HERE = Path(__file__).parent
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _main(arguments: list[str] | None) -> int:
     asked = sys.argv[1:] if arguments is None else arguments
-    parser = argparse.ArgumentParser(prog="python -m tools", description=__doc__)
+    parser = Parser(prog="python -m tools", description=__doc__, formatter_class=Help)
     parser.add_argument(
         "--local", action="store_true", help="against the world that `make demo` has up"
     )
@@ -45,9 +45,8 @@ def _main(arguments: list[str] | None) -> int:
     for name, summary in known.items():
         if name == named:  # only this one is imported: another's trouble is not ours
             module = importlib.import_module(f"tools.{_module(name)}")
-            said = argparse.RawDescriptionHelpFormatter
             command = commands.add_parser(
-                name, help=summary, description=module.__doc__, formatter_class=said
+                name, help=summary, description=module.__doc__, formatter_class=Help
             )
             module.add_arguments(command)
             command.set_defaults(run=module.run)

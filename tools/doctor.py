@@ -11,6 +11,7 @@ import sys
 
 from tools import _project
 from tools._project import Misused
+from tools._usage import wrapped
 from tools._words import as_json
 from tools.checks.every import CHECKS
 from tools.checks.patient import BAD, NOTE, OK, UNMADE, Finding, Patient, findings
@@ -49,13 +50,14 @@ def run(args: argparse.Namespace) -> int:
             break
     bad, unmade = (sum(each["state"] == state for each in found) for state in NOT_READY)
     ready = not bad and not unmade
+    counted = "1 finding" if len(found) == 1 else f"{len(found)} findings"
     if args.json:
         told = {"ready": ready, "unmade": unmade, "stage": patient.stage, "findings": found}
         print(as_json(told, indent=2))
     elif ready:
-        print(f"\nReady: {len(found)} findings. Next: python -m tools alert demo")
+        print(f"\nReady: {counted}. Next: python -m tools alert demo")
     else:
-        said = [f"{bad} of {len(found)} findings need a cure"] if bad else []
+        said = [f"{bad} of {counted} need a cure"] if bad else []
         checks = "1 check" if unmade == 1 else f"{unmade} checks"
         said += [f"{checks} could not be made"] if unmade else []
         print(f"\nNOT READY: {', and '.join(said)}.", file=sys.stderr)
@@ -63,6 +65,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _show(title: str, finding: Finding) -> None:
-    print(f"{MARKS[finding.state]} {title:16} {finding.said}", flush=True)
+    print(wrapped(f"{MARKS[finding.state]} {title:16} {finding.said}"), flush=True)
     if finding.state != OK and finding.cure:
-        print(f"     {'':16} → {finding.cure}", flush=True)
+        print(wrapped(f"→ {finding.cure}", first=22), flush=True)

@@ -169,6 +169,7 @@ class Session:
     card_ts: str = ""  # our message there; its thread takes the rest
     mine_channel: str = ""  # the person's own card: the direct message that it is in …
     mine_ts: str = ""  # … and its ts
+    warning_ts: str = ""  # of the warning in its thread, while that one's buttons work
     portal: str = ""  # the AWS access portal's address, for links
     region: str = ""  # of Identity Center
     warn_before: timedelta = timedelta(0)  # how long before the end the person is warned

@@ -155,7 +155,7 @@ class Front:
         return None
 
     def _on_session(self, asked: press.OnSession, ask_id: str) -> Answer:
-        """What is asked of a session: what comes of it the worker says, when it has decided."""
+        """What is asked of a session: nothing is said before the worker says what came of it."""
         sender = asked.sender
         if not asked.session_id:
             return self._say(sender, messages.ephemeral(messages.NO_SESSION))
@@ -172,9 +172,7 @@ class Front:
             self.log(_level(error), "not recorded", ask=ask_id, **_facts(error))
             return self._say(sender, messages.ephemeral(messages.NOT_ASKED))
         self.log("info", "asked", ask=ask_id, session=asked.session_id, new=new)
-        if not new and not sender.hears_answers:
-            return Answer(200)
-        return self._say(sender, messages.ephemeral(messages.ASKED[asked.kind]))
+        return Answer(200)  # an ephemeral word of ours could never be turned into the outcome
 
     def _not_ours(self, sender: press.Sender | None) -> Answer:
         message = messages.ephemeral(messages.NOT_OURS)

@@ -1,6 +1,7 @@
 """What whoever asked to end, to extend or gave a reason reads: what came of it. Pure."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from chalicelib.domain.ask import Ask, Kind, Outcome
 from chalicelib.words.markup import escape, plain, section
@@ -29,6 +30,14 @@ def noted(ask: Ask) -> Message:
 def you_extended(ask: Ask) -> Message:
     before, after = date(ask.deadline_before), date(ask.deadline_after)
     return _answer(f"You have extended the access to {_of(ask)} from {before} to {after}.")
+
+
+def later(trouble: str, deadline: datetime | None) -> Message:
+    """That it cannot be decided yet. What came of it is said as well, as soon as it is known."""
+    ends = f" In any case the access ends at {date(deadline)}." if deadline else ""
+    return _answer(
+        f"That is recorded, but not done yet. {as_sentence(trouble)} We keep trying.{ends}"
+    )
 
 
 MAY_NOT = {Kind.END: "end", Kind.EXTEND: "extend", Kind.REASON: "give the reason for"}

@@ -113,6 +113,18 @@ def warning(session: Session, now: datetime) -> Message:
     return _message(plain(text), [section(text), actions(session, Phase.ENDING)])
 
 
+def warns_still(session: Session, now: datetime) -> bool:
+    """Whether what the warning says holds, and its buttons work."""
+    return phase(session, now) is Phase.OPEN and session.warned_for == session.deadline
+
+
+def warned(session: Session) -> Message:
+    """The warning when it is over or was put off: in its place, and true from then on."""
+    was = f"Your access to {name(session)} was to end at {date(session.warned_for)}."
+    text = f"{was} The card above says how it stands."
+    return _message(plain(text), [_context(text)])
+
+
 def _how(session: Session) -> str:
     """What to know of access that is open."""
     stands = "You had this access before; it was left alone and will stay. "
@@ -177,7 +189,7 @@ def channel(session: Session, now: datetime) -> Message:
     said = f"{who} broke the glass “{escape(session.glass)}”. {_people(session)}".rstrip()
     if seen in (Phase.STAYS, Phase.CLOSED):
         had = f"*{escape(session.permission_set)}* on *{account(session)}*"
-        said = f"{who} had {had} until {date(session.gone_at)}. It is closed{ended(session)}."
+        said = f"{who} had {had} until {date(session.gone_at)}. {_people(session)}It is closed."
         if seen is Phase.STAYS:
             said = f"{who} broke the glass “{escape(session.glass)}” for {had}. {STANDS}"
     notes = _context(f"{_reason(session)} · session `{session.id}`")

@@ -64,7 +64,7 @@ def alarm_mail(session: Session, now: datetime) -> Words:
     has = f"{_set(session)} on {_where(session)}"
     return _about(
         session,
-        f"ACTION NEEDED: {_who(session)} still has {has}, {late}",
+        f"ACTION NEEDED: {_who(session)} may still have {has}, {late}",
         kind="ACTION NEEDED",
         trouble=True,
         title=f"{_who(session)} may still have {has}",
@@ -168,7 +168,7 @@ def _mail(subject: str, **parts: Any) -> Words:
 
 
 def _who(session: Session) -> str:
-    return clean(session.name or session.email or session.principal_id or "somebody", 50)
+    return clean(session.name or session.email or session.principal_id or "somebody", 46)
 
 
 def _where(session: Session) -> str:
@@ -197,11 +197,13 @@ def _holder(session: Session) -> list[tuple[str, str]]:
 
 def _course(session: Session) -> list[tuple[str, str]]:
     """Who holds what, from when to when, and why."""
+    by = clean(session.ended_by)
     extended = f", extended by {clean(session.extended_by)}" if session.extended else ""
     return [
         *_holder(session),
         ("Since", _date(session.granted_at) or "never seen to come"),
         ("Deadline", f"{_date(session.deadline)}{extended}"),
+        ("Ended", f"{_date(session.ended_at)} by {by}" if by else ""),
         ("Reason", clean(session.why, ERROR) or NO_REASON),
     ]
 

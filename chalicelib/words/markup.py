@@ -5,6 +5,7 @@ Signs are counted as UTF-16 does, in which an emoji is two: nobody counts more.
 """
 
 import re
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from chalicelib.domain import text
@@ -15,6 +16,7 @@ TEXT: Final = 2_900  # signs; Slack takes 3,000 in a section
 NAME: Final = 260  # as long as an e-mail address can be
 _PARTS = re.compile("&(?:amp|lt|gt);|<[^<>]*>|```|.", re.DOTALL)  # none of them is cut in two
 _FENCE = "```"
+_MOMENT = re.compile(r"\b(2\d{3}-\d\d-\d\d \d\d:\d\d) UTC\b", re.ASCII)
 
 # They look alike, and Slack takes them for no emphasis.
 _UNEMPHATIC = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ"})
@@ -44,6 +46,19 @@ def fitting(markup: str, most: int = TEXT) -> str:
         room -= _size(part)
         is_code = after
     return "".join([*kept, "…", _FENCE if is_code else ""])
+
+
+def local(escaped: str) -> str:
+    """The same with each `2026-11-22 15:04 UTC` as Slack shows it in the reader's own zone."""
+
+    def token(found: re.Match[str]) -> str:
+        try:
+            at = datetime.strptime(found[1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+        except ValueError:  # somebody else's words, and no time
+            return found[0]
+        return f"<!date^{int(at.timestamp())}^{{time}}|{found[1][11:]} UTC>"
+
+    return _MOMENT.sub(token, escaped)
 
 
 def plain(markup: str) -> str:

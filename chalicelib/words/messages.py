@@ -7,15 +7,14 @@ none of them can make a message longer than Slack takes. mails.py says the like 
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.ask import Kind
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Glass, Session
 from chalicelib.domain.text import clean
 from chalicelib.words import markup
-from chalicelib.words.markup import escape, mrkdwn, plain, section
+from chalicelib.words.markup import escape, local, mrkdwn, plain, section
 
 Message = dict[str, Any]
 
@@ -23,7 +22,7 @@ Message = dict[str, Any]
 INCOMING = "Glass broken – access incoming…"
 
 
-WHERE = "It comes to you as a direct message, with all that you need."
+WHERE = "Your card comes as a direct message; if access is refused, you read here why."
 
 
 NOT_RECORDED = (
@@ -39,13 +38,6 @@ STANDS = f"{OVER}; the access they had before stays."
 
 
 NOT_OURS = "This button is not for Break Glass, so nothing was done here."
-
-
-ASKED = {
-    Kind.END: "Ending it now…",
-    Kind.EXTEND: "Extending it…",
-    Kind.REASON: "Thank you, it will be in the report.",
-}
 
 
 STRANGER = "you are not among those who may break this glass"
@@ -121,7 +113,10 @@ def no_such_glass(session: Session) -> str:
 
 
 def no_person(session: Session) -> str:
-    return f"IAM Identity Center knows no user with the e-mail {clean(session.email)}."
+    return (
+        f"IAM Identity Center knows no user with the e-mail {clean(session.email)}. Whoever "
+        "looks after your sign-in to AWS can add it"
+    )
 
 
 def no_permission_set(glass: Glass) -> str:
@@ -137,22 +132,32 @@ def management_account(glass: Glass) -> str:
 
 def already_open(holder: Session) -> str:
     """Why a second one is not let in: the access is one person's, whose card has the buttons."""
-    return f"{ALREADY_OPEN}{clock(holder.deadline)}; the card in your direct messages has buttons"
+    return f"{ALREADY_OPEN}{moment(holder.deadline)}; the card in your direct messages has buttons"
 
 
 def denied(session: Session) -> Message:
     added = " was added" if session.reason.startswith(ALREADY_OPEN) else ""
-    text = f"No access{added} to {name(session)}: {as_sentence(session.reason)}"
+    text = f"No access{added} to {name(session)}. {as_sentence(session.reason)}"
     if CHANNEL.fullmatch(session.mine_channel):
         where = f"https://slack.com/app_redirect?channel={session.mine_channel}"
         text += f" <{where}|Open it>."
     return ephemeral(plain(text), [section(text)])
 
 
+def waiting(session: Session) -> Message:
+    """To whoever waits to be decided upon, while that cannot be done."""
+    why = f"{as_sentence(session.last_error)} " if session.last_error else ""
+    text = (
+        f"Access to {name(session)} takes longer than usual. {why}We keep trying until "
+        f"{date(session.wait_until)}, and tell you what came of it."
+    )
+    return ephemeral(plain(text), [section(text)])
+
+
 def refused(session: Session) -> Message:
     """To the channel, where the glass wants that."""
     who = f"{mention(session.slack_user)} ({escape(session.email or session.slack_user_name)})"
-    text = f":no_entry_sign: {who} was refused {name(session)}: {as_sentence(session.reason)}"
+    text = f":no_entry_sign: {who} was refused {name(session)}. {as_sentence(session.reason)}"
     return {"text": plain(text), "blocks": [section(text)]}
 
 
@@ -160,19 +165,19 @@ def what_became_of(session: Session, now: datetime) -> str:
     """What there is to say of a session on which it is too late to ask for anything."""
     if session.stands and session.state is not State.REQUESTED:
         ended = session.gone_at or session.over_since
-        since = f" since {clock(ended)}" if ended and ended <= now else ""
+        since = f" since {moment(ended, now)}" if ended and ended <= now else ""
         return f"{OVER}{since}; the access stood before it and stays."
     if session.live:
         over = session.over_since
         begun = over and (session.state is State.REVOKING or over <= now)  # else its lease is gone
-        since = f" since {clock(over)}" if begun else ""
+        since = f" since {moment(over, now)}" if begun else ""
         tried = f", tried {times(session.tries)}" if session.tries else ""
         return f"It is being taken back{since}{tried}."
     if session.state is State.REQUESTED:
         return "It is not open yet."
     if session.state is State.DENIED:
         return "It was never open."
-    return f"It has been closed since {clock(session.gone_at)}."
+    return f"It has been closed since {moment(session.gone_at, now)}."
 
 
 def why_not_extended(session: Session) -> str:
@@ -203,7 +208,7 @@ def alarm(session: Session) -> Message:
     """In the card's thread and in the channel too; from the second one on, people are called."""
     what, cure, command = trouble(session)
     call = LOUDER[min(session.alarms, len(LOUDER)) - 1] if session.alarms else ""
-    text = f":fire: {call}{escape(what, 2 * ERROR)}\n{escape(cure)}"
+    text = f":fire: {call}{local(escape(what, 2 * ERROR))}\n{escape(cure)}"
     if command:
         text += f"\n```{escape(command, COMMAND)}```"
     message = {"text": plain(text), "blocks": [section(text)]}
@@ -221,7 +226,7 @@ def resolved(session: Session) -> Message:
 
 
 def taken_back(session: Session) -> Message:
-    text = f":broom: {escape(was_taken_back(session), 2 * ERROR)} session `{session.id}`"
+    text = f":broom: {local(escape(was_taken_back(session), 2 * ERROR))} session `{session.id}`"
     return {"text": plain(text), "blocks": [section(text)]}
 
 
@@ -244,7 +249,7 @@ def trouble(session: Session) -> tuple[str, str, str]:
         whose = f"session {session.id} ({clean(session.email)} on {session.account_id})"
         nothing = "Nothing is lost: it is tried again until it is sent."
         return f"The report of {whose} is late. {tried}".rstrip(), nothing, ""
-    when = f"It should have ended at {clock(session.over_since)}."
+    when = f"It should have ended at {moment(session.over_since)}."
     if session.stands:
         it = f"The session of {who_of(session)} with {what_of(session)}"
         what = f"{it} is not closed. {when} {tried}"
@@ -273,7 +278,7 @@ def _long(seconds: float) -> str:
 
 def was_taken_back(session: Session) -> str:
     found = f"{who_of(session)} had {what_of(session)} without a session. It was taken back"
-    return f"{found} at {clock(session.gone_at)}."
+    return f"{found} at {moment(session.gone_at)}."
 
 
 def who_of(session: Session) -> str:
@@ -318,7 +323,7 @@ def by_bot(message: Message) -> Message:
 
 def as_sentence(reason: str) -> str:
     """A reason, as we or others have worded it, to stand by itself."""
-    said = escape(reason, ERROR).rstrip(".")
+    said = local(escape(reason, ERROR)).rstrip(".")
     return f"{_capital(said)}." if said else ""
 
 
@@ -344,13 +349,23 @@ def name(session: Session) -> str:
     )
 
 
-def clock(moment: datetime | None) -> str:
+def clock(at: datetime | None) -> str:
     """`15:04 UTC`."""
-    return moment.astimezone(UTC).strftime("%H:%M UTC") if moment else "?"
+    return at.astimezone(UTC).strftime("%H:%M UTC") if at else "?"
 
 
-def date(moment: datetime | None) -> str:
-    """A time that Slack shows in the reader's own zone."""
-    if moment is None:
+def moment(at: datetime | None, now: datetime | None = None) -> str:
+    """`2026-11-22 15:04 UTC`, of which Slack shows the time alone: see `local`.
+
+    `now`: where it is half a day from it, Slack shows the day too, `15:04 UTC on 2026-11-22`.
+    """
+    if at is None:
         return "?"
-    return f"<!date^{int(moment.timestamp())}^{{time}}|{clock(moment)}>"
+    utc = at.astimezone(UTC)
+    far = now is not None and abs(now - at) > timedelta(hours=12)
+    return utc.strftime("%H:%M UTC on %Y-%m-%d" if far else "%Y-%m-%d %H:%M UTC")
+
+
+def date(at: datetime | None) -> str:
+    """A time that Slack shows in the reader's own zone."""
+    return f"<!date^{int(at.timestamp())}^{{time}}|{clock(at)}>" if at else "?"

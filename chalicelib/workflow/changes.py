@@ -71,10 +71,15 @@ def being_told(session: Session, now: datetime) -> bool:
 
 
 def said_slow(tried: Session) -> Session:
-    """Whoever waits for access hears that it takes long, once."""
-    if tried.state is not State.GRANTING or tried.tries != SLOW:
+    """Whoever waits for access hears that it takes long, once; who has no card yet, by a word."""
+    if tried.tries != SLOW:
         return tried
-    return tried.with_(owed=notifications.owing(tried, notifications.MINE))
+    match tried.state:
+        case State.REQUESTED if tried.slack_user:
+            return tried.with_(owed=notifications.owing(tried, "waiting"))
+        case State.GRANTING:
+            return tried.with_(owed=notifications.owing(tried, notifications.MINE))
+    return tried
 
 
 def said_soon(session: Session, at: datetime, *each: str) -> Session:

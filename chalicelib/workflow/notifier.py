@@ -7,6 +7,7 @@ from typing import Any
 
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import ExternalError, Partly, Refused, Unavailable
+from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Chat, Clock, Letters, Log, Mail, Post, Topics
 from chalicelib.domain.session import MAIL, RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
 from chalicelib.operations.trace import trace
@@ -81,6 +82,17 @@ class Notifier:
         except Exception as error:
             raise Unavailable(self._why(error, ask.session_id)) from error
 
+    def not_yet(self, ask: Ask, session: Session | None, trouble: str) -> None:
+        """Tells who asked that it is not decided yet: where they pressed, and never in vain twice.
+
+        What fails is left: what comes of it is said in any case.
+        """
+        message = answers.later(trouble, session.deadline if session else None)
+        try:
+            self.chat.respond(ask.response_url, messages.ephemeral_of(message))
+        except Exception as error:
+            self.log("info", "not said", ask=ask.id, error=self._why(error, ask.session_id))
+
     def _answer(self, ask: Ask, replaces: bool) -> None:
         message = answers.ANSWERS[ask.outcome](ask)
         if ask.tell_tries == 0 and ask.response_url:
@@ -109,15 +121,19 @@ class Notifier:
             wants = session.reason == messages.WHY_FIRST
             message = cards.asks_why(session.glass) if wants else messages.denied(session)
             return self._say_to_person(session, message)
+        if each == "waiting" and session.state is State.REQUESTED:  # else it is decided by now
+            return self._say_to_person(session, messages.waiting(session))
         if each == notifications.MINE or each in notifications.OLDER:
             return self._mine(session, now)
         if each == "warning" and session.warned_for == session.deadline:  # else it was extended
             session = self._mine(session, now)
-            self.chat.post(session.mine_channel, cards.warning(session, now), session.mine_ts)
-        elif each == "card":
+            warning = cards.warning(session, now)
+            said = self.chat.post(session.mine_channel, warning, session.mine_ts)
+            return session.with_(warning_ts=said.ts)
+        if each == "card":
             said = self.chat.post(session.channel, cards.channel(session, now))
             return session.with_(card_ts=said.ts)
-        elif each == "card_again":
+        if each == "card_again":
             if session.card_ts:
                 self.chat.update(session.channel, session.card_ts, cards.channel(session, now))
         elif each == "used":
@@ -130,8 +146,17 @@ class Notifier:
         return session
 
     def _mine(self, session: Session, now: datetime) -> Session:
-        """The person's own card: edited where it is; else, or where it is gone, posted."""
+        """The person's own card: edited where it is; else, or where it is gone, posted.
+
+        With it the warning, which is not to keep buttons that do nothing.
+        """
         message = cards.mine(session, now)
+        if session.warning_ts and not cards.warns_still(session, now):
+            try:
+                self.chat.update(session.mine_channel, session.warning_ts, cards.warned(session))
+            except Refused as refused:  # somebody has deleted it
+                self.log("info", "not edited", session=session.id, error=str(refused))
+            session = session.with_(warning_ts="")
         if session.mine_ts:
             try:
                 self.chat.update(session.mine_channel, session.mine_ts, message)

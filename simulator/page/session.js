@@ -4,7 +4,7 @@ import { byId, clock, h, keep, seconds } from "./dom.js";
 
 /** What the machine's table says of each state: in words, what is done in it, what it waits for. */
 let states = {};
-const LATE = 3; // seconds past the end, from which on it is called overdue
+const LATE = 60; // seconds past the end, from which on it is called overdue, as on the cards
 
 const TIMES = [
   ["asked_at", "Asked"],
@@ -41,8 +41,7 @@ document.addEventListener("broke", (event) => {
 export function showSessions(state, redraw) {
   states = state.world.states;
   const all = state.sessions;
-  current =
-    all.find((s) => s.id === chosen) ?? all.find((s) => s.slack_user === follows) ?? all[0] ?? null;
+  current = all.find((s) => s.id === chosen) ?? newest(all) ?? null;
   const choose = (id) => {
     chosen = id;
     redraw();
@@ -63,6 +62,14 @@ export function showSessions(state, redraw) {
   live = all.filter((s) => states[s.state].locks);
   showMachine();
   showLog(state, choose);
+}
+
+/** The follower's newest, else anybody's; what was denied because it is open shows what is open. */
+function newest(all) {
+  const last = all.find((s) => s.slack_user === follows) ?? all[0];
+  if (last?.state !== "DENIED") return last;
+  const holds = (s) => states[s.state].locks && s.glass === last.glass;
+  return all.find((s) => holds(s) && s.slack_user === last.slack_user) ?? last;
 }
 
 const brief = (s) => ({
@@ -141,6 +148,13 @@ export function tick(now) {
     if (pill.textContent !== said) pill.textContent = said;
     pill.classList.toggle("overdue", overdue);
   }
+  for (const door of document.querySelectorAll(".door.open")) {
+    const held = live.filter((s) => s.glass === door.dataset.door);
+    const late = Math.max(0, ...held.map((s) => Math.floor(now - overSince(s))));
+    const pill = door.querySelector(".pill");
+    pill.textContent = late >= LATE ? "still open" : "open";
+    pill.classList.toggle("overdue", late >= LATE);
+  }
   for (const dot of document.querySelectorAll(".dot[data-over]"))
     dot.classList.toggle("overdue", now - dot.dataset.over >= LATE);
   if (!current) {
@@ -183,7 +197,7 @@ function showOpen(now) {
     const late = Math.floor(now - overSince(s));
     const who = `${brief(s).name} · ${s.glass || "?"}`;
     if (late >= LATE) return { said: `${who} OVERDUE ${minutes(late)}`, css: "overdue" };
-    const left = late > 0 ? "taking back" : minutes(-late);
+    const left = late > 0 ? `taking back ${minutes(late)}` : minutes(-late);
     return { said: `${who} ${left}`, css: s.state };
   });
   const said = each.map((e) => e.said).join("  ") || "Nobody is in";

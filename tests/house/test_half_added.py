@@ -19,7 +19,7 @@ from chalicelib.domain import ask
 from chalicelib.domain.ask import Kind, Outcome
 from chalicelib.domain.machine import OPEN, ROWS, State
 from chalicelib.route import press
-from chalicelib.words import answers, cards, messages
+from chalicelib.words import answers, cards
 from tests.support.stories import active
 from tools import _rows
 
@@ -28,7 +28,6 @@ ROOT = Path(__file__).parents[2]
 
 def test_every_ask_of_a_session_has_a_button_words_and_a_name_in_the_log() -> None:
     assert {*press.ON_A_SESSION.values(), Kind.REASON} == ask.ANSWERED, "route/press.py"
-    assert messages.ASKED.keys() == ask.ANSWERED, "words/messages.py: ASKED"
     assert answers.MAY_NOT.keys() == ask.ANSWERED, "words/answers.py: MAY_NOT"
     assert answers.ANSWERS.keys() == set(Outcome), "words/answers.py: ANSWERS"
     assert _rows.WHAT.keys() == set(Kind), "tools/_rows.py: WHAT"
@@ -96,7 +95,6 @@ STEPS = {  # what is added, in the order of docs/add-a-state.md: file → (befor
         "            case Kind.APPROVE:\n                return decided, session\n",
     ),
     "its button": ("route/press.py", 'ON_A_SESSION = {"end_now"', None),
-    "its words": ("words/messages.py", "    Kind.REASON: ", '    Kind.APPROVE: "Approving it…",\n'),
     "its refusal": ("words/answers.py", "MAY_NOT = {", None),
     "its name in the log": (
         "tools/_rows.py",
@@ -121,7 +119,6 @@ MISSED = {
     "its reading": ("ask", "approve"),
     "who hears of it": ("half_added", "route/press.py"),
     "its button": ("half_added", "route/press.py"),
-    "its words": ("half_added", "words/messages.py: ASKED"),
     "its refusal": ("half_added", "words/answers.py: MAY_NOT"),
     "its name in the log": ("half_added", "tools/_rows.py: WHAT"),
     "its permission": ("half_added", ".chalice/policy-slack.json"),

@@ -392,6 +392,17 @@ def test_nothing_is_left_when_the_parent_is_killed(tmp_path: Path) -> None:
     eventually(lambda: not home.exists() and not file.exists())
 
 
+def test_a_world_that_ends_leaves_the_file_of_a_newer_one(tmp_path: Path) -> None:
+    file = tmp_path / "world.json"
+    with World.start(file, deploy=False) as newer:
+        kept = file.read_text()
+        with World.start(file, deploy=False):
+            assert file.read_text() != kept
+            file.write_text(kept)  # as a demo that is started later would
+        assert json.loads(file.read_text())["endpoint"] == newer.facts["endpoint"]
+    assert not file.exists()
+
+
 def _complete(answer: dict[str, Any]) -> dict[str, Any] | None:
     return answer if answer["status"] == "Complete" else None
 

@@ -123,7 +123,7 @@ def test_the_text_begins_with_what_kind_of_mail_it_is(kind: str, says: str) -> N
 def test_an_alarm_says_who_has_what_since_when_how_late_what_is_wrong_and_what_to_do() -> None:
     subject, body, html = dict(every())["alarm"]
     assert subject == (
-        "ACTION NEEDED: Alice Ames still has EmergencyAdmin on Production, 2 min late"
+        "ACTION NEEDED: Alice Ames may still have EmergencyAdmin on Production, 2 min late"
     )
     for words in (body, Letter(html).text):
         for said in (

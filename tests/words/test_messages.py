@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Noted, Session
-from chalicelib.words import answers, cards, findings, mails, messages
+from chalicelib.words import answers, cards, findings, mails, markup, messages
 from chalicelib.workflow import notifications
 from tests.support.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
 
@@ -46,6 +46,9 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"card {when}", cards.mine(session, later)
         yield f"channel's card {when}", cards.channel(session, later)
     yield "warning", cards.warning(active(), NOON + HOUR - timedelta(minutes=5))
+    yield "warning, over", cards.warned(settling(warned_for=NOON + HOUR))
+    slow = requested(last_error="IAM Identity Center answers 503", wait_until=NOON + HOUR)
+    yield "not decided upon yet", messages.waiting(slow)
     over = {
         "being taken back": (active(), NOON + HOUR),
         "overdue": (stuck, late),
@@ -75,9 +78,9 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
 
 def asks() -> Iterator[tuple[str, dict[str, Any]]]:
     """What whoever presses a session's button hears."""
-    for kind in messages.ASKED:
-        yield f"asked to {kind}", messages.ephemeral(messages.ASKED[kind])
     yield "not asked", messages.ephemeral(messages.NOT_ASKED)
+    yield "not done yet", answers.later("IAM Identity Center answers 503", NOON + HOUR)
+    yield "not done yet, of no session", answers.later("Slack: down", None)
     yield "asked of no session", messages.ephemeral(messages.NO_SESSION)
     for name, ask in decided().items():
         yield f"ask {name}", answers.ANSWERS[ask.outcome](ask)
@@ -218,7 +221,7 @@ def test_an_alarm_carries_the_command_that_a_human_can_run() -> None:
 def test_reasons_say_what_is_missing() -> None:
     assert "prod" in messages.no_such_glass(requested())
     assert "111122223333" in messages.no_such_glass(requested(glass=""))
-    assert "until 13:00 UTC" in messages.already_open(active())
+    assert "until 2026-11-22 13:00 UTC" in messages.already_open(active())
     assert "alice@example.com" in messages.no_person(granting())
     assert "BreakGlassAdmin" in messages.no_permission_set(glass())
 
@@ -241,7 +244,7 @@ def test_nothing_is_said_to_have_begun_before_it_has() -> None:
     """Its lease is gone before its time."""
     assert messages.what_became_of(active(), NOON) == "It is being taken back."
     past = messages.what_became_of(active(tries=1), NOON + HOUR)
-    assert past == "It is being taken back since 13:00 UTC, tried once."
+    assert past == "It is being taken back since 2026-11-22 13:00 UTC, tried once."
 
 
 @pytest.mark.parametrize("standing", ["yes", "left"])
@@ -272,7 +275,28 @@ def test_an_alarm_says_of_tries_only_what_is_known() -> None:
         ({"last_error": "DynamoDB: down"}, "The last error: DynamoDB: down."),
     ):
         assert messages.trouble(revoking(**changes))[0].endswith(f"13:00 UTC. {says}")
-    assert messages.trouble(revoking())[0].endswith("ended at 13:00 UTC.")
+    assert messages.trouble(revoking())[0].endswith("ended at 2026-11-22 13:00 UTC.")
+
+
+def test_every_time_in_slack_is_the_readers_own() -> None:
+    """Also one that stands in a reason, as the row and the log have it in UTC."""
+    token = "<!date^1795352400^{time}|13:00 UTC>"
+    reason = messages.already_open(active())
+    assert "2026-11-22 13:00 UTC" in reason
+    for message in (
+        messages.denied(requested(reason=reason)),
+        messages.refused(requested(reason=reason)),
+        messages.alarm(revoking()),
+        messages.taken_back(settling()),
+        messages.waiting(requested(wait_until=NOON + HOUR)),
+    ):
+        assert (message["text"].count(token), message["text"].count("2026-")) == (1, 0)
+    assert markup.local("2026-13-45 99:99 UTC") == "2026-13-45 99:99 UTC"
+
+
+def test_what_was_closed_on_another_day_says_the_day() -> None:
+    said = messages.what_became_of(settling(), NOON + timedelta(days=2))
+    assert said == "It has been closed since 13:00 UTC on 2026-11-22."
 
 
 @pytest.mark.parametrize(

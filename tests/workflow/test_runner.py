@@ -11,6 +11,7 @@ from chalicelib.domain.errors import Gone, Refused, Stale, Unavailable, Unknown,
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import CallStatus, Reading, Reported
 from chalicelib.domain.session import Access, Lock, Session
+from chalicelib.words.messages import date
 from chalicelib.workflow.timing import (
     CALL_TAKES,
     CLOCK_SKEW,
@@ -169,7 +170,7 @@ def test_a_press_on_an_open_lock_is_denied_and_says_until_when(world: World) -> 
     world.keep(active(id="bg-first", principal_id="alice-id"))
     row = world.look(pressed(world))
     assert row.state is State.DENIED
-    assert row.reason.startswith("It is already open until 13:00 UTC;")
+    assert row.reason.startswith("It is already open until 2026-11-22 13:00 UTC;")
     assert world.row("bg-first").state is State.ACTIVE
 
 
@@ -1227,9 +1228,9 @@ def test_extend_needs_the_lease(world: World) -> None:
 @pytest.mark.parametrize(
     ("session", "says"),
     [
-        (revoking(tries=11), "It is being taken back since 13:00 UTC, tried 11 times."),
-        (active(deadline=NOON), "It is being taken back since 12:00 UTC"),
-        (settling(), "It has been closed since 13:00 UTC."),
+        (revoking(tries=11), f"It is being taken back since {date(NOON + HOUR)}, tried 11 times."),
+        (active(deadline=NOON), f"It is being taken back since {date(NOON)}"),
+        (settling(), f"It has been closed since {date(NOON + HOUR)}."),
     ],
 )
 def test_who_comes_too_late_hears_what_became_of_it(
@@ -1243,10 +1244,68 @@ def test_who_comes_too_late_hears_what_became_of_it(
     assert "not open any more" not in text
 
 
+def test_what_cannot_be_decided_yet_is_said_so_once_where_they_pressed(world: World) -> None:
+    """Nothing was said before: a word that stays beside the outcome would only be in the way."""
+    session = world.keep(active())
+    world.assignments.add(session.access)
+    ask = asked(session, "end", "U0BOB", response_url="https://hooks.slack.com/a")
+    world.books.record(ask)
+    world.says["person"] = [Unavailable("IAM Identity Center answers 503")] * 6
+    until = world.time + MINUTE
+    while world.time < until:
+        world.runner().advance(f"ask/{ask.id}", _look(world))
+        if f"ask/{ask.id}" not in world.books.asks:
+            break
+        world.time += world.wakes[-1][1]
+    heard = [text for where, text in world.told if where == "response_url"]
+    assert len(heard) == 2, heard
+    assert "recorded, but not done yet. IAM Identity Center answers 503." in heard[0]
+    assert f"In any case the access ends at {date(NOON + HOUR)}." in heard[0]
+    assert "You have ended the access" in heard[1]
+
+
+def test_that_it_is_not_decided_yet_is_said_or_left(world: World) -> None:
+    session = world.keep(active())
+    world.time = NOON + 2 * SECOND
+    world.says = {"person": [Unavailable("down")], "respond": [Unavailable("Slack: down")]}
+    ask = asked(session, "end", "U0BOB", response_url="https://hooks.slack.com/a")
+    world.books.record(ask)
+    world.runner().advance(f"ask/{ask.id}", _look(world))
+    assert ("info", "not said") in [line[:2] for line in world.lines]
+    assert f"ask/{ask.id}" in world.books.asks
+
+
+def test_who_cannot_be_decided_upon_hears_that_it_takes_longer_once(world: World) -> None:
+    session = pressed(world)
+    world.says["person"] = [Unavailable("IAM Identity Center answers 503")] * 6
+    world.until(session, "ACTIVE")
+    slow = [text for _, text in world.told if "takes longer than usual" in text]
+    assert len(slow) == 1
+    assert "IAM Identity Center answers 503. We keep trying until" in slow[0]
+    assert any("You are in" in text for _, text in world.told)
+
+
+def test_that_it_takes_longer_is_not_said_when_it_is_decided(world: World) -> None:
+    world.look(world.keep(granting(owed=("waiting",))))
+    assert not any("takes longer" in text for _, text in world.told)
+
+
 def test_an_ask_on_no_session_is_answered_too(world: World) -> None:
     ask = world.ask(asked(active(id="bg-none"), "end", "U0BOB"))
     assert (ask.outcome, ask.person) == ("no such session", "U0BOB")
     assert "knows no session" in world.told[0][1]
+
+
+@pytest.mark.parametrize("kind", ["bg", "found"])
+def test_what_asks_for_a_session_is_never_judged_as_an_ask_about_one(
+    world: World, kind: str
+) -> None:
+    """No reader makes one of such a row; one that did would change nothing of the session."""
+    session = world.keep(active())
+    with pytest.raises(KeyError):  # it is dropped unanswered, so nothing of it was decided
+        world.ask(asked(session, kind, "U0BOB"))
+    assert world.row(session.id) == session
+    assert world.told == []
 
 
 def test_who_asked_is_told_later_where_slack_is_down(world: World) -> None:
@@ -1372,11 +1431,11 @@ def test_what_cannot_be_told_is_told_later_and_holds_up_nothing(world: World) ->
 
 
 def test_a_spent_response_url_leaves_it_to_the_bot(world: World) -> None:
-    session = pressed(world, slack_user="U0ALICE")
-    world.people = {"U0ALICE": "mallory@example.com"}
+    session = pressed(world, slack_user="U0BOB")
+    world.people = {"U0BOB": "mallory@example.com"}
     world.says["respond"] = [Refused("used_url")]
     row = world.look(session)
-    assert [where for where, _ in world.told] == ["U0ALICE"]
+    assert [where for where, _ in world.told] == ["U0BOB"]
     assert row.response_uses == 5
 
 
@@ -1420,9 +1479,36 @@ def test_the_card_is_posted_once_and_edited_until_the_end(world: World) -> None:
     session = pressed(world)
     world.until(session, "CLOSED")
     mine = [where for where, _ in world.told if where in ("U0ALICE", "D0ALICE 1.5")]
-    assert mine == ["U0ALICE", "D0ALICE 1.5", "D0ALICE 1.5"], "it came, it ends soon, it is over"
+    came, soon, over, warned = mine
+    assert (came, {soon, over, warned}) == ("U0ALICE", {"D0ALICE 1.5"})
+    assert not world.row(session.id).warning_ts, "the warning has no button left, and is let be"
     row = world.row(session.id)
     assert (row.mine_channel, row.mine_ts, row.warned_for) == ("D0ALICE", "1.5", NOON + HOUR)
+
+
+@pytest.mark.parametrize("kind", ["end", "extend"])
+def test_a_warning_keeps_no_button_that_does_nothing(world: World, kind: str) -> None:
+    world.glasses = {"prod": glass(warn_before=MINUTE)}
+    session = active(mine_channel="D0ALICE", mine_ts="1.5", warn_before=MINUTE)
+    world.keep(session)
+    world.assignments.add(session.access)
+    world.time = NOON + HOUR - MINUTE
+    row = world.look(session)
+    assert row.warning_ts, "posted, with its buttons"
+    world.ask(asked(session, kind, "U0BOB", world.time), patience=5 * SECOND)
+    world.look(session, patience=5)
+    assert world.row(session.id).warning_ts == ""
+    was = [text for _, text in world.told if "was to end at" in text]
+    assert len(was) == 1
+    assert date(NOON + HOUR) in was[0]
+
+
+def test_a_warning_that_somebody_deleted_holds_up_nothing(world: World) -> None:
+    session = world.keep(settling(owed=("mine",), mine_channel="D0", mine_ts="1", warning_ts="2"))
+    world.says["update"] = [Refused("Slack: message_not_found", lasting=True)]
+    row = world.look(session)
+    assert (row.warning_ts, row.owed) == ("", ())
+    assert any("is closed" in text for _, text in world.told)
 
 
 def test_who_waits_for_access_sees_that_it_is_coming(world: World) -> None:
@@ -1605,7 +1691,7 @@ def test_the_channel_hears_of_who_was_refused_where_the_glass_wants_it(
 def test_who_presses_again_is_led_to_the_card(world: World) -> None:
     world.keep(active(id="bg-111111111111111111111111", mine_channel="D0ALICE", mine_ts="1.0"))
     world.look(pressed(world))
-    assert "until 13:00 UTC" in world.told[0][1]
+    assert f"until {date(NOON + HOUR)}" in world.told[0][1]
     assert "https://slack.com/app_redirect?channel=D0ALICE" in world.told[0][1]
 
 
@@ -1655,7 +1741,7 @@ def test_who_ends_it_for_another_hears_what_came_of_it(world: World) -> None:
     world.time = NOON + MINUTE
     world.ask(asked(session, "end", "U0BOB", world.time), patience=5 * SECOND)
     (answer,) = [text for where, text in world.told if where == "U0BOB"]
-    assert "It has been closed since 12:01 UTC" in answer
+    assert f"It has been closed since {date(NOON + MINUTE)}" in answer
 
 
 # ---- what was found without a session -----------------------------------------------------------

@@ -27,6 +27,14 @@ GLASSES = [  # so long that only a press ends them
     company.Glass("flooded", company.PRODUCTION, company.ADMIN, 3600, MAY),
     company.Glass("story", company.PRODUCTION, company.AUDITOR, 3600, MAY, extend="20s"),
     company.Glass("waits", company.STAGING, company.AUDITOR, 8, ("everyone",)),
+    company.Glass(
+        "asks-why",
+        company.STAGING,
+        company.OPERATOR,
+        8,
+        ("alice@example.com",),
+        more=('reason = "required"', "tell_refusals = true"),
+    ),
 ]
 
 
@@ -168,6 +176,50 @@ def test_an_ask_on_no_session_is_found_by_who_asked(scene: Scene) -> None:
     assert (row["id"], row["session_id"]) == (f"asked/{asked}", "bg-" + "0" * 24)
 
 
+# ---- a glass that wants a reason, and whose channel hears of refusals
+
+
+def breaks(scene: Scene, who: str, why: str) -> tuple[str, Any]:
+    """The session's id, and where whoever presses is answered."""
+    made = press(who, "asks-why", "block_actions", *scene._slack, why=why)
+    reply = scene.world.post(made.body, made.headers, made.response_url)
+    assert reply.status == 200, reply
+    return ask_id(Kind.BREAK, made.body), reply
+
+
+def test_a_glass_that_wants_a_reason_gets_it_before_anything_is_recorded(scene: Scene) -> None:
+    asked, reply = breaks(scene, "alice", "")
+    scene.hears(reply, "Why do you break the glass “asks-why”?")
+    (said,) = [each for each in scene.messages() if reply.response_url.endswith(each["path"])]
+    assert [each["type"] for each in said["blocks"]] == ["section", "input", "actions"]
+    pressed, _ = breaks(scene, "alice", "INC-4711")
+    row = scene.until("it is given", lambda: (scene.row(pressed) or {}).get("gone_at"))
+    assert row
+    (broken,) = log(scene, "--glass", "asks-why", "--account", company.STAGING)
+    assert (broken["id"], broken["why"]) == (pressed, "INC-4711")
+    assert scene.row(asked) is None
+    card = scene.row(pressed)["card_ts"]  # type: ignore[index]
+    channel = [each for each in scene.messages() if each["ts"] == card]
+    assert all("Reason: INC-4711" in json.dumps(each["blocks"]) for each in channel)
+
+
+def test_a_refusal_is_told_to_the_channel_where_the_glass_says_so(scene: Scene) -> None:
+    pressed, reply = breaks(scene, "mallory", "for fun")
+    said = scene.hears(reply, "No access to “asks-why”")
+    assert "mallory@example.com is not among those who may break “asks-why”" in said
+
+    def told() -> list[str]:
+        return [
+            each["text"]
+            for each in scene.messages()
+            if each["channel"] == "C0INCIDENT" and "was refused “asks-why”" in each["text"]
+        ]
+
+    (once,) = scene.until("the channel hears", told)
+    assert "<@U0MALLORY> (mallory@example.com)" in once
+    assert scene.row(pressed)["state"] == "DENIED"  # type: ignore[index]
+
+
 # ---- what nobody has decided yet
 
 
@@ -183,7 +235,7 @@ def test_what_is_not_decided_yet_is_waiting_and_one_row_ever_after(scene: Scene)
             (f"ask/{ends}", "waiting"),
             (f"ask/{pressed.id}", "waiting"),
         ]
-        (there,) = log(scene, "--account", company.STAGING)
+        (there,) = log(scene, "--account", company.STAGING, "--glass", "waits")
         assert (there["id"], there["what"]) == (f"ask/{pressed.id}", "break")
         (story,) = log(scene, pressed.id)
         assert [each["id"] for each in story["asks"]] == [f"ask/{ends}"]

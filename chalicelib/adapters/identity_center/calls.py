@@ -301,7 +301,7 @@ def said(error: Exception) -> str:
     if isinstance(error, ClientError):
         message = error.response.get("Error", {}).get("Message", "")
         said = f"{_code(error)}: {message}" if message.strip(" .") else _code(error)
-        return f"IAM Identity Center: {said}"[:500]
+        return f"IAM Identity Center answers {said}"[:500]
     if isinstance(error, (KeyError, TypeError)):
         return "IAM Identity Center: an answer that makes no sense"
     return f"IAM Identity Center: {type(error).__name__}: {error}"[:500]
