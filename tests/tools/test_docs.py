@@ -81,3 +81,11 @@ def test_every_rule_of_the_protocol_has_its_place_in_the_code() -> None:
     told_with = {"SQS", "Stream", "Sweep", "A"}  # who looks; a warning, which is said as cards are
     assert {"A1", "A7", "REVOKING", "Settle", "Cards"} <= set(rules)
     assert {rule for rule in rules if rule not in told_with | {"The"}} - rows == set()
+
+
+def test_the_house_says_which_packages_one_imports_but_for_its_types() -> None:
+    rows = {line.split("`")[1]: line.split("|")[3].strip() for line in PARTS["house"]().split("\n")
+            if line.startswith("| `")}  # fmt: skip
+    assert rows["domain/"] == "none of the others"
+    assert rows["route/"] == "domain, operations, words"
+    assert "adapters" not in rows["triggers/"]

@@ -9,10 +9,9 @@ import pytest
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import Gone, Refused, Stale, Unavailable, Unknown, Unreadable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Call, Reading, Reported
+from chalicelib.domain.ports import CallStatus, Reading, Reported
 from chalicelib.domain.session import Access, Lock, Session
 from chalicelib.words.messages import date
-from chalicelib.workflow.changes import UNKNOWN
 from chalicelib.workflow.timing import (
     CALL_TAKES,
     CLOCK_SKEW,
@@ -410,7 +409,11 @@ def test_a_grant_refused_for_now_is_asked_again_and_the_person_hears_that_it_tak
 ) -> None:
     session = world.keep(granting())
     world.says["create"] = [Refused("ThrottlingException")] * 2 + [Unavailable("x")] * 0
-    world.says["creation"] = [Call("FAILED", "a reason"), Call("FAILED"), Call("SUCCEEDED")]
+    world.says["creation"] = [
+        CallStatus("FAILED", "a reason"),
+        CallStatus("FAILED"),
+        CallStatus("SUCCEEDED"),
+    ]
     world.says["assigned"] = [False] * 6
     row = world.until(session, "ACTIVE")
     assert row.tries == 0
@@ -434,7 +437,11 @@ def test_a_grant_that_succeeded_and_never_shows_is_asked_again(world: World) -> 
 
 def test_a_request_that_aws_does_not_describe_yet_is_waited_for(world: World) -> None:
     session = world.keep(granting())
-    world.says["creation"] = [Call("UNKNOWN"), Call("IN_PROGRESS"), Call("SUCCEEDED")]
+    world.says["creation"] = [
+        CallStatus("UNKNOWN"),
+        CallStatus("IN_PROGRESS"),
+        CallStatus("SUCCEEDED"),
+    ]
     world.until(session, "ACTIVE")
     assert world.asked.count("create") == 1
 
@@ -443,7 +450,7 @@ def test_a_request_that_aws_has_forgotten_is_waited_for_no_more(world: World) ->
     session = world.keep(
         granting(standing="no", grant_call="create-0", grant_asked_at=NOON - 11 * MINUTE)
     )
-    world.says["creation"] = [Call("UNKNOWN")]
+    world.says["creation"] = [CallStatus("UNKNOWN")]
     world.until(session, "ACTIVE")
     assert world.asked.count("create") == 1
 
@@ -535,8 +542,8 @@ def test_no_delete_is_asked_before_the_grant_is_settled(world: World) -> None:
     "trouble",
     [
         {"delete": [Refused("ConflictException")] * 3},
-        {"deletion": [Call("FAILED", "a reason"), Call("FAILED")]},
-        {"deletion": [Call("IN_PROGRESS")] * 5},
+        {"deletion": [CallStatus("FAILED", "a reason"), CallStatus("FAILED")]},
+        {"deletion": [CallStatus("IN_PROGRESS")] * 5},
         {"delete": [Unknown("timeout")], "deleting": [True, True, False]},
         {"assigned": [True, True]},
         {"assigned": [Unavailable("down")] * 3},
@@ -613,7 +620,11 @@ def test_a_revoke_of_what_is_gone_is_done(world: World) -> None:
 
 def test_what_may_still_land_is_deleted_again_only_after_a_pause(world: World) -> None:
     """The list still shows what a delete finds gone: a circle, as fast as AWS answers."""
-    late = {"grant_call": UNKNOWN, "grant_late_until": NOON + HOUR + MINUTE, "granted_at": None}
+    late = {
+        "grant_call": "?",
+        "grant_late_until": NOON + HOUR + MINUTE,
+        "granted_at": None,
+    }
     session = held(world, **late)
     world.says |= {"assigned": [True] * 100, "delete": [Gone("nothing there")] * 100}
     world.look(session, patience=5)
@@ -635,7 +646,7 @@ def test_a_worker_without_time_leaves_the_delete_to_the_next(world: World) -> No
 
 def test_whoever_may_be_alone_sees_it_through(world: World) -> None:
     session = held(world)
-    world.says["deletion"] = [Call("IN_PROGRESS")] * 3
+    world.says["deletion"] = [CallStatus("IN_PROGRESS")] * 3
     row = world.look(session, "stream", patience=20)
     assert row.state is State.SETTLING
     assert row.revoke_look == row.gone_look == "stream"
@@ -643,7 +654,7 @@ def test_whoever_may_be_alone_sees_it_through(world: World) -> None:
 
 def test_the_queues_side_waits_for_the_first_poll_and_no_longer(world: World) -> None:
     session = held(world)
-    world.says["deletion"] = [Call("IN_PROGRESS")] * 3
+    world.says["deletion"] = [CallStatus("IN_PROGRESS")] * 3
     row = world.look(session, patience=1)
     assert (row.state, row.busy_until) == (State.REVOKING, None)
     assert world.asked.count("deletion") == 1
@@ -651,7 +662,7 @@ def test_the_queues_side_waits_for_the_first_poll_and_no_longer(world: World) ->
 
 def test_the_lock_is_not_free_before_the_read_back(world: World) -> None:
     session = held(world)
-    world.says["deletion"] = [Call("IN_PROGRESS")]
+    world.says["deletion"] = [CallStatus("IN_PROGRESS")]
     world.look(session)
     assert world.books.locks == {session.access.key: session.id}
 
@@ -730,9 +741,9 @@ def test_an_alarm_is_told_though_what_is_waited_for_is_slow_to_say_so(
 ) -> None:
     session = held(world, revoke_call="delete-1", revoke_asked_at=NOON + HOUR)
 
-    def slow(*_: Any) -> Call:
+    def slow(*_: Any) -> CallStatus:
         world.time += 6 * SECOND
-        return Call("IN_PROGRESS")
+        return CallStatus("IN_PROGRESS")
 
     monkeypatch.setattr(world, "deletion", slow)
     while world.time < NOON + HOUR + timedelta(minutes=4):
@@ -771,7 +782,7 @@ def test_an_alarm_that_could_not_be_told_is_not_told_when_it_is_over(world: Worl
     [
         {"delete": [Unknown("503")] * 10_000},
         {"assigned": [Unavailable("hangs")] * 10_000, "delete": [Gone("?")] * 10_000},
-        {"deletion": [Call("IN_PROGRESS")] * 10_000},
+        {"deletion": [CallStatus("IN_PROGRESS")] * 10_000},
         {"delete": [ZeroDivisionError("a mistake")] * 10_000},
     ],
 )
@@ -1502,7 +1513,7 @@ def test_a_warning_that_somebody_deleted_holds_up_nothing(world: World) -> None:
 
 def test_who_waits_for_access_sees_that_it_is_coming(world: World) -> None:
     session = pressed(world)
-    world.says["creation"] = [Call("IN_PROGRESS")] * 9
+    world.says["creation"] = [CallStatus("IN_PROGRESS")] * 9
     row = world.look(session)
     assert (row.state, world.told) == (State.GRANTING, [])
     for _ in range(3):
