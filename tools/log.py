@@ -59,7 +59,6 @@ NO_BREAK = "\N{NO-BREAK SPACE}"
 CANDIDATES = 5
 PREFIX = re.compile(r"(bg|found|end|extend|reason)-[0-9a-f]{1,23}")
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
-SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -368,7 +367,7 @@ def _printable(value: Any) -> str:
 
 def _person(text: str) -> str:
     """An e-mail as it was typed, or a Slack user's id."""
-    if "@" in text or SLACK_USER.fullmatch(text.upper()):
+    if "@" in text or ask.SLACK_USER.fullmatch(text.upper()):
         return text if "@" in text else text.upper()
     raise argparse.ArgumentTypeError(
         f"{text!r} is nobody: write an e-mail address, or a Slack user's id as U012ABC"

@@ -9,6 +9,7 @@ from chalicelib.judge.judgement import NAMES_NOTHING
 from chalicelib.report.made import Line, Report
 from chalicelib.report.notable import Worth
 from chalicelib.report.whence import Origin
+from chalicelib.words.messages import NO_REASON
 
 SENSITIVE = "secret read"  # as the rules call it
 TOLD = 5  # lines in Slack
@@ -91,7 +92,7 @@ def line_of_facts(report: Report) -> str:
     session = report.session
     parts = [session.permission_set, _held(session), f"reason: {session.why}"]
     if not session.why:
-        parts[-1] = "no reason given"
+        parts[-1] = NO_REASON
     return " · ".join(plain(part, 300) for part in parts if part)
 
 
@@ -226,6 +227,7 @@ def _other_sessions(report: Report) -> list[str]:
 
 
 def facts(report: Report) -> list[tuple[str, str]]:
+    """The report's table of the session: label and value, as plain text; the empty left out."""
     session = report.session
     lived = session.tail and session.granted_at
     slack = " ".join(filter(None, (session.slack_user_name, f"({session.slack_user})")))
@@ -236,7 +238,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Account", account(session)),
         ("Permission set", session.permission_set),
         ("Glass", session.glass),
-        ("Reason", session.why or "no reason given"),
+        ("Reason", session.why or NO_REASON),
         ("No access", session.reason),
         ("Asked", f"{clock(session.asked_at)}{by}"),
         ("Granted", clock(session.granted_at) or "never"),
@@ -286,6 +288,7 @@ def person(session: Session) -> str:
 
 
 def account(session: Session) -> str:
+    """`Production (111122223333)`, or the one of the two that is known."""
     name, number = session.account_name, session.account_id
     return f"{name} ({number})" if name and number else name or number
 
@@ -321,6 +324,7 @@ def _subject(worth: Worth) -> str:
 
 
 def line_detail(line: Line, report: Report) -> str:
+    """When, where and through what: what stands behind a line."""
     parts = [span(line.first, line.last, report)]
     if line.regions:
         parts.append(listed([plain(region, 30) for region in line.regions], 4))
@@ -332,6 +336,7 @@ def line_detail(line: Line, report: Report) -> str:
 
 
 def line_errors(line: Line) -> str:
+    """How many of a line's events failed, and how; nothing where none did."""
     if not line.errors:
         return ""
     names = listed([plain(name, 60) for name in line.error_names], 3)
@@ -348,6 +353,7 @@ def clock(moment: datetime | None, report: Report | None = None) -> str:
 
 
 def span(first: datetime | None, last: datetime | None, report: Report) -> str:
+    """`15:04–15:20`, or one time where there is but one."""
     if first is None or last is None:
         return "at an unknown time"
     if first == last:
@@ -356,6 +362,7 @@ def span(first: datetime | None, last: datetime | None, report: Report) -> str:
 
 
 def duration(step: timedelta) -> str:
+    """`2 hours`, in the largest unit that goes into it."""
     seconds = round(step.total_seconds())
     for size, word in ((86400, "day"), (3600, "hour"), (60, "minute")):
         if seconds % size == 0:
@@ -368,6 +375,7 @@ def number(count: int, one: str, many: str = "") -> str:
 
 
 def listed(words: Sequence[str], most: int) -> str:
+    """`a, b and 3 more`: so many of the words at most."""
     if len(words) > most:
         words = [*words[:most], f"{len(words) - most} more"]
     return words[0] if len(words) == 1 else ", ".join(words[:-1]) + f" and {words[-1]}"

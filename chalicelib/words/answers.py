@@ -17,6 +17,7 @@ def _answer(text: str) -> Message:
 
 
 def you_ended(ask: Ask) -> Message:
+    """To whoever ended it: what became of it, as far as that is known."""
     if ask.reason:
         what = "session on" if ask.reason.startswith(OVER) else "access to"
         return _answer(f"You have ended the {what} {_of(ask)}. {as_sentence(ask.reason)}")
@@ -28,6 +29,7 @@ def noted(ask: Ask) -> Message:
 
 
 def you_extended(ask: Ask) -> Message:
+    """To whoever extended it: from when to when."""
     before, after = date(ask.deadline_before), date(ask.deadline_after)
     return _answer(f"You have extended the access to {_of(ask)} from {before} to {after}.")
 
@@ -44,6 +46,7 @@ MAY_NOT = {Kind.END: "end", Kind.EXTEND: "extend", Kind.REASON: "give the reason
 
 
 def refused_ask(ask: Ask) -> Message:
+    """To whoever may not: why, and who may."""
     what = MAY_NOT[ask.kind]
     others = "" if ask.kind is Kind.REASON else ", and whoever may break the glass"
     return _answer(

@@ -17,6 +17,7 @@ from chalicelib.words.markup import Block, escape, mrkdwn, plain, section
 from chalicelib.words.messages import (
     ERROR,
     GLASS,
+    NO_REASON,
     STANDS,
     Message,
     account,
@@ -30,8 +31,7 @@ from chalicelib.words.messages import (
 MINUTE: Final = timedelta(minutes=1)  # late by so much, it is called overdue
 RED: Final = "#e01e5a"
 WHY, LONGEST_WHY = "say_why", 300  # the field's action, and how many signs it takes
-SAY_WHY: Final = "Why? A reason or a ticket, for the report. Enter sends it."
-NO_REASON: Final = "No reason given"
+ASKS_WHY: Final = "Why? A reason or a ticket, for the report."
 
 
 class Phase(StrEnum):
@@ -243,7 +243,7 @@ def why(block_id: str, *, sends: bool = True) -> Block:
     element["max_length"] = LONGEST_WHY
     if sends:
         element["dispatch_action_config"] = {"trigger_actions_on": ["on_enter_pressed"]}
-    label = {"type": "plain_text", "text": SAY_WHY if sends else "Why? A reason or a ticket."}
+    label = {"type": "plain_text", "text": f"{ASKS_WHY} Enter sends it." if sends else ASKS_WHY}
     block = {"type": "input", "block_id": block_id, "element": element, "label": label}
     return block | {"dispatch_action": sends}
 
@@ -297,7 +297,7 @@ def _people(session: Session) -> str:
 
 
 def _reason(session: Session) -> str:
-    return f"Reason: {escape(session.why, LONGEST_WHY)}" if session.why else NO_REASON
+    return f"Reason: {escape(session.why, LONGEST_WHY)}" if session.why else NO_REASON.capitalize()
 
 
 def ended(session: Session) -> str:

@@ -12,14 +12,13 @@ from chalicelib.domain.session import Glass, Noted, Session
 from chalicelib.domain.text import clean
 from chalicelib.words import links
 from chalicelib.words.findings import how_many, if_right, noted_person, place_of
-from chalicelib.words.messages import ERROR, clock, delete_command, times
+from chalicelib.words.messages import ERROR, NO_REASON, clock, delete_command, times
 from chalicelib.words.rendering import rendered
 
 Words = tuple[str, str, str]  # of a mail: subject, text, HTML
 
 SUBJECT: Final = 180  # signs; the longest names leave room for how late it is
 BY_ITSELF: Final = "Then it is taken back by itself."
-NO_REASON: Final = "no reason given"
 STOOD: Final = "The access stood before it and stays."
 # What an error comes to, by a word in it; the first that fits.
 MEANS: Final = (

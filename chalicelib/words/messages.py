@@ -5,11 +5,11 @@ Names and errors come from outside: in Slack's markup they pass `escape`, elsewh
 none of them can make a message longer than Slack takes. mails.py says the like by mail.
 """
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chalicelib.domain.ask import SLACK_CHANNEL, SLACK_USER
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Glass, Session
 from chalicelib.domain.text import clean
@@ -73,10 +73,10 @@ LINE, ERROR, COMMAND = 240, 900, 700  # signs of each in a message, escaped
 GLASS = 100  # signs of a glass's name; those of glasses.toml have 40
 
 
-SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
+NO_REASON = "no reason given"
 
 
-CHANNEL = re.compile(r"[CDG][A-Z0-9]{1,30}", re.ASCII)
+NEVER_OPEN = "It was never open."
 
 
 NOBODY = "Slack does not know you as a person of this workspace."
@@ -107,6 +107,7 @@ def incoming() -> Message:
 
 
 def no_such_glass(session: Session) -> str:
+    """The reason where the settings have no glass of that name, or of that account and set."""
     if session.glass:
         return f"There is no glass called “{clean(session.glass, GLASS)}”."
     return f"No glass is set up for this permission set on account {clean(session.account_id)}."
@@ -136,9 +137,10 @@ def already_open(holder: Session) -> str:
 
 
 def denied(session: Session) -> Message:
+    """To the person alone: why they are not let in, and where it is open for them already."""
     added = " was added" if session.reason.startswith(ALREADY_OPEN) else ""
     text = f"No access{added} to {name(session)}. {as_sentence(session.reason)}"
-    if CHANNEL.fullmatch(session.mine_channel):
+    if SLACK_CHANNEL.fullmatch(session.mine_channel):
         where = f"https://slack.com/app_redirect?channel={session.mine_channel}"
         text += f" <{where}|Open it>."
     return ephemeral(plain(text), [section(text)])
@@ -176,7 +178,7 @@ def what_became_of(session: Session, now: datetime) -> str:
     if session.state is State.REQUESTED:
         return "It is not open yet."
     if session.state is State.DENIED:
-        return "It was never open."
+        return NEVER_OPEN
     return f"It has been closed since {moment(session.gone_at, now)}."
 
 
@@ -195,6 +197,7 @@ def times(number: int) -> str:
 
 
 def report(session: Session) -> Message:
+    """In the card's thread: what the report found, its worthiest lines first."""
     first, *worth = session.summary or ("The report was sent.",)
     title = "Final report" if session.report_final == "second" else "Report"
     zone = " (times in UTC)" if worth else ""  # Slack shows its own times in the reader's zone
@@ -206,7 +209,7 @@ def report(session: Session) -> Message:
 
 def alarm(session: Session) -> Message:
     """In the card's thread and in the channel too; from the second one on, people are called."""
-    what, cure, command = trouble(session)
+    what, cure, command = unfinished(session)
     call = LOUDER[min(session.alarms, len(LOUDER)) - 1] if session.alarms else ""
     text = f":fire: {call}{local(escape(what, 2 * ERROR))}\n{escape(cure)}"
     if command:
@@ -226,6 +229,7 @@ def resolved(session: Session) -> Message:
 
 
 def taken_back(session: Session) -> Message:
+    """To the channel: access without a session is gone."""
     text = f":broom: {local(escape(was_taken_back(session), 2 * ERROR))} session `{session.id}`"
     return {"text": plain(text), "blocks": [section(text)]}
 
@@ -239,7 +243,7 @@ TO_CHANNEL: dict[str, Callable[[Session], Message]] = {  # in the card's thread,
 }
 
 
-def trouble(session: Session) -> tuple[str, str, str]:
+def unfinished(session: Session) -> tuple[str, str, str]:
     """What does not get done, what a human can do about it, and the command, if there is one."""
     error = clean(session.last_error.rstrip("."), ERROR)
     tries = f"tried {times(session.tries)}" if session.tries else ""
@@ -260,6 +264,7 @@ def trouble(session: Session) -> tuple[str, str, str]:
 
 
 def closed_after_all(session: Session) -> str:
+    """After an alarm, in one sentence: how late it was, and that nothing is left to do."""
     late = f", {_long(session.lag_gone)} late" if session.lag_gone else ""
     if session.stands:
         return (
@@ -277,6 +282,7 @@ def _long(seconds: float) -> str:
 
 
 def was_taken_back(session: Session) -> str:
+    """In one sentence: who had what without a session, and since when not any more."""
     found = f"{who_of(session)} had {what_of(session)} without a session. It was taken back"
     return f"{found} at {moment(session.gone_at)}."
 
@@ -286,6 +292,7 @@ def who_of(session: Session) -> str:
 
 
 def what_of(session: Session) -> str:
+    """Which access it is: the permission set and the account."""
     where = clean(session.account_id) or "?"
     if session.account_name:
         where = f"{clean(session.account_name)} ({where})"
@@ -296,7 +303,7 @@ def what_of(session: Session) -> str:
 
 def delete_command(access: Access, region: str = "") -> str:
     """The AWS CLI command that takes the assignment back; nothing in it is more than a word."""
-    from shlex import quote  # only for who is told of trouble
+    from shlex import quote  # only where something is not done
 
     instance = access.permission_set_arn.split("/")[1:2] or ["INSTANCE"]
     partition = (access.permission_set_arn.split(":")[1:2] or ["aws"])[0]
@@ -338,6 +345,7 @@ def mention(slack_user: str) -> str:
 
 
 def account(session: Session) -> str:
+    """Its name and number, or the number alone; in Slack's markup."""
     if session.account_name:
         return f"{escape(session.account_name)} ({escape(session.account_id)})"
     return escape(session.account_id)

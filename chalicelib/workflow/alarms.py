@@ -48,7 +48,7 @@ class Alarms:
             tries=session.tries,
             late_seconds=late,
             error=session.last_error,
-            command=messages.trouble(session)[2],
+            command=messages.unfinished(session)[2],
         )
         alarm = ("alarm", "alarm_mail") if session.channel else ("alarm_mail",)
         owed = (*alarm, *(each for each in session.owed if each not in alarm))

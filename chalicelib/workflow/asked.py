@@ -64,7 +64,7 @@ def reasoned(decided: Ask, session: Session) -> tuple[Ask, Session | None]:
     if decided.slack_user != session.slack_user:
         return decided.with_(outcome=Outcome.REFUSED, reason=""), None
     if session.state is State.DENIED:
-        return decided.with_(outcome=Outcome.TOO_LATE, reason="It was never open."), None
+        return decided.with_(outcome=Outcome.TOO_LATE, reason=messages.NEVER_OPEN), None
     owed = notifications.owing(session, *notifications.of_a_change(session))
     after = session.with_(why=decided.why, owed=owed)
     return decided.with_(outcome=Outcome.NOTED, owed=()), after

@@ -162,9 +162,6 @@ def _needs_one(function: Function) -> bool:
 SAYS_ALL = {"to_json", "from_json", "serialize", "deserialize"}
 LEFT = {  # by now; config/values.py has a function for each kind of setting, named for it
     "chalicelib/config/values.py": 11,
-    "chalicelib/report/wording.py": 7,
-    "chalicelib/words/answers.py": 3,
-    "chalicelib/words/messages.py": 8,
 }
 
 

@@ -256,11 +256,11 @@ def test_what_stood_before_is_never_said_to_be_taken_back_or_gone(
     session = settling(state=state, standing=standing, alarmed=("alarm",))
     if session.live:
         session = session.with_(gone_at=None)
-        assert messages.trouble(session)[2] == ""
+        assert messages.unfinished(session)[2] == ""
         assert messages.delete_command(session.access) not in messages.alarm(session)["text"]
     said = [messages.what_became_of(session, NOON + 2 * HOUR), messages.resolved(session)["text"]]
     said += mails.resolved_mail(session, NOON)[1:]
-    said += [messages.trouble(session)[1]] if session.live else []
+    said += [messages.unfinished(session)[1]] if session.live else []
     for words in said:
         assert "stood before it and stays" in words
         assert not any(wrong in words for wrong in ("taken back", "no longer", "closed since"))
@@ -274,8 +274,8 @@ def test_an_alarm_says_of_tries_only_what_is_known() -> None:
         ({"tries": 3}, "Tried 3 times."),
         ({"last_error": "DynamoDB: down"}, "The last error: DynamoDB: down."),
     ):
-        assert messages.trouble(revoking(**changes))[0].endswith(f"13:00 UTC. {says}")
-    assert messages.trouble(revoking())[0].endswith("ended at 2026-11-22 13:00 UTC.")
+        assert messages.unfinished(revoking(**changes))[0].endswith(f"13:00 UTC. {says}")
+    assert messages.unfinished(revoking())[0].endswith("ended at 2026-11-22 13:00 UTC.")
 
 
 def test_every_time_in_slack_is_the_readers_own() -> None:
@@ -314,8 +314,8 @@ def test_everything_is_said_of_a_session_without_names_or_channel() -> None:
     assert notifications.of_the_end(bare) == ("mine",), "no alarm was told, so none is over"
     told = bare.with_(alarmed=("alarm_mail",))
     assert notifications.of_the_end(told) == ("mine", "resolved_mail")
-    assert "alice-id MAY STILL HAVE" in messages.trouble(bare)[0]
-    assert "on account 111122223333." in messages.trouble(bare)[0]
+    assert "alice-id MAY STILL HAVE" in messages.unfinished(bare)[0]
+    assert "on account 111122223333." in messages.unfinished(bare)[0]
     assert "account 111122223333" in messages.denied(bare)["text"]
     assert "until ?" in cards.channel(bare.with_(state=State.CLOSED, gone_at=None), NOON)["text"]
 
