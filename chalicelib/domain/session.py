@@ -288,7 +288,7 @@ class Session:
     @property
     def warns_at(self) -> datetime | None:
         """When the person is to be warned that access will end; None: not, or not any more."""
-        told = self.warned_for == self.deadline or not self.warn_before
+        told = self.warned_for == self.deadline or not self.warn_before or self.stands
         if told or self.state is not State.ACTIVE or self.deadline is None:
             return None
         at = self.deadline - self.warn_before

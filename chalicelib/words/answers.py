@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from chalicelib.domain.ask import Ask, Kind, Outcome
+from chalicelib.domain.machine import State
 from chalicelib.words.markup import escape, plain, section
 from chalicelib.words.messages import GLASS, NO_SESSION, NOT_AGAIN, OVER, Message, as_sentence, date
 
@@ -42,6 +43,7 @@ def later(trouble: str, deadline: datetime | None) -> Message:
     )
 
 
+UNOPENED = frozenset({State.REQUESTED, State.DENIED})
 MAY_NOT = {Kind.END: "end", Kind.EXTEND: "extend", Kind.REASON: "give the reason for"}
 
 
@@ -49,14 +51,16 @@ def refused_ask(ask: Ask) -> Message:
     """To whoever may not: why, and who may."""
     what = MAY_NOT[ask.kind]
     others = "" if ask.kind is Kind.REASON else ", and whoever may break the glass"
-    return _answer(
-        f"Nothing was changed: you may not {what} the access to {_of(ask)}. "
-        f"{as_sentence(ask.reason)} Only the person who has the access can do that{others}."
-    )
+    who = "" if "; ask " in ask.reason else f"Only the person who has the access can{others}."
+    why = f"{as_sentence(ask.reason)} {who}".strip()
+    return _answer(f"Nothing was changed: you may not {what} the access to {_of(ask)}. {why}")
 
 
 def too_late(ask: Ask) -> Message:
-    return _answer(f"The access to {_of(ask)} was not changed. {as_sentence(ask.reason)}".rstrip())
+    done = ask.kind is Kind.END and ask.state_then not in UNOPENED
+    what = f"There is nothing left to end on {_of(ask)}." if done else ""
+    what = what or f"The access to {_of(ask)} was not changed."
+    return _answer(f"{what} {as_sentence(ask.reason)}".rstrip())
 
 
 def not_extended(ask: Ask) -> Message:

@@ -10,7 +10,8 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote
 
-from chalicelib.domain.machine import State
+from chalicelib.domain.ask import Kind
+from chalicelib.domain.machine import ROWS, State
 from chalicelib.domain.session import Session
 from chalicelib.domain.text import clean
 from chalicelib.words.markup import Block, escape, mrkdwn, plain, section
@@ -68,6 +69,8 @@ def head(session: Session, now: datetime) -> str:
     match phase(session, now):
         case Phase.COMING:
             return f":hourglass_flowing_sand: *{what}* · access is coming"
+        case Phase.OPEN if session.stands:
+            return f":unlock: *{what} · session until {over}*; the access stood before and stays"
         case Phase.OPEN:
             return f":unlock: *{what} · open until {over}*"
         case Phase.ENDING:
@@ -153,8 +156,14 @@ def _sentence(session: Session, now: datetime) -> str:
                 f"{longer if session.extended else ''}You are in: {given} until "
                 f"{date(session.deadline)}. {_how(session)}"
             )
-        case Phase.ENDING | Phase.OVERDUE:
-            return f"Your access to {name(session)} is being taken back; there is nothing to do."
+        case Phase.ENDING:
+            return f"Your access to {name(session)} is being taken back. You need do nothing."
+        case Phase.OVERDUE:
+            late = f"OVERDUE {_late(session, now)}"
+            return (
+                f"Your access to {name(session)} is {late}: it is still being taken back. "
+                "We keep trying; you need do nothing."
+            )
         case Phase.NEVER:
             why = [NEVER_CAME.get(session.ended_how, ""), session.reason.rstrip(".")]
             because = " – ".join(escape(each, ERROR) for each in why if each)
@@ -218,15 +227,19 @@ def actions(session: Session, seen: Phase) -> Block:
     elements: list[dict[str, Any]] = []
     if seen is Phase.OPEN and session.portal:
         elements.append(_button("open_console", "Open AWS console", url=console(session)))
-    if session.extend and not session.extended:
+    known = Kind.EXTEND in ROWS[session.state].asks
+    if known and session.extend and not session.extended:
         seconds = session.extend.total_seconds()
         label = f"Extend {max(1, round(seconds / 60))} min" if seconds >= 60 else "Extend"
         elements.append(_button("extend", label, value=session.id))
     where = escape(session.account_name or session.account_id, 60)
-    whose = f"{escape(session.permission_set, 40)} on {where}, of {escape(session.email, 100)},"
+    whose = f"{escape(session.permission_set, 40)} on {where}, of {escape(session.email, 100)}"
+    ends = f"{whose}, ends now. To have it back, break the glass again."
+    if session.stands:
+        ends = f"The session of {whose}, ends now. The access that stood before it stays."
     confirm = {
-        "title": {"type": "plain_text", "text": "End this access?"},
-        "text": {"type": "plain_text", "text": f"{whose} ends now, and cannot be taken up again."},
+        "title": {"type": "plain_text", "text": "End it now?"},
+        "text": {"type": "plain_text", "text": ends},
         "confirm": {"type": "plain_text", "text": "End now"},
         "deny": {"type": "plain_text", "text": "Keep it"},
         "style": "danger",
@@ -309,7 +322,9 @@ def ended(session: Session) -> str:
 def _took(session: Session) -> str:
     """How long the revoke took, from the moment at which access was to end."""
     took = session.lag_gone
-    return f", the revoke took {took:.1f} s" if took is not None and not session.stands else ""
+    if took is None or session.stands:
+        return ""
+    return f", the revoke took {took:.1f} s" if took < 60 else f", the revoke took {_length(took)}"
 
 
 def _late(session: Session, now: datetime) -> str:
@@ -319,6 +334,12 @@ def _late(session: Session, now: datetime) -> str:
     return (
         f"{hours}:{minutes % 60:02}:{seconds % 60:02}" if hours else f"{minutes}:{seconds % 60:02}"
     )
+
+
+def _length(seconds: float) -> str:
+    """`4 min 6 s`."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
 def left(time: timedelta) -> str:

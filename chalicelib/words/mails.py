@@ -110,12 +110,14 @@ def used(session: Session, _now: datetime) -> Words:
     has = f"{'had' if over else 'has'} {_set(session)} on {_where(session)}"
     until = clock(session.over_since if over else session.deadline)
     ends = STOOD if session.stands else "It is closed." if over else BY_ITSELF
+    report = "The report came by itself." if session.reported_at else "A report follows."
+    lasts = f"session until {until}, and it stays" if session.stands else f"until {until}"
     return _about(
         session,
-        f"{_who(session)} {has} until {until}",
+        f"{_who(session)} {has}{',' if session.stands else ''} {lasts}",
         kind="Access given",
         title=f"{_who(session)} {has}",
-        lead=f"Until {until}. {ends} A report follows.",
+        lead=f"{'The session lasts until' if session.stands else 'Until'} {until}. {ends} {report}",
         facts=_course(session),
     )
 

@@ -40,9 +40,6 @@ STANDS = f"{OVER}; the access they had before stays."
 NOT_OURS = "This button is not for Break Glass, so nothing was done here."
 
 
-STRANGER = "you are not among those who may break this glass"
-
-
 YOUR_OWN = "It is your own access, so somebody else has to say it."
 
 
@@ -113,13 +110,6 @@ def no_such_glass(session: Session) -> str:
     return f"No glass is set up for this permission set on account {clean(session.account_id)}."
 
 
-def no_person(session: Session) -> str:
-    return (
-        f"IAM Identity Center knows no user with the e-mail {clean(session.email)}. Whoever "
-        "looks after your sign-in to AWS can add it"
-    )
-
-
 def no_permission_set(glass: Glass) -> str:
     return f"The permission set “{clean(glass.permission_set)}” of “{glass.name}” does not exist."
 
@@ -133,7 +123,9 @@ def management_account(glass: Glass) -> str:
 
 def already_open(holder: Session) -> str:
     """Why a second one is not let in: the access is one person's, whose card has the buttons."""
-    return f"{ALREADY_OPEN}{moment(holder.deadline)}; the card in your direct messages has buttons"
+    return (
+        f"{ALREADY_OPEN}{moment(holder.deadline)}. Its buttons are on your card, a direct message"
+    )
 
 
 def denied(session: Session) -> Message:
@@ -142,7 +134,7 @@ def denied(session: Session) -> Message:
     text = f"No access{added} to {name(session)}. {as_sentence(session.reason)}"
     if SLACK_CHANNEL.fullmatch(session.mine_channel):
         where = f"https://slack.com/app_redirect?channel={session.mine_channel}"
-        text += f" <{where}|Open it>."
+        text += f" <{where}|Open your card>."
     return ephemeral(plain(text), [section(text)])
 
 
@@ -167,14 +159,14 @@ def what_became_of(session: Session, now: datetime) -> str:
     """What there is to say of a session on which it is too late to ask for anything."""
     if session.stands and session.state is not State.REQUESTED:
         ended = session.gone_at or session.over_since
-        since = f" since {moment(ended, now)}" if ended and ended <= now else ""
+        since = f" (since {moment(ended, now)})" if ended and ended <= now else ""
         return f"{OVER}{since}; the access stood before it and stays."
     if session.live:
         over = session.over_since
         begun = over and (session.state is State.REVOKING or over <= now)  # else its lease is gone
-        since = f" since {moment(over, now)}" if begun else ""
-        tried = f", tried {times(session.tries)}" if session.tries else ""
-        return f"It is being taken back{since}{tried}."
+        facts = [f"since {moment(over, now)}"] if begun else []
+        facts += [f"tried {times(session.tries)}"] if session.tries else []
+        return f"It is being taken back ({', '.join(facts)}).".replace(" ()", "")
     if session.state is State.REQUESTED:
         return "It is not open yet."
     if session.state is State.DENIED:

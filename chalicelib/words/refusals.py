@@ -25,11 +25,27 @@ NAMED: Final = 3  # of those who may, to whoever may not
 
 def not_among(glass: Glass, email: str) -> str:
     """That this person may not break the glass, and whom to ask instead."""
-    may = [clean(who) for who in glass.may if not who.startswith("group:")]
-    may += [f"the group {clean(group)}" for group in glass.groups]
-    more = f" and {len(may) - NAMED} more" if len(may) > NAMED else ""
-    whom = ", ".join(may[:NAMED]) + more
-    return f"{clean(email)} is not among those who may break “{glass.name}”; ask one of {whom}"
+    return f"{clean(email)} is not among those who may break “{glass.name}”; ask {whom(glass)}"
+
+
+def unknown(glass: Glass, email: str) -> str:
+    """That the directory has nobody with that e-mail, and whom to ask instead."""
+    return f"IAM Identity Center knows no user with the e-mail {clean(email)}; ask {whom(glass)}"
+
+
+def nobody(glass: Glass | None) -> str:
+    """That whoever pressed is nobody whom the directory knows, and whom to ask instead."""
+    ask = f"; ask {whom(glass)}" if glass else ""
+    return f"You are not among those who may break this glass{ask}"
+
+
+def whom(glass: Glass) -> str:
+    """Who may break it: groups first, and of all of them as many as one reads."""
+    may = [f"somebody of the group {clean(group)}" for group in glass.groups]
+    may += [clean(who) for who in glass.may if not who.startswith("group:")]
+    if len(may) > NAMED:
+        may = [*may[:NAMED], f"{len(may) - NAMED} more"]
+    return " or ".join([", ".join(may[:-1]), may[-1]] if may[1:] else may)
 
 
 def undecided(last_error: str) -> str:
@@ -42,7 +58,7 @@ def undecided(last_error: str) -> str:
 
 BEING_TAKEN_BACK: Final = "the access is just being taken back"
 DELETED_SESSION_AT_IT: Final = "a session that was deleted may still be at it"
-EARLIER_MAY_LAND: Final = "what an earlier session has asked for may still land"
+EARLIER_MAY_LAND: Final = "an earlier request for this access may still be under way at AWS"
 STILL_LISTED: Final = "the delete succeeded, and the assignment is still listed"
 FAILED: Final = "it failed"
 

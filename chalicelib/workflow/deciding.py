@@ -66,7 +66,7 @@ class Decider:
         session = session.with_(email=email, person=policy.key(email))
         person, unclear = self._person(email)
         if person is None:
-            return session, unclear or messages.no_person(session)
+            return session, unclear or refusals.unknown(glass, email)
         if self._on_management_account(glass):
             return session, messages.management_account(glass)
         if permission_set is None:
@@ -157,7 +157,7 @@ class Decider:
             return May(slack_user, nobody)
         person, unclear = self._person(email)
         if glass is None or person is None:
-            return May(email, unclear or messages.STRANGER)
+            return May(email, unclear or refusals.nobody(glass))
         if not own and person.principal_id == session.principal_id:
             return May(email, messages.YOUR_OWN)
         return May(email, self._refusal(glass, email, person.principal_id) or "")

@@ -10,7 +10,7 @@ import pytest
 from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Noted, Session
-from chalicelib.words import answers, cards, findings, mails, markup, messages
+from chalicelib.words import answers, cards, findings, mails, markup, messages, refusals
 from chalicelib.workflow import notifications
 from tests.support.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
 
@@ -118,7 +118,7 @@ def decided() -> dict[str, Ask]:
         "noted": asked("reason").with_(outcome=Outcome.NOTED),
         "reason refused": asked("reason").with_(outcome=Outcome.REFUSED),
         "to end refused": end.with_(outcome=Outcome.REFUSED, reason=REFUSED),
-        "to extend refused": extend.with_(outcome=Outcome.REFUSED, reason=messages.STRANGER),
+        "to extend refused": extend.with_(outcome=Outcome.REFUSED, reason=refusals.nobody(glass())),
         "of nobody refused": end.with_(outcome=Outcome.REFUSED, reason=messages.NOBODY),
         **late,
         **kept,
@@ -222,7 +222,7 @@ def test_reasons_say_what_is_missing() -> None:
     assert "prod" in messages.no_such_glass(requested())
     assert "111122223333" in messages.no_such_glass(requested(glass=""))
     assert "until 2026-11-22 13:00 UTC" in messages.already_open(active())
-    assert "alice@example.com" in messages.no_person(granting())
+    assert "alice@example.com" in refusals.unknown(glass(), "alice@example.com")
     assert "BreakGlassAdmin" in messages.no_permission_set(glass())
 
 
