@@ -81,3 +81,18 @@ def test_every_rule_of_the_protocol_has_its_place_in_the_code() -> None:
     told_with = {"SQS", "Stream", "Sweep", "A"}  # who looks; a warning, which is said as cards are
     assert {"A1", "A7", "REVOKING", "Settle", "Cards"} <= set(rules)
     assert {rule for rule in rules if rule not in told_with | {"The"}} - rows == set()
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    """Else a link to “decision 14” has two ends."""
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    numbers = [int(page.name.partition("-")[0]) for page in pages]
+    assert {each for each in numbers if numbers.count(each) > 1} == set()
+    told = [page.read_text().partition(".")[0] for page in pages]
+    assert told == [f"# {number}" for number in numbers]
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    for page in documents():
+        for link in re.findall(r"\]\(([^)\s#]+\.md)(?:#[^)]*)?\)", page.read_text()):
+            assert "://" in link or (page.parent / link).exists(), f"{page.name}: {link}"
