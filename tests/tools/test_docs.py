@@ -5,6 +5,7 @@ import re
 import pytest
 
 from chalicelib.deploy import alarms
+from chalicelib.domain.machine import ROWS
 from simulator.world import ROOT
 from tools.__main__ import main, summaries
 from tools.docs import PARTS, documents, renewed
@@ -27,6 +28,13 @@ def test_a_document_that_lags_behind_is_made_again(tmp_path) -> None:
 
 def test_every_part_can_be_made() -> None:
     assert all(make() for make in PARTS.values())
+
+
+def test_the_protocols_table_has_every_edge_of_the_machine() -> None:
+    told = {row.split("|")[1].strip(): row for row in PARTS["transitions"]().splitlines() if row}
+    for state, row in ROWS.items():
+        for event, target in row.leads.items():
+            assert re.search(rf"\b{event}\b[^→·|]*→ {target}\b", told[state])
 
 
 def test_each_command_is_listed_with_what_it_does(capsys) -> None:
