@@ -12,12 +12,12 @@ from chalicelib.domain.machine import State
 from chalicelib.domain.session import Noted, Session
 from chalicelib.words import answers, cards, findings, mails, markup, messages
 from chalicelib.workflow import notifications
+from tests.support.states import CAME
 from tests.support.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
 
 HOSTILE = "<!channel> *x* & </script>"
 REFUSED = "alice@example.com is not among those who may break “prod”"
 PORTAL = "https://d-1234567890.awsapps.com/start"
-UNOPENED = (State.REQUESTED,)
 WORTH = ("42 calls, 6 changes, 3 refused.", "IAM changed: iam:CreateUser, 12:10:00")
 
 
@@ -237,7 +237,7 @@ def test_who_comes_too_late_is_never_told_that_what_may_still_be_open_is_closed(
     session = settling(state=state)
     said = messages.what_became_of(session, NOON + 2 * HOUR)
     assert ("being taken back" in said) is session.live
-    assert ("closed" in said) is (not session.live and state not in (*UNOPENED, State.DENIED))
+    assert ("closed" in said) is (not session.live and state in CAME)
 
 
 def test_nothing_is_said_to_have_begun_before_it_has() -> None:
@@ -248,7 +248,7 @@ def test_nothing_is_said_to_have_begun_before_it_has() -> None:
 
 
 @pytest.mark.parametrize("standing", ["yes", "left"])
-@pytest.mark.parametrize("state", [State.ACTIVE, State.REVOKING, State.SETTLING, State.CLOSED])
+@pytest.mark.parametrize("state", sorted(CAME))
 def test_what_stood_before_is_never_said_to_be_taken_back_or_gone(
     state: State, standing: str
 ) -> None:
