@@ -1,4 +1,4 @@
-"""Which states there are, the machine's table alone says: no test and no tool keeps its own list."""
+"""Which states there are, the machine's table alone says: nobody keeps a list of their own."""
 
 import ast
 from collections.abc import Iterator
