@@ -23,7 +23,7 @@ from chalicelib.route.front import Front
 from chalicelib.workflow.answers import Turn
 from tests.fakes.books import MemoryBooks
 from tests.fakes.outside import World
-from tests.route.test_press import block_actions, legacy, said_why
+from tests.support.presses import block_actions, legacy, said_why
 from tests.support.states import in_every_state
 from tests.support.stories import HOUR, NOON, SET, active, glass
 from tests.words.test_sendable import NAMES, SIGNS

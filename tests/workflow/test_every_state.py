@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 import pytest
 
 from chalicelib.domain.ask import ANSWERED, OF_THEIR_OWN, Kind, Outcome
-from chalicelib.domain.machine import FINAL, ROWS, Event, State
+from chalicelib.domain.machine import FINAL, ROWS, START, Event, State
 from chalicelib.domain.session import Session
 from chalicelib.route import press
 from chalicelib.words import cards
 from tests.fakes.outside import World
 from tests.fakes.rows import asked
-from tests.support.states import in_every_state
+from tests.support.states import MAY_COME, in_every_state
 from tests.support.stories import HOUR, NOON
 
 SECOND = timedelta(seconds=1)
@@ -77,6 +77,13 @@ def test_where_a_card_has_a_field_for_the_reason_the_reason_is_taken(
     ask = world.ask(asked(session, "reason", "U0ALICE", now, why="INC-4711"))
     assert ask.outcome == Outcome.NOTED or not there
     assert cards.WHY not in buttons(cards.mine(session.with_(why="INC-4711"), now))
+
+
+@pytest.mark.parametrize("state", sorted(MAY_COME - {START}))  # nobody has a card before
+def test_no_card_says_that_access_never_came_while_it_may_yet_come(state: State) -> None:
+    seen = cards.phase(in_state(state), NOON + 3 * SECOND)
+    over = (cards.Phase.NEVER, cards.Phase.STAYS, cards.Phase.CLOSED)
+    assert seen not in over, "words/cards.py: phase()"
 
 
 # ---- the asks -----------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from chalicelib.words import messages
 from chalicelib.words.messages import date
 from chalicelib.workflow.answers import Turn
 from tests.fakes.outside import World
-from tests.route.test_press import block_actions, legacy
+from tests.support.presses import block_actions, legacy
 from tests.support.stories import HOUR, NOON, active, glass
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
