@@ -9,7 +9,7 @@ from chalicelib.report import evidence
 from chalicelib.trail.event import Event
 
 CALLED = {"event": "name", "client": "agent", "event_id": "id"}  # the column → the event's field
-COMPUTED = {"service"}  # of `source`
+COMPUTED = {"service", "change"}  # of `source`, of `read_only`
 LEFT_OUT = {  # what the table does not say, each for a reason
     "ingested",  # when CloudTrail had it: for the search alone
     "source",  # said as `service`
