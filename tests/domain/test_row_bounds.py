@@ -23,10 +23,10 @@ from chalicelib.route.front import Front
 from chalicelib.workflow.answers import Turn
 from tests.fakes.books import MemoryBooks
 from tests.fakes.outside import World
+from tests.support.hostile import NAMES, SIGNS
 from tests.support.presses import block_actions, legacy, said_why
 from tests.support.states import in_every_state
 from tests.support.stories import HOUR, NOON, SET, active, glass
-from tests.words.test_sendable import NAMES, SIGNS
 
 SESSION, ASK = 64_000, 8_000  # bytes that a row has at the most
 ANY = 200_000  # whatever is in it; DynamoDB takes 400 KB

@@ -3,7 +3,7 @@
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.machine import State
 from tests.fakes.outside import World
-from tests.workflow.test_runner import pressed
+from tests.fakes.rows import pressed
 
 
 def test_who_has_a_pinned_persons_e_mail_in_slack_is_denied_and_told_why() -> None:

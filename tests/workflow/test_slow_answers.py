@@ -11,9 +11,9 @@ from chalicelib.domain.ports import Reading
 from chalicelib.domain.session import Session
 from chalicelib.workflow.answers import Turn
 from tests.fakes.outside import World, given
+from tests.fakes.rows import asked
 from tests.support.states import OVER
 from tests.support.stories import HOUR, NOON, active, glass, granting, revoking, settling
-from tests.workflow.test_runner import asked
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 READS = ("deletion", "assigned", "deleting", "creating")

@@ -18,8 +18,8 @@ from simulator.provisioning import DENIED
 from simulator.world import World, WorldError
 from tests.support.policies import POLICIES, Policy, actions, allowed, policy
 from tests.support.states import reachable
+from tests.world.life import Life, quiet
 from tests.world.scene import Scene
-from tests.world.test_privilege import Life, quiet
 
 pytestmark = pytest.mark.world
 
