@@ -33,7 +33,7 @@ from chalicelib.wiring import SWEEP_PACE, WORKER_PACE
 from chalicelib.workflow.answers import Outside, Turn
 from chalicelib.workflow.runner import Glasses, Runner
 from chalicelib.workflow.timing import POLL
-from tests.simulation.rows import Rows
+from tests.fakes.table import Rows
 
 START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 DEADLINE = START + timedelta(minutes=10)

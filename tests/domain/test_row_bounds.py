@@ -169,18 +169,6 @@ class Measured(MemoryBooks):
         self.world.wrote("ask", rows.of_decided(ask))
 
 
-def route(world: Hostile) -> Front:
-    return Front(
-        secret=lambda *, refresh: "secret",
-        genuine=lambda *_: True,
-        table=lambda: world.books,
-        glasses=lambda: world.glasses,
-        respond=world.respond,
-        clock=world,
-        log=lambda level, what, /, **facts: None,
-    )
-
-
 def sent(dice: random.Random, who: str, session_id: str) -> bytes:
     """A press as Slack would sign it, with whatever it may have in it."""
     forms = {
@@ -238,7 +226,7 @@ def step(world: Hostile, front: Front, session_id: str) -> None:
 def life(seed: int) -> Hostile:
     """A session of its own, from the press to its end, among all the others."""
     world = Hostile(dice=random.Random(seed), left=timedelta(seconds=40))
-    front = route(world)
+    front = world.front()
     front.answer({}, block_actions(user={"id": "U0ALICE", "username": WOMAN * 400}))
     (row_id,) = world.books.asks
     session_id = row_id.removeprefix("ask/")

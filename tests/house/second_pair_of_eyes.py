@@ -7,7 +7,6 @@ from typing import Any
 from chalicelib.domain.ask import Outcome
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.session import Session
-from chalicelib.route.front import Front
 from chalicelib.words import cards
 from chalicelib.workflow.answers import Turn
 from tests.fakes.outside import World
@@ -20,15 +19,7 @@ PEOPLE = {"U0ALICE": "alice", "U0BOB": "bob", "U0MALLORY": "mallory"}
 
 def press(world: World, who: str, action: str = "break_glass", value: str = "prod") -> str:
     """Through the real route, as Slack sends it; what is decided of it, and what came of that."""
-    front = Front(
-        secret=lambda *, refresh: "secret",
-        genuine=lambda *_: True,
-        table=lambda: world.books,
-        glasses=lambda: world.glasses,
-        respond=world.respond,
-        clock=world,
-        log=lambda level, what, /, **facts: None,
-    )
+    front = world.front()
     user = {"id": who, "username": PEOPLE[who]}
     answer = front.answer({}, block_actions(action, value, user=user, ts=str(world.time)))
     assert answer.status == 200

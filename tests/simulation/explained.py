@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.session import Access, Session
 from chalicelib.words.messages import delete_command
 from chalicelib.workflow.timing import CLOCK_SKEW
-from tests.simulation.rows import short
+from tests.fakes.table import short
 
 if TYPE_CHECKING:
     from tests.simulation.world import Request, World

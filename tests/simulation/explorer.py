@@ -33,8 +33,8 @@ from chalicelib.domain.errors import ExternalError, Gone, LockTaken, Refused, St
 from chalicelib.domain.machine import FINAL, OPEN, State
 from chalicelib.domain.ports import Call
 from chalicelib.domain.session import Access, Glass, Lock, PermissionSet, Person, Session
+from tests.fakes.table import Rows
 from tests.simulation.planted import HOMES, load
-from tests.simulation.rows import Rows
 from tests.support.states import OVER
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)

@@ -13,7 +13,7 @@ from chalicelib.domain import ask
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.machine import LIVE, State
 from chalicelib.domain.session import Access, Noted, Session
-from tests.simulation.rows import short
+from tests.fakes.table import short
 
 if TYPE_CHECKING:
     from tests.simulation.world import Request, World

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from chalicelib.domain.machine import LIVE, State
 from chalicelib.domain.session import Session
-from tests.simulation.rows import short
+from tests.fakes.table import short
 from tests.simulation.world import (
     ACCESSES,
     HOUR,

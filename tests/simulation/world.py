@@ -35,10 +35,10 @@ from chalicelib.workflow.deciding import Glasses
 from chalicelib.workflow.reconcile import Reconciler
 from chalicelib.workflow.runner import Runner
 from chalicelib.workflow.timing import CALL_TAKES, CLOCK_SKEW, NETWORK_DELAY
+from tests.fakes.table import Rows, is_open, short
 from tests.simulation.explained import Explained
 from tests.simulation.faults import OUTAGES, Faults
 from tests.simulation.hands import Hands
-from tests.simulation.rows import Rows, is_open, short
 
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 MS = timedelta(milliseconds=1)

@@ -19,11 +19,6 @@ from tests.support.stories import HOUR, NOON, SET, active, glass, granting, requ
 SECOND = timedelta(seconds=1)
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def decider(world: World, *, takes_back: bool = True) -> Decider:
     glasses = Glasses(world.glasses, world.people, takes_back)
     return Decider(glasses, world, world, world, world)

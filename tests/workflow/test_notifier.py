@@ -15,11 +15,6 @@ from tests.support.stories import HOUR, NOON, active, glass, revoking, settling
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def in_channel(world: World, words: str) -> int:
     return sum(where == "C0INCIDENT" and words in text for where, text in world.told)
 

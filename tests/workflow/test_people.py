@@ -15,7 +15,6 @@ from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Session
 from chalicelib.operations.log import log
-from chalicelib.route.front import Front
 from chalicelib.triggers.sweep import Sweep
 from chalicelib.words import messages
 from chalicelib.words.messages import date
@@ -39,15 +38,7 @@ class Place:
     def press(self, sent: bytes) -> dict[str, Any] | str:
         """What the person reads at once, where Slack shows it; then a worker hears of the ask."""
         world = self.world
-        front = Front(
-            secret=lambda *, refresh: "secret",
-            genuine=lambda *_: True,
-            table=lambda: world.books,
-            glasses=lambda: world.glasses,
-            respond=world.respond,
-            clock=world,
-            log=lambda level, what, /, **facts: world.lines.append((level, what, facts)),
-        )
+        front = world.front()
         said: dict[str, Any] | str = front.answer({}, sent).body
         return said
 

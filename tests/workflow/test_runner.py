@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import Gone, Refused, Stale, Unavailable, Unknown, Unreadable
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Call, Reading, Reported
@@ -21,6 +20,7 @@ from chalicelib.workflow.timing import (
     NETWORK_DELAY,
 )
 from tests.fakes.outside import World
+from tests.fakes.rows import asked, closing, held, pressed
 from tests.support.stories import (
     HOUR,
     NOON,
@@ -34,29 +34,6 @@ from tests.support.stories import (
 )
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
-def pressed(world: World, **changes: Any) -> Session:
-    """A press as the route has written it."""
-    session = requested(**changes)
-    world.books.record(session)
-    return session
-
-
-def asked(session: Session, kind: str, who: str, at: datetime = NOON, **changes: Any) -> Ask:
-    """*End now* or *Extend* as the route has written it."""
-    facts: dict[str, Any] = {
-        "id": f"{kind}-{len(who):08x}{int(at.timestamp()):016x}",
-        "session_id": session.id,
-        "asked_at": at,
-        "slack_user": who,
-    }
-    return Ask(**(facts | changes))
 
 
 # ---- the whole way ------------------------------------------------------------------------------
@@ -489,13 +466,6 @@ def test_an_outcome_is_kept_though_another_has_written_meanwhile(world: World) -
 
 
 # ---- REVOKING -----------------------------------------------------------------------------------
-
-
-def held(world: World, **changes: Any) -> Session:
-    session = world.keep(revoking(**changes))
-    world.assignments.add(session.access)
-    world.time = NOON + HOUR
-    return session
 
 
 @pytest.mark.parametrize("failing", [1, 2])
@@ -934,13 +904,6 @@ def test_a_report_that_does_not_get_out_is_made_known(world: World) -> None:
 
 
 # ---- reports ------------------------------------------------------------------------------------
-
-
-def closing(world: World, **changes: Any) -> Session:
-    session = world.keep(settling(**changes))
-    assert session.report_at is not None
-    world.time = session.report_at
-    return session
 
 
 def test_the_trail_is_read_in_pieces_each_under_a_claim(world: World) -> None:

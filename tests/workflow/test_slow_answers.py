@@ -19,11 +19,6 @@ SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 READS = ("deletion", "assigned", "deleting", "creating")
 
 
-@pytest.fixture
-def world() -> World:
-    return World()
-
-
 def hanging(world: World, names: tuple[str, ...], takes: timedelta) -> None:
     """From now on each of these calls takes so long, and then there is no answer."""
 
