@@ -64,9 +64,9 @@ def test_a_session_waits_for_a_second_person_and_goes_on_to_its_end() -> None:
     assert "waits for a second person" in told
     assert "never came" not in told
     assert len(world.mails) >= 2, "and it is reported"
-    path = [step.split(" ")[1] for step in world.row(session.id).steps]
-    assert path[:4] == [State.WAITING, State.REQUESTED, State.GRANTING, State.ACTIVE]
-    assert path[-1] == State.CLOSED
+    events = [step.partition(" (")[0].split(" ", 2)[2] for step in world.row(session.id).steps]
+    assert events[:4] == [Event.WANTED, Event.APPROVED, Event.ALLOWED, Event.GRANTED]
+    assert events[-1] == Event.CONCLUDED
 
 
 def test_where_nobody_approves_it_is_denied_in_time_and_the_person_hears_it() -> None:

@@ -158,7 +158,7 @@ INSIDE = {
     "revoke_look", "revoke_succeeded_at", "shape", "slack_team", "slack_user_name", "standing",
     "steps", "summary", "tail", "tell_at", "tell_error", "tell_to", "tell_token", "tell_tries",
     "trail_query", "trail_query_at", "tries", "user_name", "version", "wait_until", "wake_at",
-    "warn_before", "warned_for",
+    "warn_before", "warning_ts", "warned_for",
 }  # fmt: skip
 
 
