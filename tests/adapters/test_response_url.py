@@ -12,10 +12,11 @@ from chalicelib import wiring
 from chalicelib.adapters import response_url
 from chalicelib.adapters.response_url import SLACK_API, TIMEOUT, allowed, respond
 from chalicelib.domain.errors import Refused, Unavailable
+from chalicelib.words import messages
 
 from .server import answering, saying, silence
 
-MESSAGE = {"response_type": "ephemeral", "text": "Glass broken – access incoming…"}
+MESSAGE = {"response_type": "ephemeral", "text": messages.INCOMING}
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_whoever_is_refused_is_known_as_far_as_it_went(world: World) -> None:
     assert (known.email, known.principal_id) == ("mallory@example.com", "mallory-id")
     world.says = {"person": [None]}
     known, refusal = decider(world).known(requested())
-    assert "knows no user" in (refusal or "")
+    assert refusal == messages.no_person(known)
     assert (known.email, known.principal_id, known.report_to) == ("alice@example.com", "", ())
 
 
@@ -62,8 +62,8 @@ def test_a_glass_is_known_by_account_and_permission_set_where_no_name_is_given(
     known, refusal = decider(world).known(requested(**nameless, permission_set_arn=SET))
     assert (known.glass, refusal) == ("prod", None)
     for odd in ({"permission_set_arn": SET[:-1] + "9"}, {"account_id": "999999999999"}):
-        _, refusal = decider(world).known(requested(**nameless | odd))
-        assert "No glass is set up" in (refusal or "")
+        known, refusal = decider(world).known(requested(**nameless | odd))
+        assert refusal == messages.no_such_glass(known)
 
 
 @pytest.mark.parametrize("call", ["email", "person", "permission_set"])
@@ -160,7 +160,7 @@ def test_what_the_glass_still_allows_is_not_refused(world: World) -> None:
     [
         ({"may": ("bob@example.com",)}, "not among those"),
         ({"account_id": "999999999999"}, "another account"),
-        (None, "no glass called"),
+        (None, messages.no_such_glass(requested())),
     ],
 )
 def test_what_the_glass_no_longer_allows_is_refused(

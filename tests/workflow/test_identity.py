@@ -2,6 +2,7 @@
 
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.machine import State
+from chalicelib.words import messages
 from tests.fakes.outside import World
 from tests.fakes.rows import pressed
 
@@ -11,7 +12,7 @@ def test_who_has_a_pinned_persons_e_mail_in_slack_is_denied_and_told_why() -> No
     world.emails["U0EVE"] = "alice@example.com"
     row = world.look(pressed(world, slack_user="U0EVE"))
     assert row.state is State.DENIED
-    assert "[people] in glasses.toml gives to somebody else" in row.reason
+    assert row.reason == messages.PINNED
     assert world.assignments == set()
 
 

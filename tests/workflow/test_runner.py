@@ -10,6 +10,7 @@ from chalicelib.domain.errors import Gone, Refused, Stale, Unavailable, Unknown,
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Call, Reading, Reported
 from chalicelib.domain.session import Access, Lock, Session
+from chalicelib.words import messages
 from chalicelib.words.messages import date
 from chalicelib.workflow.changes import UNKNOWN
 from chalicelib.workflow.timing import (
@@ -96,7 +97,7 @@ def test_a_worker_at_its_end_leaves_what_is_due_to_the_next(world: World) -> Non
             {"glass": "", "permission_set_arn": "arn:another"},
             {},
         ),
-        ("Slack does not know you", {"slack_user": "U0NOBODY"}, {}),
+        (messages.NOBODY, {"slack_user": "U0NOBODY"}, {}),
         ("knows no user with the e-mail alice@example.com", {}, {"person": [None]}),
         ("The permission set “BreakGlassAdmin”", {}, {"permission_set": [None]}),
         ("mallory@example.com is not among those", {"slack_user": "U0MALLORY"}, {}),
@@ -148,7 +149,7 @@ def test_a_press_on_an_open_lock_is_denied_and_says_until_when(world: World) -> 
     world.keep(active(id="bg-first", principal_id="alice-id"))
     row = world.look(pressed(world))
     assert row.state is State.DENIED
-    assert row.reason.startswith("It is already open until 2026-11-22 13:00 UTC;")
+    assert row.reason.startswith(f"{messages.ALREADY_OPEN}2026-11-22 13:00 UTC;")
     assert world.row("bg-first").state is State.ACTIVE
 
 
@@ -1245,7 +1246,7 @@ def test_that_it_takes_longer_is_not_said_when_it_is_decided(world: World) -> No
 def test_an_ask_on_no_session_is_answered_too(world: World) -> None:
     ask = world.ask(asked(active(id="bg-none"), "end", "U0BOB"))
     assert (ask.outcome, ask.person) == ("no such session", "U0BOB")
-    assert "knows no session" in world.told[0][1]
+    assert world.told[0][1] == messages.NO_SESSION
 
 
 @pytest.mark.parametrize("kind", ["bg", "found"])

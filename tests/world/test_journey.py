@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from chalicelib.domain.machine import State
+from chalicelib.words import messages
 from simulator import company
 from simulator.press import press, sign
 from tests.support.states import reachable
@@ -34,7 +35,7 @@ def journey(scene: Scene, who: str, glass: str, shape: str) -> Press:
     """A press, from nothing to the report, held against what AWS, Slack and the mailbox show."""
     assert not scene.assigned(company.glass(glass), company.person(who))
     pressed = scene.press(who, glass, shape)
-    assert "Glass broken – access incoming" in pressed.hears("incoming")
+    assert messages.INCOMING in pressed.hears("incoming")
     row = pressed.until("ACTIVE")
     assert pressed.assigned
     pressed.hears("You are in", pressed.glass.permission_set.name)
@@ -146,7 +147,7 @@ def test_an_impatient_repeat_of_the_same_press_changes_nothing(scene: Scene) -> 
     first = scene.press("alice", "s-admin", "legacy")
     for _ in range(3):
         again = scene.world.post(first.body, first.headers)
-        assert (again.status, again.json["text"]) == (200, "Glass broken – access incoming…")
+        assert (again.status, again.json["text"]) == (200, messages.INCOMING)
     row = first.until("ACTIVE")
     again = scene.world.post(first.body, first.headers)
     assert again.status == 200
