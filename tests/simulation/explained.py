@@ -13,7 +13,8 @@ from chalicelib.workflow.timing import CLOCK_SKEW
 from tests.fakes.table import short
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Request, World
+    from tests.simulation.actors import Request
+    from tests.simulation.world import World
 
 
 SKEW_MS = int(CLOCK_SKEW.total_seconds() * 1_000)

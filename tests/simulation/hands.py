@@ -16,7 +16,8 @@ from chalicelib.domain.session import Access, Noted, Session
 from tests.fakes.table import short
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Request, World
+    from tests.simulation.actors import Request
+    from tests.simulation.world import World
 
 SECOND, MINUTE = 1_000, 60_000
 STATES = (*State, *(state for state in State if state in LIVE), State.REVOKING)
