@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain.errors import Gone, Refused
-from chalicelib.domain.ports import Call, Mail, Posted, Reading, Reported
+from chalicelib.domain.ports import CallStatus, Mail, Posted, Reading, Reported
 from chalicelib.domain.session import Access, Session
 from chalicelib.report.reading import PIECE
 
@@ -67,9 +67,9 @@ class Ports:
         world.under_way[request] = (access, world.virtual.now + world.limits.settles)
         return request
 
-    def deletion(self, access: Access, request_id: str) -> Call:
+    def deletion(self, access: Access, request_id: str) -> CallStatus:
         self._world.read("describe")
-        return Call("IN_PROGRESS" if request_id in self._world.under_way else "SUCCEEDED")
+        return CallStatus("IN_PROGRESS" if request_id in self._world.under_way else "SUCCEEDED")
 
     def assigned(self, access: Access) -> bool:
         self._world.read("list")

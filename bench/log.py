@@ -76,7 +76,7 @@ def _keys(session: Session) -> dict[str, Any]:
     row = {"person": session.person, "account_id": session.account_id,
            "asked_at": session.asked_at.isoformat()}  # fmt: skip
     if session.look_at:
-        row |= {"open": rows.OPEN, "look_at": session.look_at.isoformat()}
+        row |= {"open": rows.DUE_SESSIONS, "look_at": session.look_at.isoformat()}
     if session.live:
         row["live_access"] = session.access.key
     return row
@@ -91,7 +91,7 @@ def measure(report: Report, quick: bool) -> None:
     for closed in (10, 10_000) if quick else (10, 10_000, 1_000_000):
         indexes = build(closed)
         last = iso(NOW + timedelta(days=1))
-        swept = indexes["due"].read(rows.OPEN, last, 500)
+        swept = indexes["due"].read(rows.DUE_SESSIONS, last, 500)
         person = indexes["by-person"].read("p1", last, PAGE)
         account = indexes["by-account"].read("100000000001", last, PAGE)
         report.add(

@@ -87,6 +87,7 @@ def settings() -> Settings:
 
 @cache
 def secrets() -> "Secrets":
+    """Slack's two secrets, read from SSM."""
     from chalicelib.adapters.secrets import Secrets
 
     return Secrets(_aws_json("ssm").call, variable("BREAK_GLASS_SECRETS"))
@@ -94,6 +95,7 @@ def secrets() -> "Secrets":
 
 @cache
 def presses() -> "Presses":
+    """The table as the route writes it, without PynamoDB."""
     from chalicelib.adapters.presses import Presses
 
     return Presses(_aws_json("dynamodb").call, settings().table)
@@ -101,6 +103,7 @@ def presses() -> "Presses":
 
 @cache
 def table() -> "Table":
+    """The table, with all that is kept in it."""
     from chalicelib.adapters.dynamodb.table import Table
 
     known = settings()
@@ -109,6 +112,7 @@ def table() -> "Table":
 
 @cache
 def queue() -> "Queue":
+    """The queue of wake-ups."""
     from chalicelib.adapters.sqs import Queue
 
     return Queue(_aws_json("sqs").call, settings().queue)
@@ -116,6 +120,7 @@ def queue() -> "Queue":
 
 @cache
 def front() -> Front:
+    """The Slack route."""
     from chalicelib.adapters import response_url, signature
 
     def genuine(secret: str, headers: Mapping[str, str], body: bytes, now: float) -> bool:
@@ -143,6 +148,7 @@ def front() -> Front:
 
 @cache
 def worker() -> "FromQueue":
+    """What the queue's messages come to."""
     from chalicelib.triggers.queue import FromQueue
 
     return FromQueue(later(runner), later(queue), later(table), CLOCK, log)
@@ -150,6 +156,7 @@ def worker() -> "FromQueue":
 
 @cache
 def stream() -> "FromStream":
+    """What the table's stream comes to."""
     from chalicelib.triggers.stream import FromStream
 
     return FromStream(later(runner), later(queue), later(table), CLOCK, log)
@@ -157,6 +164,7 @@ def stream() -> "FromStream":
 
 @cache
 def sweep() -> "Sweep":
+    """What the minute's schedule comes to."""
     from chalicelib.triggers.sweep import Sweep
 
     return Sweep(later(runner), later(queue), later(table), CLOCK, log)
@@ -164,6 +172,7 @@ def sweep() -> "Sweep":
 
 @cache
 def runner() -> "Runner":
+    """What moves sessions, with all that it needs from outside."""
     from uuid import uuid4
 
     from chalicelib.operations.step_log import Logged
@@ -198,6 +207,7 @@ def runner() -> "Runner":
 
 @cache
 def reconciler() -> "Reconciler":
+    """What holds the table against what Identity Center shows."""
     from chalicelib.workflow.reconcile import Reconciler
 
     known = settings()
@@ -324,6 +334,7 @@ def _ses() -> "Ses":
 
 
 def slack_api_url() -> str:
+    """Where Slack's Web API is, without a look at the other settings."""
     return variable("SLACK_API_URL")
 
 

@@ -19,7 +19,7 @@ from typing import Any
 from chalicelib.domain import ask
 from chalicelib.domain.ask import Kind
 from chalicelib.domain.machine import LIVE
-from chalicelib.domain.rows import ASKS
+from chalicelib.domain.rows import DUE_ASKS
 from chalicelib.domain.session import FOUND, SESSION_ID
 from chalicelib.workflow import policy
 from tools._project import Misused, Problem, client
@@ -126,7 +126,7 @@ class Rows:
     def undecided(self, account_of: Callable[[str], str] = lambda glass: "") -> Iterator[Row]:
         """Asks that wait, the newest first, each with the account that it is about."""
         sessions: dict[str, Row] = {}
-        for row_id in self._due(ASKS):
+        for row_id in self._due(DUE_ASKS):
             row = self.one(row_id) if ask.is_open(row_id) else None
             if row is None:
                 continue

@@ -109,8 +109,8 @@ def _commands() -> str:
 
 
 def _house() -> str:
-    """The packages of what ships, each with the first line of its docstring."""
-    lines = ["", "| package | what is in it |", "|---|---|"]
+    """The packages of what ships, each with its docstring's first line and whom it imports."""
+    lines = ["", "| package | what is in it | it imports |", "|---|---|---|"]
     for path in sorted((ROOT / "chalicelib").glob("*/__init__.py")):
         says = (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
         files = ", ".join(
@@ -118,8 +118,24 @@ def _house() -> str:
             for each in sorted(path.parent.glob("[a-z]*"))
             if not each.name.endswith((".toml", "templates"))
         )
-        lines.append(f"| `{path.parent.name}/` | {says} {files} |")
+        others = ", ".join(sorted(_imported(path.parent))) or "none of the others"
+        lines.append(f"| `{path.parent.name}/` | {says} {files} | {others} |")
     return "\n".join(lines) + "\n\n"
+
+
+def _imported(package: Path) -> set[str]:
+    """The other packages that something of this one imports, but for its types alone."""
+    named: set[str] = set()
+    for path in package.rglob("*.py"):
+        ahead: list[ast.AST] = [ast.parse(path.read_text())]
+        while ahead:
+            node = ahead.pop()
+            if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+                continue
+            ahead += ast.iter_child_nodes(node)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("chalicelib."):
+                named.add((node.module or "").split(".")[1])
+    return named - {package.name}
 
 
 PARTS: dict[str, Callable[[], str]] = {

@@ -33,6 +33,7 @@ class Assumed:
         self._region = session.get_config_variable("region")
 
     def client(self, service: str, **settings: Any) -> Any:
+        """A client of that service, with the assumed role's credentials."""
         settings["region_name"] = settings.get("region_name") or self._region
         return self._session.create_client(service, **settings)
 

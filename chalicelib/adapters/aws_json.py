@@ -58,6 +58,8 @@ SQS: Final = Kind("sqs", "AmazonSQS", "application/x-amz-json-1.0", 1.5)
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
+    """An access key, and the token that goes with a role's."""
+
     access_key: str
     secret_key: str
     token: str = ""
@@ -83,23 +85,23 @@ class AwsJson:
         """
         body = json.dumps(asked).encode()
         repeated = False
-        trouble = ""
+        why = ""
         for tries in range(TRIES):
             if tries:
                 time.sleep(PAUSE)
             try:
                 status, answer = self._post(operation, body)
             except (OSError, HTTPException) as error:
-                trouble, repeated = type(error).__name__, True
+                why, repeated = type(error).__name__, True
                 continue
             if status == 200:
                 return answer
             code = str(answer.get("__type", "")).rpartition("#")[2]
             if status >= 500 or code in AGAIN:
-                trouble, repeated = code or str(status), repeated or status >= 500
+                why, repeated = code or str(status), repeated or status >= 500
                 continue
             raise Rejected(code or str(status), repeated=repeated)
-        raise Unavailable(f"{self.kind.service}: {trouble}")
+        raise Unavailable(f"{self.kind.service}: {why}")
 
     def _post(self, operation: str, body: bytes) -> tuple[int, dict[str, Any]]:
         url = urlsplit(endpoint(self.kind.service, self.environ))
@@ -143,6 +145,7 @@ def endpoint(service: str, environ: Mapping[str, str]) -> str:
 
 
 def region(environ: Mapping[str, str]) -> str:
+    """The AWS Region that the environment names. Raises Unavailable where it names none."""
     found = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
     if not found:
         raise Unavailable("no region: set AWS_REGION")
@@ -150,7 +153,7 @@ def region(environ: Mapping[str, str]) -> str:
 
 
 def credentials(environ: Mapping[str, str]) -> Credentials:
-    """Lambda's own; elsewhere (`chalice local`) whatever boto3 finds."""
+    """Lambda's own; elsewhere (`chalice local`) whatever boto3 finds. Raises Unavailable."""
     key, secret = environ.get("AWS_ACCESS_KEY_ID"), environ.get("AWS_SECRET_ACCESS_KEY")
     if key and secret:
         return Credentials(key, secret, environ.get("AWS_SESSION_TOKEN", ""))

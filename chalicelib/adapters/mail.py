@@ -71,8 +71,8 @@ class Ses:
                     raise Unavailable("SES: it takes long")
                 pauses = self._patiently(address, content, pauses)
                 taken += 1
-            except Unavailable as trouble:
-                raise _partly(trouble, taken, number - 1) from trouble
+            except Unavailable as error:
+                raise _partly(error, taken, number - 1) from error
             except ClientError as error:
                 if _code(error) not in REFUSALS:
                     raise _partly(_translated(error), taken, number - 1) from error
@@ -105,8 +105,8 @@ class Ses:
             raise Unavailable(f"SES: {type(error).__name__}") from error
 
 
-def _partly(trouble: ExternalError, taken: int, reached: int) -> ExternalError:
-    return Partly(str(trouble), reached) if taken else trouble
+def _partly(error: ExternalError, taken: int, reached: int) -> ExternalError:
+    return Partly(str(error), reached) if taken else error
 
 
 def _content(mail: Mail) -> dict[str, Any]:

@@ -5,26 +5,22 @@ ordinary session's report has none.
 """
 
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from math import ceil
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib.domain.errors import Rejected, Unavailable
+from chalicelib.domain.ports import AwsCall
 
 KEEP = timedelta(days=7)  # as long as CloudWatch keeps what a query came to
 KIND = "report"
 
 
-class Call(Protocol):
-    def __call__(self, operation: str, asked: Mapping[str, Any], /) -> dict[str, Any]:
-        """DynamoDB's answer. Raises Rejected with the error's name, or Unavailable."""
-
-
 class Pieces:
     """The table, as a report's bookkeeping sees it; see ports.Pieces."""
 
-    def __init__(self, call: Call, table: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, call: AwsCall, table: str, now: Callable[[], datetime]) -> None:
         self._call = call
         self._table = table
         self._now = now

@@ -4,27 +4,22 @@ PynamoDB, which keeps everything afterwards, takes longer to import than Slack s
 The rows are the same, attribute by attribute; a test holds the two together.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from chalicelib.domain import rows
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import Rejected
+from chalicelib.domain.ports import AwsCall
 from chalicelib.domain.session import Session, iso
 
 LOST = "ConditionalCheckFailedException"
 
 
-class Call(Protocol):
-    def __call__(self, operation: str, asked: Mapping[str, Any], /) -> dict[str, Any]:
-        """DynamoDB's answer. Raises Rejected with the error's name, or Unavailable."""
-
-
 class Presses:
     """The table, as the route sees it."""
 
-    def __init__(self, call: Call, table: str) -> None:
+    def __init__(self, call: AwsCall, table: str) -> None:
         self._call = call
         self._table = table
 

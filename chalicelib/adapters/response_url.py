@@ -13,7 +13,6 @@ from urllib.parse import SplitResult, urlsplit
 
 from chalicelib.domain.errors import Refused, Unavailable
 
-SLACK_API: Final = "https://slack.com/api/"
 HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 API_HOSTS: Final = frozenset({"slack.com", "slack-gov.com"})
 TIMEOUT: Final = 1.0  # seconds in all of the route, whom Slack gives three for everything
@@ -23,7 +22,7 @@ SPENT: Final = frozenset({"used_url", "expired_url"})
 def respond(
     url: str,
     message: dict[str, Any],
-    slack_api_url: str = SLACK_API,
+    slack_api_url: str,
     tls: Callable[[], SSLContext] = create_default_context,
     timeout: float = TIMEOUT,
 ) -> None:
@@ -58,7 +57,7 @@ def respond(
     _judge(status, answer)
 
 
-def allowed(url: str, slack_api_url: str = SLACK_API) -> bool:
+def allowed(url: str, slack_api_url: str) -> bool:
     """Whether we would post there: Slack's hooks over TLS, or where the configured Slack is.
 
     A signed request is Slack's word, yet nothing in it may send us to an address of its choice.

@@ -5,20 +5,16 @@ under a key of the operator's making, the roles need kms:Decrypt on that key as 
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
 from chalicelib.domain.errors import Rejected, Unavailable
+from chalicelib.domain.ports import AwsCall
 
 KEEP: Final = 300.0  # seconds that a secret serves before it is read anew
 REFRESH: Final = 60.0  # seconds between two readings, however often a signature fails
 REST: Final = 1.0  # seconds after a failed reading while there is no older value to serve
-
-
-class Call(Protocol):
-    def __call__(self, operation: str, asked: Mapping[str, Any], /) -> dict[str, Any]:
-        """SSM's answer. Raises Rejected with the error's name, or Unavailable."""
 
 
 @dataclass(slots=True)
@@ -35,7 +31,9 @@ class Secrets:
     Wall time, for a frozen Lambda's other clock may stand still.
     """
 
-    def __init__(self, call: Call, prefix: str, seconds: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, call: AwsCall, prefix: str, seconds: Callable[[], float] = time.time
+    ) -> None:
         self._call = call
         self._prefix = prefix
         self._seconds = seconds

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.domain.ports import Posted
+from chalicelib.words import refusals
 
 if TYPE_CHECKING:
     from slack_sdk import WebClient
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 TIMEOUT: Final = 8  # seconds; given up sooner, what a slow Slack has shown would be said again
 SCOPE: Final = "users:read.email"
 LONGEST: Final = 254  # signs of an e-mail address
-NO_EMAIL: Final = "Slack has no e-mail address of yours, so nobody can tell who you are."
-UNCONFIRMED: Final = "Your e-mail address in Slack is not confirmed: confirm it, then press again."
 
 # A new token may be in place already.
 STALE_TOKEN: Final = frozenset(
@@ -52,12 +51,14 @@ LASTING: Final = NOBODY | {
 
 
 class Token(Protocol):
+    """Gives the bot's token."""
+
     def __call__(self, *, refresh: bool = False) -> str:
         """The bot's token; read anew where `refresh`. Raises Unavailable."""
 
 
 class Slack:
-    """Slack's Web API at `api_url`; `respond` is response_url's."""
+    """Slack's Web API at `api_url`; `respond` is response_url's; see ports.Chat."""
 
     def __init__(
         self,
@@ -93,9 +94,9 @@ class Slack:
         if not email and SCOPE not in (_scopes(answer) or _scopes(self._answer("auth_test"))):
             raise Unavailable(f"Slack does not tell e-mails: give the app {SCOPE}")
         if not email or len(str(email)) > LONGEST:
-            raise Refused(NO_EMAIL, lasting=True)
+            raise Refused(refusals.NO_EMAIL, lasting=True)
         if found.get("is_email_confirmed") is False:
-            raise Refused(UNCONFIRMED, lasting=True)
+            raise Refused(refusals.UNCONFIRMED, lasting=True)
         return str(email)
 
     def respond(self, url: str, message: dict[str, Any]) -> None:

@@ -1,21 +1,16 @@
 """Sends wake-ups: messages that say only which session to look at, and come when it is time."""
 
 import json
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from chalicelib.domain.errors import Rejected, Unavailable
+from chalicelib.domain.ports import AwsCall
 from chalicelib.domain.session import iso
 
 DEAD_LETTERS: Final = "-dlq"
 LONGEST: Final = 900  # seconds, SQS's own bound on DelaySeconds
 NO_QUEUE: Final = frozenset({"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
-
-
-class Call(Protocol):
-    def __call__(self, operation: str, asked: Mapping[str, Any], /) -> dict[str, Any]:
-        """SQS's answer. Raises Rejected with the error's name, or Unavailable."""
 
 
 def message(
@@ -37,7 +32,7 @@ def message(
 class Queue:
     """The queue of that name; `call` calls SQS."""
 
-    def __init__(self, call: Call, queue_name: str) -> None:
+    def __init__(self, call: AwsCall, queue_name: str) -> None:
         self._call = call
         self._name = queue_name
         self._urls: dict[str, str] = {}

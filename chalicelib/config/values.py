@@ -15,6 +15,7 @@ SLACK_API: Final = "https://slack.com/api/"
 
 
 def string(value: object, what: str, pattern: str, hint: str) -> str:
+    """The text, where it has the form; else ValueError says what it is no case of."""
     if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
         raise ValueError(f"{shown(value)} is no {what}; {hint}")
     return value
@@ -50,6 +51,7 @@ def addresses(value: object) -> tuple[str, ...]:
 
 
 def members(value: object) -> tuple[str, ...]:
+    """Who may break a glass: everyone, or e-mails and groups."""
     members = tuple(_each(value, _member))
     if "everyone" in members and len(members) > 1:
         raise ValueError('"everyone" stands beside others; name everyone, or only the others')
@@ -82,6 +84,8 @@ def _each(value: object, read: Callable[[object], str]) -> Iterator[str]:
 
 
 def duration(shortest: timedelta, longest: timedelta) -> Callable[[object], timedelta]:
+    """Reads a length of time within these bounds."""
+
     def read(value: object) -> timedelta:
         pattern = r"(?=\d)(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?"
         hint = 'write "1h", "90m" or "45s"'
@@ -253,5 +257,6 @@ def _span(duration: timedelta) -> str:
 
 
 def joined(names: Iterable[str]) -> str:
+    """Names as a sentence lists them."""
     *first, last = names
     return f"{', '.join(first)} and {last}" if first else last

@@ -26,7 +26,9 @@ from chalicelib.domain.session import (
 )
 
 OPEN, DECIDED = "ask/", "asked/"  # what the ids of their rows begin with: undecided, decided
-SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,20}")
+SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,20}")  # as Slack forms its ids
+SLACK_TEAM = re.compile(r"[TE][A-Z0-9]{1,30}")
+SLACK_CHANNEL = re.compile(r"[CDG][A-Z0-9]{1,30}")
 
 
 class Kind(StrEnum):
@@ -109,6 +111,7 @@ def is_open(row_id: str) -> bool:
 
 
 def is_decided(row_id: str) -> bool:
+    """Whether a row of that id is a decided ask."""
     return row_id.startswith(DECIDED) and ID.fullmatch(row_id.removeprefix(DECIDED)) is not None
 
 

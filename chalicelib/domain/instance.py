@@ -16,13 +16,12 @@ from chalicelib.domain.session import iso
 FRESH = timedelta(days=1)  # then it is asked again; what is kept serves where nobody answers
 RENEWS = timedelta(minutes=1)  # at the most so often where AWS says that it knows no such instance
 
-Found = tuple[str, str, str]  # the instance's ARN, the identity store's id, the owner's account
-
+Discovered = tuple[str, str, str]  # the instance's ARN, the store's id, the owner's account
 
 ROW = "kept/identity-center"  # its row's id
 
 
-def kept(found: Found, now: datetime) -> dict[str, str]:
+def kept(found: Discovered, now: datetime) -> dict[str, str]:
     """What was discovered, as the attributes of its row."""
     arn, store_id, owner = found
     return {
@@ -38,9 +37,9 @@ def kept(found: Found, now: datetime) -> dict[str, str]:
 class Kept(Protocol):
     """Where it is kept. Raises Unavailable."""
 
-    def instance(self) -> tuple[Found, datetime] | None: ...
+    def instance(self) -> tuple[Discovered, datetime] | None: ...
 
-    def keep_instance(self, found: Found, now: datetime) -> None: ...
+    def keep_instance(self, found: Discovered, now: datetime) -> None: ...
 
 
 class Instance:
@@ -50,21 +49,23 @@ class Instance:
     def __init__(
         self,
         said: tuple[str, str],
-        discover: Callable[[str], Found],
+        discover: Callable[[str], Discovered],
         kept: Callable[[], Kept],
         clock: Clock,
         writes: bool = True,
     ) -> None:
         self._said, self._discover, self._kept, self._clock = said, discover, kept, clock
         self._writes = writes
-        self._found: Found | None = (*said, "") if all(said) else None
+        self._found: Discovered | None = (*said, "") if all(said) else None
         self._renewed: datetime | None = None
         self._owner: str | None = None
 
     def arn(self) -> str:
+        """The instance's ARN. Raises Unavailable."""
         return self._said[0] or self._known()[0]
 
     def store_id(self) -> str:
+        """The id of its identity store. Raises Unavailable."""
         return self._known()[1]
 
     def owner(self) -> str:
@@ -96,12 +97,12 @@ class Instance:
         self._keep(self._found, now)
         return True
 
-    def _known(self) -> Found:
+    def _known(self) -> Discovered:
         if self._found is None:
             self._found = self._remembered()
         return self._found
 
-    def _remembered(self) -> Found:
+    def _remembered(self) -> Discovered:
         now = self._clock.now()
         try:
             kept = self._kept().instance()
@@ -119,7 +120,7 @@ class Instance:
         self._keep(found, now)
         return found
 
-    def _keep(self, found: Found, now: datetime) -> None:
+    def _keep(self, found: Discovered, now: datetime) -> None:
         if self._writes:
             with suppress(Unavailable, Stale):  # the next one discovers it as well
                 self._kept().keep_instance(found, now)

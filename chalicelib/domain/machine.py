@@ -184,7 +184,6 @@ ROWS: dict[State, Row] = {
 
 TRANSITIONS = {state: row.leads for state, row in ROWS.items()}
 DUTIES = {state: row.duty for state, row in ROWS.items() if row.duty is not None}
-TIMEOUTS = {state: row.then for state, row in ROWS.items() if row.then is not None}
 
 START = State.REQUESTED
 FINAL = frozenset(state for state, row in ROWS.items() if not row.leads)

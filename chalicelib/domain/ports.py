@@ -3,7 +3,7 @@
 An adapter translates every foreign error into one of these, once.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -13,7 +13,7 @@ from chalicelib.domain.session import Access, Glass, Lock, Noted, PermissionSet,
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class CallStatus:
     """What became of an asynchronous request: IN_PROGRESS, SUCCEEDED, FAILED, or UNKNOWN."""
 
     status: str
@@ -45,7 +45,7 @@ class Store(Protocol):
     """
 
     def read(self, session_id: str) -> tuple[Session | None, bool]:
-        """The session, and whether its lease stands; both as of one moment."""
+        """The session, and whether its lease stands; both as of one moment. Raises Unreadable."""
 
     def asked(self, row_id: str) -> Session | Ask | None:
         """The ask with that row: a *break*, or what was found, as the session that it would be.
@@ -71,7 +71,7 @@ class Store(Protocol):
         """In one transaction: the row (as `write`), the lock, the lease. Stale or LockTaken."""
 
     def take_over(self, session: Session) -> None:
-        """As `allow`, and not where the assignment has been accepted as standing by now."""
+        """As `allow` (Stale or LockTaken), and Stale where it has been accepted as standing."""
 
     def decide(self, ask: Ask, session: Session | None = None) -> None:
         """In one transaction: the ask is decided, and the session's row (as `write`); Stale.
@@ -93,7 +93,7 @@ class Store(Protocol):
         """
 
     def lock(self, access: Access) -> Lock | None:
-        """Which session holds the lock."""
+        """Which session holds the lock. Raises Unreadable where its row says nothing."""
 
     def free(self, access: Access, lock: Lock) -> None:
         """Deletes a lock whose holder is no live session; nothing where it is not so by now."""
@@ -148,9 +148,9 @@ class IdentityCenter(Protocol):
     def delete(self, access: Access) -> str:
         """Asks for its deletion; its request id. Refused, Gone, or Unknown."""
 
-    def creation(self, access: Access, request_id: str) -> Call: ...
+    def creation(self, access: Access, request_id: str) -> CallStatus: ...
 
-    def deletion(self, access: Access, request_id: str) -> Call: ...
+    def deletion(self, access: Access, request_id: str) -> CallStatus: ...
 
     def creating(self, access: Access, since: datetime) -> bool:
         """Whether a creation for this access, asked for at or after `since`, is in progress."""
@@ -163,9 +163,7 @@ class IdentityCenter(Protocol):
     def permission_set(self, name_or_arn: str) -> PermissionSet | None: ...
 
     def owner(self) -> str:
-        """The account that owns the instance, which is the organisation's management account.
-
-        Empty where nobody says."""
+        """The account that owns the instance, the organisation's own; empty where nobody says."""
 
 
 class Assignments(Protocol):
@@ -280,6 +278,8 @@ class Pieces(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
+    """A file that goes with a mail."""
+
     name: str
     type: str
     content: bytes
@@ -287,6 +287,8 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Mail:
+    """A mail to several people, as text and as HTML."""
+
     to: tuple[str, ...]
     subject: str
     text: str
@@ -331,13 +333,13 @@ class Reported:
 class Reading:
     """The trail is still being read: how far, and when going on makes sense.
 
-    `wait` is zero where there is more to do at once. `trouble` says in words what went wrong and
+    `wait` is zero where there is more to do at once. `error` says in words what went wrong and
     is being tried again, for whoever wonders why it takes so long.
     """
 
     progress: str  # at most 2,000 signs
     wait: timedelta
-    trouble: str = ""
+    error: str = ""
 
 
 class Reports(Protocol):
@@ -381,7 +383,14 @@ class WakeUps(Protocol):
         it travels in hops, each of which counts anew from now until `at`."""
 
 
+# An AWS service that speaks JSON: the operation's name, what is asked, and the answer. Raises
+# Rejected with the error's name, or Unavailable.
+AwsCall = Callable[[str, Mapping[str, Any]], dict[str, Any]]
+
+
 class Clock(Protocol):
+    """The time, and the waiting for it."""
+
     def now(self) -> datetime:
         """Aware, UTC, in whole milliseconds."""
 

@@ -13,8 +13,10 @@ from chalicelib.domain import ask
 from chalicelib.domain.ask import Ask, Kind
 from chalicelib.domain.session import Session
 
-OPEN: Final = "yes"  # the hash key, in the sparse index of what is due, of sessions …
-ASKS: Final = "ask"  # … and of asks, apart, so that no flood of them keeps a session from its turn
+# The hash key, in the sparse index of what is due; apart, so that no flood of asks keeps a session
+# from its turn.
+DUE_SESSIONS: Final = "yes"
+DUE_ASKS: Final = "ask"
 LONGEST: Final = 2_000  # bytes of a text in a row; those who write them know less of it
 MOST, MOST_BYTES = 100, 23_000  # of a list: texts, and bytes of them all
 NOTHING: Final = (None, "", (), timedelta(0))
@@ -30,7 +32,7 @@ def values(session: Session, keep: timedelta = FOR_EVER) -> dict[str, Any]:
     kept = _kept(session)
     kept |= {"kind": "session", "state": str(session.state), "version": session.version + 1}
     if session.look_at is not None:
-        kept["open"] = OPEN
+        kept["open"] = DUE_SESSIONS
     if session.live:
         kept["live_access"] = session.access.key
     over = session.concluded_at or session.denied_at
@@ -70,14 +72,14 @@ def of_decided(decided: Ask, keep: timedelta = FOR_EVER) -> dict[str, Any]:
     kept = _kept(decided) | {"version": decided.version + 1}
     row = {"id": f"{ask.DECIDED}{decided.id}", "kind": "ask"}
     if decided.owed:
-        kept |= {"open": ASKS, "look_at": decided.tell_at or decided.decided_at}
+        kept |= {"open": DUE_ASKS, "look_at": decided.tell_at or decided.decided_at}
     if keep != FOR_EVER and decided.decided_at is not None:
         kept["ttl"] = ceil((decided.decided_at + keep).timestamp())
     return kept | row
 
 
 def _ask(row_id: str, kept: dict[str, Any]) -> dict[str, Any]:
-    row = {"id": row_id, "kind": "ask", "open": ASKS, "look_at": kept["asked_at"]}
+    row = {"id": row_id, "kind": "ask", "open": DUE_ASKS, "look_at": kept["asked_at"]}
     return kept | row
 
 

@@ -15,7 +15,7 @@ WAKE_UP_LOST_AFTER = timedelta(
 EARLY = timedelta(milliseconds=1250)  # a deadline's message comes up to a second before it
 
 
-def asks(session: Session, leased: bool, now: datetime) -> Event | Duty | None:
+def what_is_due(session: Session, leased: bool, now: datetime) -> Event | Duty | None:
     """What the session's rows ask for at `now`: an event to write, a duty to do, or nothing.
 
     `leased` says whether the session's lease stands. A missing lease ends access; a lease that

@@ -31,6 +31,15 @@ class Prior(StrEnum):
     UNEXPLAINED = "left"  # perhaps by a session whose row an operator deleted
 
 
+class CallMark(StrEnum):
+    """What a session's row has of a call to Identity Center where it is not the request's id."""
+
+    NONE = ""  # none under way
+    UNKNOWN = "?"  # claimed, and what came of it not recorded: it may land yet
+    REFUSED = "refused"  # for good
+    DONE = "done"  # there is nothing left to take back
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """What is given and taken back: a permission set, on an account, to a principal (a user)."""
@@ -41,6 +50,7 @@ class Access:
 
     @property
     def key(self) -> str:
+        """The access as one text: the lock's id has it."""
         return f"{self.account_id}/{self.permission_set_arn}/{self.principal_id}"
 
 
@@ -165,7 +175,7 @@ class Session:
     warn_before: timedelta = timedelta(0)  # how long before the end the person is warned
     warned_for: datetime | None = None  # the deadline that the person was last warned of
     tell_to: str = ""  # who hears of the grant: the glass's
-    owed: tuple[str, ...] = ()  # news not yet told, oldest first; see Notifier
+    owed: tuple[str, ...] = ()  # notifications not yet told, oldest first; see Notifier
     tell_at: datetime | None = None  # not before this, after a failed try
     tell_tries: int = 0
     tell_token: str = ""  # of who is just saying it, until `tell_at`
@@ -187,8 +197,8 @@ class Session:
     busy_token: str = ""
     grant_late_until: datetime | None = None  # a create of ours may land until then
     revoke_late_until: datetime | None = None  # a delete of ours may land until then
-    grant_call: str = ""  # "" none under way | "?" unknown | request id | "refused" for good
-    revoke_call: str = ""  # "" none under way | "?" unknown | request id | "done": nothing there
+    grant_call: str = CallMark.NONE  # a CallMark, or the request's id
+    revoke_call: str = CallMark.NONE  # the same
     tries: int = 0  # of the duty at hand
     last_error: str = ""  # of the duty at hand
     tell_error: str = ""  # why something could not be told
@@ -230,10 +240,12 @@ class Session:
 
     @property
     def access(self) -> Access:
+        """What the session gives, and takes back."""
         return Access(self.account_id, self.permission_set_arn, self.principal_id)
 
     @property
     def final(self) -> bool:
+        """Whether nothing leads on from its state."""
         return self.state in FINAL
 
     @property
@@ -313,10 +325,10 @@ class Session:
     def with_(self, **changes: Any) -> Self:
         return replace(self, **changes)
 
-    def entered(self, event: Event, now: datetime, look: str = "", **changes: Any) -> Self:
+    def entered(self, event: Event, now: datetime, seen_by: str = "", **changes: Any) -> Self:
         """The session after `event`: its new state, a fresh duty, one more step in its story."""
         state = step(self.state, event)
-        said = f"{iso(now)} {state} {event}" + (f" ({look})" if look else "")
+        said = f"{iso(now)} {state} {event}" + (f" ({seen_by})" if seen_by else "")
         fresh: dict[str, Any] = {
             "state": state,
             "steps": (*self.steps, said),
@@ -361,6 +373,7 @@ def iso(moment: datetime) -> str:
 
 
 def from_iso(text: str) -> datetime:
+    """The moment that iso() has written."""
     return datetime.fromisoformat(text)
 
 

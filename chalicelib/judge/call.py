@@ -83,6 +83,7 @@ class Call:
         return self.values(parameter(name))
 
     def values(self, asked: Parameter) -> Iterator[str]:
+        """The values of a parameter, as `parameter` has parsed its name."""
         where, above, last = asked
         if where == "record":
             yield from self._field(above)
@@ -225,6 +226,7 @@ def parsed(said: str) -> Any:
 
 
 def read_only(record: Json, name: str) -> bool:
+    """Whether a call changes nothing: as its record says, and else by its name."""
     said = record.get("readOnly")
     if said is True or said is False:
         return said

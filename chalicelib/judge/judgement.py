@@ -54,6 +54,7 @@ class Case:
         return reach(self.call)
 
     def matching(self) -> list[Rule]:
+        """The rules that the call matches, without those in whose place another is said."""
         call = self.call
         found = []
         for rule in self.book.of(call.service, call.plain, call.read_only):
@@ -71,6 +72,8 @@ class Case:
         return [rule for rule in found if rule.id not in replaced]
 
     def heaviest(self) -> Rule | None:
+        """The rule that weighs most; None where none matches."""
+
         def weight(rule: Rule) -> int:
             return self.book.weight(rule.severity, rule.reason, rule.little)
 

@@ -38,6 +38,7 @@ class Test:
 
     @classmethod
     def of(cls, names: str, values: Iterable[Any]) -> Self:
+        """The test that rules.toml writes as `names` (joined by |) and the values they may have."""
         found = tuple(map(parameter, names.split("|")))
         plain = all(not where for where, _, _ in found)
         asked = frozenset(last for _, _, last in found) if plain else None
@@ -45,6 +46,7 @@ class Test:
         return cls(found, Wanted(tuple(words)), asked)
 
     def holds(self, call: Call) -> bool:
+        """Whether the call has one of the parameters with one of the values."""
         if self.asked is not None and self.asked.isdisjoint(call.index):
             return False
         return any(
@@ -106,7 +108,7 @@ class Book:
 
     rules: tuple[Rule, ...]
     kinds: Mapping[str, int]  # reason → how heavy among those of one severity
-    trouble: str = ""  # why rules of one's own are not among them
+    mistakes: str = ""  # why rules of one's own are not among them
     _found: dict[tuple[str, str, bool], tuple[Rule, ...]] = field(
         default_factory=dict, compare=False
     )
@@ -126,6 +128,7 @@ class Book:
         return known
 
     def weight(self, severity: Severity, reason: str, little: bool = False) -> int:
+        """How heavy an event is beside others: by severity first, then by its reason."""
         if severity == "none":
             return 0
         of_kind = LITTLE if little else self.kinds.get(reason, LITTLE + 1)
@@ -177,16 +180,17 @@ def usable(own: Iterable[Mapping[str, Any]]) -> Book:
 
     For a report, which has to come whatever stands in the settings.
     """
-    good, trouble = [], []
+    good, wrong = [], []
     for rule in own:
         if mistakes := mistakes_in([rule]):
-            trouble += mistakes
+            wrong += mistakes
         else:
             good.append(rule)
-    return replace(book(good), trouble="; ".join(trouble)[:500])
+    return replace(book(good), mistakes="; ".join(wrong)[:500])
 
 
 def read(document: Mapping[str, Any]) -> Book:
+    """The rules of a document of rules.toml's form. Raises BadRule."""
     reasons = [kind["reason"] for kind in document["kind"]]
     kinds = {reason: LITTLE + len(reasons) - at for at, reason in enumerate(reasons)}
     return Book(tuple(_rule(each) for each in document["rule"]), kinds)

@@ -56,6 +56,7 @@ class Names:
 
 @cache
 def names() -> Names:
+    """How CloudTrail's names of calls and IAM's of actions go together; read once."""
     said = tomllib.loads(FILE.read_text())
     return Names(frozenset(said["same"]), said["prefix"], said["action"], said["method"])
 

@@ -31,18 +31,21 @@ class Logged:
         return write
 
     def read(self, session_id: str) -> tuple[Session | None, bool]:
+        """As the store reads it; how many steps it had by then is remembered."""
         session, leased = self._store.read(session_id)
         if session is not None:
             self._remember(session)
         return session, leased
 
     def asked(self, row_id: str) -> Session | Ask | None:
+        """As the store reads it; of what becomes a session the steps are remembered."""
         found = self._store.asked(row_id)
         if isinstance(found, Session):
             self._remember(found)
         return found
 
     def decide(self, asked: Ask, session: Session | None = None) -> None:
+        """As the store decides it; what that made of the session is logged."""
         self._store.decide(asked, session)
         if session is not None:
             self._log(session)

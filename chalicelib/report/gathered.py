@@ -20,6 +20,7 @@ from chalicelib.report.whence import Whence
 from chalicelib.report.worthiest import Worthiest
 from chalicelib.trail.attribution import UNREAD, Sieve
 from chalicelib.trail.event import Event, Json, Ownership, time_of
+from chalicelib.words import gaps
 
 REGIONS = 200
 UNREAD_SIZE = 500_000  # signs of records that nobody can read, kept to be looked at
@@ -129,7 +130,7 @@ class Gathered:
             worth=self.worthiest.lines(),
             origins=self.whence.origins(),
             used=self.used,
-            rules_trouble=sieve.book.trouble if sieve.book else "",
+            rules_trouble=sieve.book.mistakes if sieve.book else "",
             portal=self.portal.lines(),
             account=self.account.lines(),
             picture=self.seconds.picture(self.session),
@@ -151,17 +152,11 @@ class Gathered:
         """What there was too much of to be told apart."""
         said = []
         if sieve.facts.cut:
-            said.append(
-                "So many roles and access keys were taken on that not all could be followed; "
-                "what was done with the others is not here."
-            )
+            said.append(gaps.NOT_FOLLOWED)
         if rest := self.portal.rest + self.account.rest:
-            said.append(
-                f"There were so many kinds of calls that {rest:,} calls are in the sums alone, "
-                "and in no line of the tables."
-            )
+            said.append(gaps.in_the_sums_alone(rest))
         if rest := self.worthiest.rest:
-            said.append(f"{rest:,} more events are worth a look, and in no line of that list.")
+            said.append(gaps.not_in_the_list(rest))
         return said
 
     def to_json(self) -> Json:

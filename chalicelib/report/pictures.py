@@ -19,6 +19,7 @@ class Seconds:
         self.counts: dict[int, list[int]] = {}
 
     def add(self, event: Event) -> None:
+        """Counts an event in its second; one without a time is in no picture."""
         if event.time is None:
             return
         second = int(event.time.timestamp())

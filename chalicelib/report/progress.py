@@ -22,7 +22,8 @@ from chalicelib.report.gathered import Gathered, gathering
 from chalicelib.report.search import Query, Search
 from chalicelib.trail.attribution import MOST_WAITING, Sieve
 from chalicelib.trail.event import Ownership
-from chalicelib.trail.facts import Facts
+from chalicelib.trail.facts import CredentialFacts
+from chalicelib.words import gaps
 
 VERSION = 2
 NO_START = "-"  # the progress of a search that could not be begun, and why
@@ -50,6 +51,7 @@ class Work:
 
     @classmethod
     def of(cls, session: Session, now: datetime, book: Book | None = None) -> Self:
+        """The beginning: nothing is read yet."""
         final = session.state is State.CONCLUDING
         gathered, sieve = gathering(session, final, MOST_WAITING, book)
         return cls(Search.of(Ownership.of(session), now), gathered, sieve)
@@ -81,12 +83,12 @@ class Progress:
         try:
             version, search, piece, digest, parts, running = json.loads(text)
             if version != VERSION:
-                raise Spoilt("it is of another version")
+                raise Spoilt(gaps.OTHER_VERSION)
             if running is not None:
                 Query(*running)
             return cls(search, int(piece), str(digest), int(parts), running)
         except (ValueError, TypeError) as error:
-            raise Spoilt("it is none") from error
+            raise Spoilt(gaps.NO_PROGRESS) from error
 
     @property
     def names(self) -> list[str]:
@@ -145,7 +147,7 @@ def load(pieces: Pieces, session: Session, progress: Progress, book: Book | None
         state = _state(pieces, session, progress)
         gathered = Gathered.from_json(state["gathered"], session, work.gathered.final)
         sieve = Sieve(work.sieve.ownership, gathered.take, gathered.cannot_read, MOST_WAITING, book)
-        sieve.facts = Facts.from_json(state["facts"])
+        sieve.facts = CredentialFacts.from_json(state["facts"])
         sieve.counts = state["counts"]
         sieve.waiting = [zlib.compress(each.encode(), 1) for each in state["waiting"]]
         sieve.waiting_size = sum(map(len, sieve.waiting))
@@ -160,7 +162,7 @@ def load(pieces: Pieces, session: Session, progress: Progress, book: Book | None
             stale=state["stale"],
         )  # fmt: skip
     except (KeyError, TypeError, ValueError, zlib.error) as error:
-        raise Spoilt(f"what was kept cannot be read: {type(error).__name__}") from error
+        raise Spoilt(f"{gaps.NOT_READABLE}: {type(error).__name__}") from error
 
 
 def names(pieces: Pieces, session: Session) -> list[str]:
@@ -195,11 +197,11 @@ def _put(pieces: Pieces, session: Session, name: str, content: bytes) -> list[st
 def _state(pieces: Pieces, session: Session, progress: Progress) -> dict[str, Any]:
     content = b"".join(_rows(pieces, session, progress.names))
     if _digest(content) != progress.digest:
-        raise Spoilt("what was kept is not what was written")
+        raise Spoilt(gaps.ALTERED)
     try:
         state: dict[str, Any] = json.loads(zlib.decompress(content))
     except (ValueError, zlib.error) as error:
-        raise Spoilt("what was kept cannot be read") from error
+        raise Spoilt(gaps.NOT_READABLE) from error
     return state
 
 
@@ -208,7 +210,7 @@ def _contents(pieces: Pieces, session: Session, ids: list[str]) -> Iterator[byte
     for name, rows in groupby(ids, key=lambda each: each.rpartition("-")[0]):
         content = b"".join(_rows(pieces, session, list(rows)))
         if not name.endswith(_digest(content)):
-            raise Spoilt("the ids that were kept are not those that were written")
+            raise Spoilt(gaps.OTHER_IDS)
         yield content
 
 
@@ -216,7 +218,7 @@ def _rows(pieces: Pieces, session: Session, wanted: list[str]) -> Iterator[bytes
     for name in wanted:
         content = pieces.get(session.id, name)
         if content is None:
-            raise Spoilt("what was kept has gone")
+            raise Spoilt(gaps.GONE)
         yield content
 
 

@@ -22,6 +22,7 @@ from chalicelib.report import build as report
 from chalicelib.report.asking import ask
 from chalicelib.report.progress import NO_START, Progress, Spoilt, Work, kept, load, names, save
 from chalicelib.report.search import ANYONE, Query, seconds
+from chalicelib.words import gaps
 
 PAGE = 1_000  # rows; a record has 256 KB at the most, and a page has to fit into a worker's memory
 AGAIN = 2_000  # records of a search that are rather read again than written down …
@@ -68,7 +69,7 @@ class SessionReports:
         try:
             begun = session.trail_query_at or now
             if late >= BLIND and now - begun >= BLIND - GIVE_UP:
-                return piece.tell("The trail could not be read in all that time.")
+                return piece.tell(gaps.NOT_IN_TIME)
             return piece.go_on()
         except Exception as error:
             if not given_up:
@@ -78,7 +79,7 @@ class SessionReports:
             )
             if not isinstance(error, Unavailable):
                 piece.work = Work.of(session, now, self._book)  # what it holds may be half done
-            return piece.tell(f"The trail could not be read to its end ({said}).")
+            return piece.tell(gaps.not_to_its_end(said))
 
     def _begin(self, session: Session, now: datetime, given_up: bool, again: bool) -> Reading:
         """Starts the search, and that is all: whoever calls holds no claim yet."""
@@ -136,7 +137,7 @@ class _Piece:
             progress = Progress.parse(self.session.trail_query)
             if progress is None:
                 why = self.session.trail_query.removeprefix(NO_START)
-                return self.tell(f"The trail could not be searched ({why}).")
+                return self.tell(gaps.not_searched(why))
             return self._from(progress)
         except Spoilt as spoilt:
             return self._afresh(str(spoilt))
@@ -162,10 +163,10 @@ class _Piece:
         before = self.work.rows
         try:
             return self._pages()
-        except Unavailable as trouble:
+        except Unavailable as error:
             if self.given_up or self.work.rows - before <= AGAIN:
                 raise
-            return self._save(REST, str(trouble))
+            return self._save(REST, str(error))
 
     def _pages(self) -> Reading | Reported:
         """Page after page, until a query has to run, the time is used up, or all is read."""
@@ -276,7 +277,7 @@ class _Piece:
             if self.given_up:
                 return self._stop(query)
             self._stopped(query)
-            return self._again(query, Lost(f"a query ran for {QUERY_LIVES}"))
+            return self._again(query, Lost(gaps.ran_for(QUERY_LIVES)))
         wait = min(max(age / 2, timedelta(seconds=1)), SELDOM)
         return Reading(self.session.trail_query, wait)
 
@@ -286,7 +287,7 @@ class _Piece:
 
     def _stop(self, query: Query) -> Reported:
         self._stopped(query)
-        return self.tell("The trail could not be read to its end: its search did not end.")
+        return self.tell(gaps.ENDLESS)
 
     def _stopped(self, query: Query) -> None:
         try:
@@ -301,29 +302,29 @@ class _Piece:
         """
         search = self.work.search
         if self.given_up:
-            return self.tell(f"The trail could not be read to its end ({lost}).")
+            return self.tell(gaps.not_to_its_end(lost))
         search.tries += 1
         wait = min(SEARCH * 2 ** min(search.tries, 12), PATIENCE)
         if search.anyone is not None and search.anyone.id == query.id:
             search.anyone = None
-            return self._save(wait, trouble=str(lost))
+            return self._save(wait, error=str(lost))
         mine = next(each for each in search.queries if each.id == query.id)
         if mine.token:
             mine.token, mine.rows = "", 0
-            return self._save(timedelta(0), trouble=str(lost))
+            return self._save(timedelta(0), error=str(lost))
         place = search.queries.index(mine)
         query = self._start(mine.round, mine.start, mine.end, instead=mine.id)
         search.queries[place] = query
-        return self._save(wait, trouble=str(lost))
+        return self._save(wait, error=str(lost))
 
     def _afresh(self, why: str) -> Reading | Reported:
         if self.given_up:
-            return self.tell(f"The trail could not be read to its end ({why}).")
+            return self.tell(gaps.not_to_its_end(why))
         self.work = Work.of(self.session, self.now, self.book)
         self._start(0, self.work.search.start, self.work.search.end)
-        return Reading(str(kept(self.work)), SEARCH, f"begun afresh: {why}")
+        return Reading(str(kept(self.work)), SEARCH, gaps.afresh(why))
 
-    def _save(self, wait: timedelta, trouble: str = "") -> Reading:
+    def _save(self, wait: timedelta, error: str = "") -> Reading:
         """What this piece has come to.
 
         What can be read again in a moment is not written down, where a query has to run before
@@ -333,16 +334,14 @@ class _Piece:
         progress = kept(self.work) if wait and few and not self.work.search.again else None
         if progress is None:
             progress = save(self.pieces, self.session, self.work)
-        return Reading(str(progress), wait, trouble)
+        return Reading(str(progress), wait, error)
 
     # The report ----------------------------------------------------------------------------------
 
     def tell(self, why: str) -> Reported:
         """The report of what was read, that says what it does not have."""
         self.work.sieve.judge_waiting()
-        rest = "What was done is not known to this report."
-        if seen := self.work.sieve.counts["seen"]:
-            rest = f"It has what {seen:,} records say, and nothing of the others."
+        rest = gaps.what_it_has(self.work.sieve.counts["seen"])
         return self._reported(missing=(f"{why} {rest}",))
 
     def _reported(self, *, silent: bool = False, missing: tuple[str, ...] = ()) -> Reported:

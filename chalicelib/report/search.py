@@ -24,7 +24,7 @@ FOLLOWED = 20  # accounts of roles that were taken on
 DAYS = 3  # whose folders are named to whoever has to look by hand
 HANDED = ("AssumeRole", "SwitchRole")
 HANDS = (("responseElements", "assumedRoleUser", "arn"), ("requestParameters", "roleArn"))
-SKEW = timedelta(minutes=5)  # a log event's own time may differ from the call's
+EVENT_TIME_SKEW = timedelta(minutes=5)  # a log event's own time may differ from the call's
 TELLING = 4  # a part of a name shorter than that is in every second record
 
 MARK = "break-glass"  # of our queries, in a comment: nobody else's is taken for one
@@ -71,7 +71,9 @@ class Search:
 
     @classmethod
     def of(cls, ownership: Ownership, until: datetime) -> Self:
-        start, end = seconds(ownership.start - SKEW), seconds(max(until, ownership.start)) + 1
+        """The search for what is the session's by itself; more is asked as more is found."""
+        start = seconds(ownership.start - EVENT_TIME_SKEW)
+        end = seconds(max(until, ownership.start)) + 1
         return cls(start, end, [terms_of(ownership)])
 
     @property
@@ -128,10 +130,12 @@ class Search:
             query.rows, query.token, query.read = 0, "", False
 
     def text(self, round_: int) -> str:
+        """A round's query, in the language of Logs Insights."""
         likes = " or ".join(f"@message like {term}" for term in self.terms[round_])
         return f"{FIELDS} | filter {likes} | sort @timestamp asc"
 
     def by_hand(self, trail: str, account: str) -> ByHand:
+        """The first query, for whoever has to look by themselves."""
         start, end = (datetime.fromtimestamp(each, UTC) for each in (self.start, self.end))
         if not trail.startswith("s3://"):
             return ByHand(trail, self.text(0), start, end)

@@ -25,6 +25,7 @@ class Span:
     new: int = 0
 
     def add(self, event: Event) -> None:
+        """Counts an event."""
         self.count += 1
         self.new += event.new
         if time := event.time:
@@ -71,6 +72,7 @@ class Table:
         self.rest = 0  # calls of kinds beyond those that are told apart
 
     def add(self, event: Event) -> None:
+        """Counts a call to its kind, or to the rest where there are too many kinds."""
         kind = (event.source, event.name, event.via)
         known = self.sums.get(kind)
         if known is None:

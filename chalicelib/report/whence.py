@@ -39,6 +39,7 @@ class Whence:
         self.more = False  # there were calls from addresses beyond those that are told apart
 
     def add(self, event: Event) -> None:
+        """Counts an event to the address that it came from."""
         if not event.address or event.by_service:
             return
         address = event.address[:ADDRESS]

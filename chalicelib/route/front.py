@@ -22,6 +22,8 @@ class Recorder(Protocol):
 
 
 class SigningSecret(Protocol):
+    """Gives what Slack signs with."""
+
     def __call__(self, *, refresh: bool) -> str:
         """The secret; read anew where `refresh`, but at most once a minute. Raises Unavailable."""
 
@@ -60,8 +62,8 @@ class Front:
             if refused is not None:
                 return refused
             asked = press.read(body)
-        except press.Unreadable as unreadable:
-            return Answer(400, f"{messages.UNREADABLE} {unreadable}")
+        except press.NoPayload as wrong:
+            return Answer(400, f"{messages.UNREADABLE} {wrong}")
         match asked:
             case press.Challenge(text):
                 return Answer(200, {"challenge": text})
@@ -79,8 +81,8 @@ class Front:
         for refresh in (False, True):  # a rotated secret is read anew before we refuse
             try:
                 secret = self.secret(refresh=refresh)
-            except ExternalError as trouble:
-                self.log("warning", "no signing secret", error=str(trouble))
+            except ExternalError as error:
+                self.log("warning", "no signing secret", error=str(error))
                 return self._unverifiable(headers, body)
             if self.genuine(secret, headers, body, now):
                 return None
@@ -98,7 +100,7 @@ class Front:
         message = messages.ephemeral(messages.NOT_RECORDED)
         try:
             sender = getattr(press.read(body), "sender", None)
-        except press.Unreadable:
+        except press.NoPayload:
             return Answer(403, "Forbidden.")
         return self._say(sender, message) if sender else Answer(403, "Forbidden.")
 
@@ -175,7 +177,7 @@ class Front:
     def _not_ours(self, sender: press.Sender | None) -> Answer:
         message = messages.ephemeral(messages.NOT_OURS)
         if sender is not None and sender.shape.startswith("view_"):
-            return Answer(200)  # of a modal Slack takes any other words for trouble
+            return Answer(200)  # of a modal Slack takes any other words for error
         if sender is not None and not sender.hears_answers:
             self._say(sender, message)
         return Answer(200, message)
@@ -186,8 +188,8 @@ class Front:
             return Answer(200, message)
         try:
             self.respond(sender.response_url, message)
-        except ExternalError as trouble:
-            self.log("warning", "not said", error=type(trouble).__name__)
+        except ExternalError as error:
+            self.log("warning", "not said", error=type(error).__name__)
         return Answer(200)
 
 

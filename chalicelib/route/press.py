@@ -11,18 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from chalicelib.domain.ask import ANSWERED, Kind
+from chalicelib.domain.ask import ANSWERED, SLACK_CHANNEL, SLACK_TEAM, SLACK_USER, Kind
 from chalicelib.domain.session import SESSION_ID
 from chalicelib.domain.text import clean
+from chalicelib.words import cards, refusals
 
 ARN = re.compile(r"arn:aws[a-z-]*:sso:::permissionSet/[\w-]+/[\w-]+")
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
-USER = re.compile(r"[UW][A-Z0-9]{2,20}")
-TEAM = re.compile(r"[TE][A-Z0-9]{1,20}")
-CHANNEL = re.compile(r"[CGD][A-Z0-9]{1,30}")
 TS = re.compile(r"\d{1,20}(\.\d{1,10})?", re.ASCII)
-VALUE, URL, NAME, WHY = 100, 500, 80, 300  # signs that are kept of each
-BREAK_GLASS, SAY_WHY = "break_glass", "say_why"
+VALUE, URL, NAME = 100, 500, 80  # signs that are kept of each
+BREAK_GLASS = "break_glass"
 LINKS = frozenset({"open_console"})  # buttons that lead away: Slack tells of them all the same
 # A button's action is called as the ask is; a reason comes from a field, which is no button.
 ON_A_SESSION = {
@@ -30,7 +28,7 @@ ON_A_SESSION = {
 }
 
 
-class Unreadable(Exception):
+class NoPayload(Exception):
     """The body is no Slack payload. The text says what is wrong, and nothing of what it held."""
 
 
@@ -101,11 +99,11 @@ def ask_id(kind: Kind, body: bytes) -> str:
 
 
 def read(body: bytes) -> Asked:
-    """What the body asks for. Raises Unreadable."""
+    """What the body asks for. Raises NoPayload."""
     try:
         text = body.decode()
     except UnicodeDecodeError:
-        raise Unreadable("This is not text in UTF-8.") from None
+        raise NoPayload(refusals.NOT_UTF_8) from None
     if text.lstrip().startswith("{"):
         return _event(_json(text))
     form = dict(parse_qsl(text, keep_blank_values=True))
@@ -114,8 +112,8 @@ def read(body: bytes) -> Asked:
     if "payload" in form:
         return _payload(_json(form["payload"]))
     if "command" in form:  # a slash command: its answer's body is shown
-        return NotOurs(Sender(user=_formed(form, "user_id", USER), shape="command"))
-    raise Unreadable("There is no payload in it.")
+        return NotOurs(Sender(user=_formed(form, "user_id", SLACK_USER), shape="command"))
+    raise NoPayload(refusals.NO_PAYLOAD)
 
 
 def _event(event: dict[str, Any]) -> Asked:
@@ -132,15 +130,15 @@ def _payload(payload: dict[str, Any]) -> Asked:
     actions = payload.get("actions")
     clicked = actions[0] if isinstance(actions, list) and actions else None
     if not isinstance(clicked, dict):
-        raise Unreadable("No action was clicked in it.")
+        raise NoPayload(refusals.NO_ACTION)
     if not sender.user:
-        raise Unreadable("It does not say who pressed.")
+        raise NoPayload(refusals.NOBODY_PRESSED)
     name = _text(clicked, "action_id" if shape == "block_actions" else "name")
     value, why = _text(clicked, "value"), _typed(payload)
     if name in ON_A_SESSION:
         session_id = value if SESSION_ID.fullmatch(value) else ""
         return OnSession(sender, ON_A_SESSION[name], session_id, why)
-    if name == SAY_WHY:  # Enter in the card's field; the block says which session's it is
+    if name == cards.WHY:  # Enter in the card's field; the block says which session's it is
         session_id = _text(clicked, "block_id").partition(" ")[2]
         session_id = session_id if SESSION_ID.fullmatch(session_id) else ""
         why = _reason(value)
@@ -152,23 +150,23 @@ def _payload(payload: dict[str, Any]) -> Asked:
     if shape == "interactive_message" and ARN.fullmatch(value):
         account_id = _text(payload, "callback_id").partition("_")[2].partition("_")[0]
         if not ACCOUNT.fullmatch(account_id):
-            raise Unreadable("Its callback_id names no account: deployment_123456789012_abc does.")
+            raise NoPayload(refusals.NO_ACCOUNT)
         return Press(sender, account_id=account_id, permission_set_arn=value)
     if not value:
-        raise Unreadable("The button names no glass.")
+        raise NoPayload(refusals.NO_GLASS)
     return Press(sender, glass=clean(value, VALUE), why=why)
 
 
 def _typed(payload: dict[str, Any]) -> str:
     """What stands in the message's field, which each press carries."""
     for block in _part(_part(payload, "state"), "values").values():
-        if isinstance(block, dict) and (why := _reason(_text(_part(block, SAY_WHY), "value"))):
+        if isinstance(block, dict) and (why := _reason(_text(_part(block, cards.WHY), "value"))):
             return why
     return ""
 
 
 def _reason(text: str) -> str:
-    return clean(text.strip(), WHY)
+    return clean(text.strip(), cards.LONGEST_WHY)
 
 
 def _sender(payload: dict[str, Any], shape: str) -> Sender:
@@ -177,10 +175,11 @@ def _sender(payload: dict[str, Any], shape: str) -> Sender:
     name = _text(user, "username") or _text(user, "name")
     url = _text(payload, "response_url")
     return Sender(
-        user=_formed(user, "id", USER),
+        user=_formed(user, "id", SLACK_USER),
         user_name=clean(name, NAME),
-        team=_formed(_part(payload, "team"), "id", TEAM),
-        channel=_formed(channel, "id", CHANNEL) or _formed(container, "channel_id", CHANNEL),
+        team=_formed(_part(payload, "team"), "id", SLACK_TEAM),
+        channel=_formed(channel, "id", SLACK_CHANNEL)
+        or _formed(container, "channel_id", SLACK_CHANNEL),
         message=(
             _formed(payload, "message_ts", TS)
             or _formed(_part(payload, "message"), "ts", TS)
@@ -195,9 +194,9 @@ def _json(text: str) -> dict[str, Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise Unreadable("Its payload is not JSON.") from None
+        raise NoPayload(refusals.NOT_JSON) from None
     if not isinstance(value, dict):
-        raise Unreadable("Its payload is not a JSON object.")
+        raise NoPayload(refusals.NO_OBJECT)
     return value
 
 

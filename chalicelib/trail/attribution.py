@@ -4,25 +4,25 @@ A record that names the session's own role session, or its person at the portal,
 by itself: it is told at once, and need not be kept. Any other may still be the session's, by the
 credentials that it used: an access key or a role that the session was handed, perhaps through
 another role, perhaps by a record that comes later in the stream. So from each record only the
-`Facts` are kept that whose-it-is depends on: who was handed what. When all has been read they are
-settled, which reads no record; and then each record that had to wait is judged by itself, in any
-order. Such records are kept meanwhile where they are few. Where they are many they are read once
-more (`again`), and only those. That is all that is needed to read a stream of any length in pieces:
-facts are few, can be written down, and say the same in whatever order they came.
+`CredentialFacts` are kept that whose-it-is depends on: who was handed what. When all has been read
+they are settled, which reads no record; and then each record that had to wait is judged by itself,
+in any order. Such records are kept meanwhile where they are few. Where they are many they are read
+once more (`again`), and only those. That is all that is needed to read a stream of any length in
+pieces: facts are few, can be written down, and say the same in whatever order they came.
 """
 
 import hashlib
 import json
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 from chalicelib.judge.rules import Book
 from chalicelib.trail.event import SAME_MOMENT, Event, Json, Ownership, as_json, event_of
-from chalicelib.trail.facts import Facts, Times
+from chalicelib.trail.facts import CredentialFacts, Times
 from chalicelib.trail.signs import Signs, signs_of
 
 MOST_IDS = 2_000_000  # that are remembered, so that what the trail delivers twice counts once
@@ -53,7 +53,7 @@ class Sifted:
 class Settled:
     """What the facts come to: which credentials are the session's, and how it came by them."""
 
-    def __init__(self, ownership: Ownership, facts: Facts) -> None:
+    def __init__(self, ownership: Ownership, facts: CredentialFacts) -> None:
         self.ownership = ownership
         self.own = set(facts.own)
         self.keys = {**facts.keys, **dict.fromkeys(facts.own_keys, "")}
@@ -160,7 +160,7 @@ class Sieve:
         self.tell = tell
         self.unreadable = unreadable
         self.most = most
-        self.facts = Facts()
+        self.facts = CredentialFacts()
         self.counts = dict.fromkeys(COUNTS, 0)
         self.ids: set[int] = set()
         self.fresh = array("Q")  # ids that have not been written down yet
@@ -295,20 +295,6 @@ class Sieve:
             later=self.counts["later"],
             followed=settled.followed,
         )
-
-
-def sift(ownership: Ownership, records: Iterable[Any]) -> Sifted:
-    """The events of one session among `records`, in the order of their time.
-
-    The order in which records come does not matter.
-    """
-    events: list[Event] = []
-    sieve = Sieve(ownership, lambda event, record: events.append(whole(event, record)))
-    for record in records:
-        sieve.take(record)
-    sieve.judge_waiting()
-    events.sort(key=lambda event: (event.time or ownership.end, event.id))
-    return replace(sieve.sifted, events=tuple(events))
 
 
 def whole(event: Event, record: Json) -> Event:

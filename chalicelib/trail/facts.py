@@ -14,7 +14,7 @@ Times = dict[str, dict[datetime, str]]
 
 
 @dataclass(slots=True)
-class Facts:
+class CredentialFacts:
     """What records say of whose others are; bounded, and the same in any order."""
 
     own_keys: dict[str, None] = field(default_factory=dict)

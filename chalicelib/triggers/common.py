@@ -47,9 +47,9 @@ class Trigger:
 
     def failed_look(self, row_id: str, error: Exception) -> None:
         """Said, and counted by a metric with an alarm on it."""
-        self.noted("a look failed", row_id, error, metrics=FAILED)
+        self.failed("a look failed", row_id, error, metrics=FAILED)
 
-    def noted(self, what: str, row_id: str, error: Exception, **more: Any) -> None:
+    def failed(self, what: str, row_id: str, error: Exception, **more: Any) -> None:
         """What can be foreseen (AWS does not answer, a lost race) is no mistake of ours."""
         foreseen = isinstance(error, ExternalError)
         facts: dict[str, Any] = {"session": row_id, "error": type(error).__name__} | more
@@ -63,8 +63,8 @@ class Trigger:
         kept = {"session": record["session"]} if "session" in record else _keys(record)
         try:
             self.queue.bury(json.dumps(kept, default=str))
-        except ExternalError as trouble:
-            self.log("error", "not kept for the operator either", error=str(trouble))
+        except ExternalError as error:
+            self.log("error", "not kept for the operator either", error=str(error))
             return False
         return True
 

@@ -54,8 +54,8 @@ class FromStream(Trigger):
                 else:
                     forwarded.append((found, record))
             except Exception as error:
-                what, kind = "a stream record that cannot be handled", type(error).__name__
-                self.log("error", what, error=kind, trace=trace(error))
+                facts = {"error": type(error).__name__, "trace": trace(error)}
+                self.log("error", "a stream record that cannot be handled", **facts)
                 if not self.bury(record):
                     failed.append(_number(record))
         for found, record in gone:
@@ -105,7 +105,7 @@ class FromStream(Trigger):
             self.queue.send(found.row_id, NOW)
         except Exception as error:
             if not isinstance(error, ExternalError):
-                self.noted("not forwarded", found.row_id, error)
+                self.failed("not forwarded", found.row_id, error)
             return False
         return True
 

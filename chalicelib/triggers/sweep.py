@@ -123,12 +123,12 @@ class Sweep(Trigger):
         try:
             self.runner.alarm(row_id, str(error) if isinstance(error, ExternalError) else "")
         except Exception as failed:
-            self.noted("no alarm either", row_id, failed)
+            self.failed("no alarm either", row_id, failed)
 
     def _note_alarms(self) -> list[str]:
         """Who heard an alarm that no row had hears of its end."""
         try:
             return self.runner.note_alarms()
         except Exception as error:
-            self.noted("alarms not noted", "", error)
+            self.failed("alarms not noted", "", error)
             return []

@@ -1,11 +1,22 @@
 """What reconciliation says of access that no session accounts for. Pure."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 from chalicelib.domain.session import Glass, Noted
 from chalicelib.domain.text import clean
 from chalicelib.words.markup import escape, plain, section
 from chalicelib.words.messages import COMMAND, LINE, SHOWN, Message, delete_command
+
+
+class Mend(StrEnum):
+    """A disagreement between rows, and what is done about it."""
+
+    LONE_LOCK = "a lock without a live session was taken away"
+    LEASE = "a lease without a live session was taken away"
+    NO_LOCK = "a live session without a lock got it back"
+    OTHERS_LOCK = "a live session's lock is another session's; both are looked at"
+    FORGOTTEN = "a live session that nobody would have looked at is looked at"
 
 
 def found(glass: Glass, what: Sequence[Noted], region: str = "") -> Message:
@@ -35,11 +46,13 @@ def how_many(what: Sequence[Noted]) -> str:
 
 
 def place_of(glass: Glass, what: Sequence[Noted]) -> str:
+    """The account and the permission set, as people know them."""
     where = f"{glass.account_name} ({glass.account_id})" if glass.account_name else glass.account_id
     return f"{where}: {clean(what[0].permission_set)}"
 
 
 def noted_person(noted: Noted) -> str:
+    """Whose assignment it is: name and e-mail, or what is known instead."""
     if not noted.email:
         return f"{clean(noted.name) or 'somebody'} (user {clean(noted.access.principal_id)})"
     email = clean(noted.email)

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from chalicelib.domain.ask import SLACK_CHANNEL, SLACK_TEAM
 from chalicelib.domain.session import Session, iso
 
-TEAM: Final = re.compile(r"[TE][A-Z0-9]{2,30}", re.ASCII)
-CHANNEL: Final = re.compile(r"[CDG][A-Z0-9]{1,30}", re.ASCII)
 TS: Final = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)
 REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}", re.ASCII)
 CONSOLES: Final = {"cn": "amazonaws.cn", "us-gov": "amazonaws-us-gov.com"}
@@ -21,7 +20,7 @@ Link = tuple[str, str]  # what it leads to, and the address
 def thread(session: Session) -> list[Link]:
     """To the session's thread in Slack."""
     team, channel, ts = session.slack_team, session.channel, session.card_ts
-    if not (TEAM.fullmatch(team) and CHANNEL.fullmatch(channel) and TS.fullmatch(ts)):
+    if not (SLACK_TEAM.fullmatch(team) and SLACK_CHANNEL.fullmatch(channel) and TS.fullmatch(ts)):
         return []
     return [
         (

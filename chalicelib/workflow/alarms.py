@@ -5,7 +5,7 @@ from datetime import datetime
 from chalicelib.domain.errors import ExternalError, Unreadable
 from chalicelib.domain.schedule import ALARM_AFTER, escalates_at
 from chalicelib.domain.session import Session
-from chalicelib.words import messages
+from chalicelib.words import messages, refusals
 from chalicelib.workflow.answers import Outside, Rest, Turn
 from chalicelib.workflow.changes import being_told, with_noted
 from chalicelib.workflow.commit import Commit
@@ -66,7 +66,7 @@ class Alarms:
             session, _ = self.store.read(session_id)
         except Unreadable as spoiled:
             session = self._remains(session_id, now)
-            error = f"{spoiled}; nothing is tried before an operator has mended its row"
+            error = refusals.spoiled(str(spoiled))
         if session is None or not session.live:
             return
         while reached(escalates_at(session.with_(alarms=due)), now):
@@ -117,8 +117,8 @@ class Alarms:
                 noted = session and with_noted(session, heard)
                 if noted is not None and noted != session:
                     self.commit.write(noted, self.clock.now())
-            except ExternalError as trouble:  # the next time
-                self.log("warning", "alarm noted later", session=session_id, error=str(trouble))
+            except ExternalError as error:  # the next time
+                self.log("warning", "alarm noted later", session=session_id, error=str(error))
                 continue
             if noted is not None and not noted.live and noted.owed:
                 over.append(session_id)

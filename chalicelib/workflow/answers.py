@@ -1,6 +1,7 @@
 """What a duty is given, and what it may answer: the runner carries it out.
 
-No duty calls another, and none calls the runner. What it writes itself is written by Commit.
+No duty calls another, and none calls the runner: it answers what is to be written, done or waited
+for, and the runner sees to that.
 """
 
 from collections.abc import Callable, Mapping
@@ -8,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.domain.errors import ExternalError
 from chalicelib.domain.machine import Event
 from chalicelib.domain.ports import (
     Chat,
@@ -89,19 +91,80 @@ class Became:
 class GoOn:
     """The duty of the session's state is to be done at once, in the same turn.
 
-    `proven`: this very turn has written the intent. `unsaved`: what a call came to that was made
-    under the claim of `claimed`; the next write has it too, and where another has written
-    meanwhile, it is written by the claim's token.
+    `proven`: this very turn has written the intent.
     """
 
     session: Session
     turn: Turn
     proven: bool = False
-    claimed: Session | None = None
-    unsaved: Mapping[str, Any] = field(default_factory=dict)
 
 
-Answer = Rest | Became | GoOn | None
+@dataclass(frozen=True, slots=True)
+class Unsaved:
+    """What a call came to that was made under the claim of `claimed`, to go on with at once.
+
+    The next write has it too, and where another has written meanwhile, it is written by the claim's
+    token.
+    """
+
+    claimed: Session
+    changes: Mapping[str, Any]
+    go_on: GoOn
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """What the duty waits for is in progress since then; it looks again soon, then less often."""
+
+    session: Session
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TryLater:
+    """The duty lacks something: the row keeps what, how often, and it is tried again soon."""
+
+    session: Session
+    error: ExternalError
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Something happened of which people hear; `write`: how it is written, if not as always."""
+
+    session: Session
+    write: Callable[[Session], None] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What a call came to that was made under the claim of `claimed`; unknown without `changes`.
+
+    Where there is a `turn` with the patience, it goes on after a `wait`: a POLL, if none is named.
+    """
+
+    claimed: Session
+    error: ExternalError | None = None
+    turn: Turn | None = None
+    wait: timedelta | None = None
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something to be done outside, under a claim that is written before it with `changes`.
+
+    `late` names the session's field that says until when what is asked for may still land.
+    """
+
+    session: Session
+    act: "Callable[[Session], Came | Rest | None]"
+    late: str = ""
+    changes: Mapping[str, Any] = field(default_factory=dict)
+
+
+Answer = Rest | Became | GoOn | Poll | TryLater | Announce | Act | None
 
 
 def became(session: Session, event: Event, **changes: Any) -> Became:

@@ -3,14 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from chalicelib.domain.errors import ExternalError, Stale, Unknown, Unwritable
-from chalicelib.domain.ports import Call
+from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.schedule import next_look
-from chalicelib.domain.session import Session
-from chalicelib.workflow.answers import Answer, GoOn, Outside, Rest, Turn
-from chalicelib.workflow.changes import DONE, REFUSED, UNKNOWN, next_try, said_slow
+from chalicelib.domain.session import CallMark, Session
+from chalicelib.workflow.answers import GoOn, Outside, Rest, Turn, Unsaved
+from chalicelib.workflow.changes import next_try, said_slow
 from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.timing import (
     AWS_FORGETS_AFTER,
@@ -26,7 +26,8 @@ from chalicelib.workflow.timing import (
 
 FREE = {"busy_until": None, "busy_token": ""}
 OF_A_STATE = ("tries", "last_error")
-NO_CALL = Call("NONE")
+NO_CALL = CallStatus("NONE")
+T = TypeVar("T")
 
 
 class Calls:
@@ -40,18 +41,18 @@ class Calls:
         self.log = outside.log
         self.commit = commit
 
-    def settled(self, session: Session, call: str, *, deletion: bool = False) -> Call | None:
+    def settled(self, session: Session, call: str, *, deletion: bool = False) -> CallStatus | None:
         """What became of our call; None while it may still land. Raises Unavailable.
 
         Without a request id we ask for every request in progress, and whose each is. A create that
         is not among them may be on its way until `grant_late_until`; of a delete we need not wait
         for that, since another one does no harm.
         """
-        if call in ("", REFUSED, DONE):
+        if call in (CallMark.NONE, CallMark.REFUSED, CallMark.DONE):
             return NO_CALL
         asked_at = session.revoke_asked_at if deletion else session.grant_asked_at
         aws, now = self.identity_center, self.clock.now()
-        if call == UNKNOWN:
+        if call == CallMark.UNKNOWN:
             if not deletion and not reached(session.grant_late_until or now, now):
                 return None
             since = (asked_at or session.asked_at) - CLOCK_SKEW
@@ -84,7 +85,7 @@ class Calls:
         self.store.write(claimed.with_(look_at=next_look(claimed, now)))
         return claimed.with_(version=session.version + 1)
 
-    def held(self, claimed: Session, act: Callable[[], Answer]) -> Answer:
+    def held(self, claimed: Session, act: "Callable[[], T]") -> "T | Rest | None":
         """The act under that claim. What fails is counted under the claim, which it frees: so the
         next try comes in seconds. What the call came to is not known then, and stays so."""
         try:
@@ -92,13 +93,13 @@ class Calls:
         except (Stale, Unwritable):
             raise
         except Exception as error:
-            trouble, now = self.commit.foreseen(claimed, error), self.clock.now()
+            foreseen, now = self.commit.foreseen(claimed, error), self.clock.now()
 
             def count(mine: Session) -> "Rest | None":
                 overtaken = mine.state is not claimed.state  # whose tries and reason are its own
                 if overtaken:
                     return self.commit.write(mine, now)
-                return self.commit.try_later(mine, now, trouble)
+                return self.commit.try_later(mine, now, foreseen)
 
             return self.under_claim(claimed, count)
 
@@ -119,11 +120,11 @@ class Calls:
     def outcome(
         self,
         claimed: Session,
-        trouble: ExternalError | None = None,
+        error: ExternalError | None = None,
         turn: Turn | None = None,
         wait: timedelta = POLL,
         **changes: Any,
-    ) -> Answer:
+    ) -> "Rest | Unsaved | None":
         """A5: what the call came to; where another has written meanwhile, by our token.
 
         Without `changes` it is unknown, and stays so. Who has the patience waits under the claim
@@ -131,10 +132,10 @@ class Calls:
         became of it.
         """
         now = self.clock.now()
-        if trouble is not None:
-            changes |= {"tries": claimed.tries + 1, "last_error": str(trouble)}
-            what = "outcome unknown" if isinstance(trouble, Unknown) else "refused"
-            self.log("warning", what, session=claimed.id, error=str(trouble))
+        if error is not None:
+            changes |= {"tries": claimed.tries + 1, "last_error": str(error)}
+            what = "outcome unknown" if isinstance(error, Unknown) else "refused"
+            self.log("warning", what, session=claimed.id, error=str(error))
         changes = FREE | changes
         known = claimed.with_(**changes)
         try:
@@ -142,9 +143,9 @@ class Calls:
                 if wait:
                     self.clock.sleep(wait)
                 turn = replace(turn, patience=turn.patience - wait)
-                return GoOn(known, turn, claimed=claimed, unsaved=changes)
-            retry_at = now + (rests_for(claimed, trouble) if trouble else wait)
-            known = said_slow(known) if trouble else known
+                return Unsaved(claimed, changes, GoOn(known, turn))
+            retry_at = now + (rests_for(claimed, error) if error else wait)
+            known = said_slow(known) if error else known
             return self.commit.write(next_try(known, retry_at), now)
         except Stale:
             return self.lost(claimed, changes)

@@ -6,14 +6,11 @@ from typing import Any
 
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.machine import Event, State
-from chalicelib.domain.session import DECIDE_WITHIN, Prior, Session
+from chalicelib.domain.session import DECIDE_WITHIN, CallMark, Prior, Session
 from chalicelib.workflow import notifications
 from chalicelib.workflow.notifier import ALARMS
 from chalicelib.workflow.timing import CLOCK_SKEW, LISTING_LAG, MINUTE, later_by, reached
 
-UNKNOWN = "?"  # of a call: claimed, and what came of it not recorded
-REFUSED = "refused"
-DONE = "done"
 SLOW = 3  # tries, after which the person hears that it takes long
 
 
@@ -37,7 +34,7 @@ def end_of(session: Session, event: Event, now: datetime, seen_by: str) -> dict[
         "ended_at": now,
         "ended_how": str(event),
         "ended_look": seen_by,
-        "revoke_call": "",
+        "revoke_call": CallMark.NONE,
         "reason": why,
     }
 
@@ -106,7 +103,7 @@ def next_try(session: Session, retry_at: datetime) -> Session:
 def was_asked_early(session: Session) -> bool:
     """Whether the latest delete was asked while a grant of ours could still land after it."""
     late, asked = session.grant_late_until, session.revoke_asked_at
-    return session.grant_call == UNKNOWN and bool(late and asked and asked < late)
+    return session.grant_call == CallMark.UNKNOWN and bool(late and asked and asked < late)
 
 
 def proof_of(session: Session, listed_at: datetime | None = None) -> dict[str, Any]:
@@ -120,5 +117,5 @@ def proof_of(session: Session, listed_at: datetime | None = None) -> dict[str, A
 def never_seen(session: Session, now: datetime) -> bool:
     """Whether the listing may be one from before our grant, which it has never shown."""
     shows = later_by(session.grant_late_until or session.grant_asked_at, LISTING_LAG)
-    seen = session.listed_at or session.grant_call == REFUSED or reached(shows, now)
+    seen = session.listed_at or session.grant_call == CallMark.REFUSED or reached(shows, now)
     return shows is not None and not seen

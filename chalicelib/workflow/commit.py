@@ -7,6 +7,7 @@ from chalicelib.domain.errors import ExternalError, Unavailable
 from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Session, whole
 from chalicelib.operations.trace import trace
+from chalicelib.words import refusals
 from chalicelib.workflow.answers import Outside, Rest, rest_of
 from chalicelib.workflow.changes import next_try, said_slow
 from chalicelib.workflow.timing import POLL, rests_for
@@ -22,9 +23,11 @@ class Commit:
         self.log = outside.log
 
     def write(self, session: Session, now: datetime) -> "Rest | None":
+        """Writes the session with its next look arranged, and sends the wake-up that this takes."""
         return self.written(*scheduled(session, now), now)
 
     def written(self, session: Session, send: bool, now: datetime) -> "Rest | None":
+        """Writes the session as it is, its next look arranged already; `send`: with the wake-up."""
         self.store.write(session)
         if send:
             self.wake(session, now)
@@ -45,7 +48,7 @@ class Commit:
         return self.write(next_try(session, retry_at), now)
 
     def try_later(
-        self, session: Session, now: datetime, trouble: ExternalError, **changes: Any
+        self, session: Session, now: datetime, error: ExternalError, **changes: Any
     ) -> "Rest | None":
         """The duty stays to be done; the row keeps why, and how often it was tried.
 
@@ -53,10 +56,10 @@ class Commit:
         longer than the rest, and then nothing would ever be said between two tries.
         """
         now = max(now, self.clock.now())
-        error = str(trouble)
-        self.log("warning", "try later", session=session.id, state=session.state, error=error)
-        retry_at = now + rests_for(session, trouble)
-        tried = session.with_(tries=session.tries + 1, last_error=error, **changes)
+        said = str(error)
+        self.log("warning", "try later", session=session.id, state=session.state, error=said)
+        retry_at = now + rests_for(session, error)
+        tried = session.with_(tries=session.tries + 1, last_error=said, **changes)
         return self.write(next_try(said_slow(tried), retry_at), now)
 
     def foreseen(self, session: Session, error: Exception) -> ExternalError:
@@ -66,7 +69,7 @@ class Commit:
         kind = type(error).__name__
         facts = {"session": session.id, "error": kind, "trace": trace(error)}
         self.log("error", "a duty failed", metrics={"FailedLooks": 1}, **facts)
-        return Unavailable(f"a mistake in the program: {kind}")
+        return Unavailable(refusals.our_mistake(kind))
 
     def wake(self, session: Session, now: datetime) -> None:
         """Sends the wake-up. Where the queue refuses, the sweep looks: `look_at` is written."""
@@ -81,7 +84,7 @@ class Commit:
         """Whether the queue has taken the wake-up."""
         try:
             self.wakeups.send(row_id, after, at)
-        except Unavailable as trouble:
-            self.log("warning", "no wake-up", session=row_id, error=str(trouble))
+        except Unavailable as error:
+            self.log("warning", "no wake-up", session=row_id, error=str(error))
             return False
         return True

@@ -6,11 +6,10 @@ from chalicelib.domain.errors import LockTaken, Unavailable
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Lock, Session
-from chalicelib.words import messages
+from chalicelib.words import messages, refusals
 from chalicelib.workflow import notifications
-from chalicelib.workflow.answers import Answer, GoOn, Outside, Rest, Turn, became
+from chalicelib.workflow.answers import Answer, GoOn, Outside, Rest, TryLater, Turn, became
 from chalicelib.workflow.changes import said_soon
-from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.deciding import Decider
 from chalicelib.workflow.timing import AWS_FORGETS_AFTER, COME_WITHIN, LONGEST_CLAIM, reached
 
@@ -18,12 +17,11 @@ from chalicelib.workflow.timing import AWS_FORGETS_AFTER, COME_WITHIN, LONGEST_C
 class Decide:
     """Lets in, turns away, or waits for the lock."""
 
-    def __init__(self, outside: Outside, commit: Commit, decider: Decider) -> None:
+    def __init__(self, outside: Outside, decider: Decider) -> None:
         self.store = outside.store
         self.identity_center = outside.identity_center
         self.clock = outside.clock
         self.log = outside.log
-        self.commit = commit
         self.decider = decider
 
     def __call__(self, session: Session, now: datetime, turn: Turn) -> Answer:
@@ -69,30 +67,25 @@ class Decide:
             return Rest(now, known=session)
         over = holder.state is State.REVOKING or reached(holder.deadline, now)
         if over or holder.found:  # free in seconds
-            return self.commit.try_later(
-                session, now, Unavailable("the access is just being taken back")
-            )
+            return TryLater(session, Unavailable(refusals.BEING_TAKEN_BACK))
         held = session.with_(mine_channel=holder.mine_channel)
         return self._deny(held, messages.already_open(holder), now)
 
-    def _orphaned(self, session: Session, lock: Lock, now: datetime) -> "Rest | None":
+    def _orphaned(self, session: Session, lock: Lock, now: datetime) -> Answer:
         """An operator deleted the row of the session that holds the lock: nobody tells any more
         what it has asked for. The lock is free when nothing of that can land. Raises Unavailable.
         """
         if session.orphan_at is None:  # from here on nobody can claim that session
-            text = "a session that was deleted may still be at it"
-            return self.commit.try_later(session, now, Unavailable(text), orphan_at=now)
+            waits = Unavailable(refusals.DELETED_SESSION_AT_IT)
+            return TryLater(session, waits, {"orphan_at": now})
         return self._freed(session, lock, session.orphan_at + LONGEST_CLAIM, now)
 
-    def _freed(
-        self, session: Session, lock: Lock, free_at: datetime, now: datetime
-    ) -> "Rest | None":
+    def _freed(self, session: Session, lock: Lock, free_at: datetime, now: datetime) -> Answer:
         """Frees the lock when nothing of its holder's can land any more. Raises Unavailable."""
         aws, since = self.identity_center, now - AWS_FORGETS_AFTER
         late = not reached(free_at, now)
         if late or aws.creating(session.access, since) or aws.deleting(session.access, since):
-            text = "what an earlier session has asked for may still land"
-            return self.commit.try_later(session, now, Unavailable(text))
+            return TryLater(session, Unavailable(refusals.EARLIER_MAY_LAND))
         self.log("info", "a lock that an earlier session left", lock=session.access.key)
         self.store.free(session.access, lock)
         return Rest(now, known=session)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.ports import Chat, Clock, Directory, IdentityCenter
 from chalicelib.domain.session import REQUIRED, Glass, PermissionSet, Person, Session
-from chalicelib.words import messages
+from chalicelib.words import messages, refusals
 from chalicelib.workflow import policy
 
 REMEMBERED = timedelta(seconds=30)  # who may not end or extend: they may press and press
@@ -98,7 +98,7 @@ class Decider:
             return None
         who = self.directory.user(session.principal_id)
         return session.with_(
-            reason="found without a session",
+            reason=refusals.WITHOUT_A_SESSION,
             email=who.email if who else "",
             name=who.name if who else "",
             user_name=who.user_name if who else "",
@@ -123,7 +123,7 @@ class Decider:
         if refusal is not None:
             return refusal
         if now.access != session.access:
-            return "The glass is for another account, permission set or person by now."
+            return refusals.GLASS_CHANGED
         return None
 
     def may_touch(self, session: Session, slack_user: str, *, own: bool = True) -> May:

@@ -1,16 +1,23 @@
 """GRANTING: the assignment is asked for, once it is sure that it is ours to ask for."""
 
 from datetime import datetime
-from typing import Any
 
 from chalicelib.domain.errors import Refused, Unavailable, Unknown
 from chalicelib.domain.machine import Event
-from chalicelib.domain.session import Prior, Session
+from chalicelib.domain.session import CallMark, Prior, Session
+from chalicelib.words import refusals
 from chalicelib.workflow import notifications
-from chalicelib.workflow.answers import Answer, Outside, Turn, became
+from chalicelib.workflow.answers import (
+    Act,
+    Answer,
+    Came,
+    Outside,
+    Poll,
+    TryLater,
+    Turn,
+    became,
+)
 from chalicelib.workflow.calls import Calls
-from chalicelib.workflow.changes import REFUSED, UNKNOWN
-from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.deciding import Decider
 from chalicelib.workflow.timing import AWS_FORGETS_AFTER, LISTING_LAG, later_by, reached
 
@@ -18,12 +25,11 @@ from chalicelib.workflow.timing import AWS_FORGETS_AFTER, LISTING_LAG, later_by,
 class Grant:
     """Asks for the assignment, and waits until it is listed."""
 
-    def __init__(self, outside: Outside, commit: Commit, calls: Calls, decider: Decider) -> None:
+    def __init__(self, outside: Outside, calls: Calls, decider: Decider) -> None:
         self.store = outside.store
         self.identity_center = outside.identity_center
         self.clock = outside.clock
         self.log = outside.log
-        self.commit = commit
         self.calls = calls
         self.decider = decider
 
@@ -38,13 +44,12 @@ class Grant:
         """
         if session.standing == Prior.UNKNOWN:
             if self._another_lives(session):
-                reason = "Another session holds this access."
-                return became(session, Event.GRANT_FAILED, reason=reason)
+                return became(session, Event.GRANT_FAILED, reason=refusals.ANOTHER_HOLDS_IT)
             stands = self.identity_center.assigned(session.access)
             if session.found:
                 return self._taken_over(session, stands)
             if stands and self.identity_center.deleting(session.access, now - AWS_FORGETS_AFTER):
-                return self.commit.poll(session, now, session.allowed_at)  # it is on its way out
+                return Poll(session, session.allowed_at)  # it is on its way out
             if stands:
                 return self._granted(
                     session,
@@ -53,19 +58,21 @@ class Grant:
                 )
             return self._create(session, turn, proven=proven)
         call = self.calls.settled(session, session.grant_call)
-        if call is None and session.grant_call != UNKNOWN:
-            return self.commit.poll(session, now, session.grant_asked_at)
+        if call is None and session.grant_call != CallMark.UNKNOWN:
+            return Poll(session, session.grant_asked_at)
         if self.identity_center.assigned(session.access):
-            return self._granted(session, now, grant_call="" if call else UNKNOWN)
+            return self._granted(
+                session, now, grant_call=CallMark.NONE if call else CallMark.UNKNOWN
+            )
         if call is None:  # it may still land
-            return self.commit.poll(session, now, session.grant_asked_at)
-        if session.grant_call == REFUSED:
+            return Poll(session, session.grant_asked_at)
+        if session.grant_call == CallMark.REFUSED:
             return became(session, Event.GRANT_FAILED)
         if call.failed:
-            failed = Unavailable(call.reason or "it failed")
-            return self.commit.try_later(session, now, failed, grant_call="")
+            failed = Unavailable(call.reason or refusals.FAILED)
+            return TryLater(session, failed, {"grant_call": CallMark.NONE})
         if call.succeeded and not reached(later_by(session.grant_asked_at, LISTING_LAG), now):
-            return self.commit.poll(session, now, session.grant_asked_at)
+            return Poll(session, session.grant_asked_at)
         return self._create(session, turn)
 
     def _taken_over(self, session: Session, stands: bool) -> Answer:
@@ -74,8 +81,7 @@ class Grant:
         The lock is ours and no other session lives, so it is nobody's live access.
         """
         if not stands:
-            reason = "It was gone before it could be taken back."
-            return became(session, Event.GRANT_FAILED, reason=reason)
+            return became(session, Event.GRANT_FAILED, reason=refusals.GONE_ALREADY)
         return became(session, Event.ENDED, standing=Prior.NONE, ended_by="reconcile")
 
     def _another_lives(self, session: Session) -> bool:
@@ -93,36 +99,33 @@ class Grant:
             lock = self.store.lock(session.access)
             refusal = self.decider.still_refused(session)
             if lock is None or lock.holder != session.id or lock.free_at is not None:
-                refusal = refusal or "The session does not hold the lock of this access."
+                refusal = refusal or refusals.LOCK_NOT_HELD
             if refusal is not None:
                 now = self.clock.now()
                 return became(session, Event.GRANT_FAILED, reason=refusal)
         now = self.clock.now()  # the look-ups took time: the deadline may have passed
         if reached(session.deadline, now):
             return became(session, Event.EXPIRED)
-        asked = {"standing": Prior.NONE, "grant_call": UNKNOWN, "grant_asked_at": now}
-        claimed = self.calls.claim(session, turn, "grant_late_until", **asked)
-        if claimed is None:
-            return self.commit.leave(session, now)
-        return self.calls.held(claimed, lambda: self._asks_create(claimed, turn))
+        asked = {"standing": Prior.NONE, "grant_call": CallMark.UNKNOWN, "grant_asked_at": now}
+        return Act(session, lambda mine: self._asks_create(mine, turn), "grant_late_until", asked)
 
-    def _asks_create(self, claimed: Session, turn: Turn) -> Answer:
-        known: dict[str, Any] = {"grant_late_until": None}
+    def _asks_create(self, claimed: Session, turn: Turn) -> Came:
+        known = {"grant_late_until": None}
         try:
             request_id = self.identity_center.create(claimed.access)
         except Refused as refused:
-            answer = REFUSED if refused.lasting else ""
-            return self.calls.outcome(claimed, refused, **known, grant_call=answer)
+            answer = CallMark.REFUSED if refused.lasting else CallMark.NONE
+            return Came(claimed, refused, changes={**known, "grant_call": answer})
         except Unknown as unknown:
-            return self.calls.outcome(claimed, unknown)
-        return self.calls.outcome(claimed, turn=turn, **known, grant_call=request_id)
+            return Came(claimed, unknown)
+        return Came(claimed, turn=turn, changes={**known, "grant_call": request_id})
 
     def _granted(
         self,
         session: Session,
         now: datetime,
         standing: str = Prior.NONE,
-        grant_call: str = "",
+        grant_call: str = CallMark.NONE,
     ) -> Answer:
         """In. `grant_call` stays unknown where what we asked for may yet land once more."""
         return became(

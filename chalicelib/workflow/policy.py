@@ -5,11 +5,9 @@ from string import ascii_lowercase, ascii_uppercase
 
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.session import Glass
-from chalicelib.domain.text import clean
-from chalicelib.words import messages
+from chalicelib.words import messages, refusals
 
 EVERYONE = "everyone"
-ASKS = 3  # of those who may, named to whoever may not
 _SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
@@ -54,10 +52,7 @@ def refusal(glass: Glass, email: str, groups: Collection[str]) -> str | None:
         return None
     if any(group in groups for group in glass.groups):
         return None
-    may = [clean(who) for who in glass.may if not who.startswith("group:")]
-    may += [f"the group {clean(group)}" for group in glass.groups]
-    whom = ", ".join(may[:ASKS]) + (f" and {len(may) - ASKS} more" if len(may) > ASKS else "")
-    return f"{clean(email)} is not among those who may break “{glass.name}”; ask one of {whom}"
+    return refusals.not_among(glass, email)
 
 
 def named(glass: Glass, email: str) -> bool:

@@ -12,7 +12,6 @@ its lock, or one that nobody would look at again.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Final, TypeVar
 
 from chalicelib.domain.errors import ExternalError, Partly, Refused, Stale, Unavailable, Unreadable
@@ -31,6 +30,7 @@ from chalicelib.domain.ports import (
 from chalicelib.domain.session import Access, Glass, Noted, PermissionSet, Session
 from chalicelib.domain.verdict import UNEXPLAINED, Facts, Verdict, judge
 from chalicelib.words import findings, messages
+from chalicelib.words.findings import Mend
 
 LATEST: Final = timedelta(minutes=10)  # what AWS has accepted takes no longer
 LOOK_AGAIN: Final = timedelta(seconds=5)  # a session may have begun or ended between two reads
@@ -40,21 +40,13 @@ FORGOTTEN: Final = timedelta(minutes=10)  # so long overdue, a session is looked
 T = TypeVar("T")
 
 
-class Mend(StrEnum):
-    """A disagreement between rows, and what is done about it."""
-
-    LONE_LOCK = "a lock without a live session was taken away"
-    LEASE = "a lease without a live session was taken away"
-    NO_LOCK = "a live session without a lock got it back"
-    OTHERS_LOCK = "a live session's lock is another session's; both are looked at"
-    FORGOTTEN = "a live session that nobody would have looked at is looked at"
-
-
 def lock_is_wrong(holder: Session | None, access: Access) -> bool:
+    """Whether no live session of that access holds the lock."""
     return holder is None or not holder.live or holder.access != access
 
 
 def lease_is_wrong(session: Session | None, leased: bool) -> bool:
+    """Whether the lease is of no live session."""
     return leased and (session is None or not session.live)
 
 
@@ -88,7 +80,7 @@ class Reconciler:
     region: str = ""  # of Identity Center, for the command in a mail
 
     def run(self) -> None:
-        """No glass's trouble is another's, and none of them keeps the rows from being mended."""
+        """A glass that fails keeps neither another nor the rows from being looked at."""
         looked = [(place, found) for glass in self.glasses.values()
                   for place, found in self._looked(glass)]  # fmt: skip
         if any(Verdict.FOUND in verdicts.values() for _, verdicts in looked):
@@ -97,12 +89,12 @@ class Reconciler:
         for place, verdicts in looked:
             try:
                 self._glass(place, verdicts, listed)
-            except ExternalError as trouble:
-                self._not_reconciled(place.glass, trouble)
+            except ExternalError as error:
+                self._not_reconciled(place.glass, error)
         try:
             self._mend()
-        except ExternalError as trouble:
-            self.log("warning", "rows not compared", error=str(trouble))
+        except ExternalError as error:
+            self.log("warning", "rows not compared", error=str(error))
 
     # ---- assignments
 
@@ -114,11 +106,11 @@ class Reconciler:
                 return
             place = Place(glass, permission_set)
             yield place, {access: self._verdict(access, place) for access in self._shown(place)}
-        except ExternalError as trouble:
-            self._not_reconciled(glass, trouble)
+        except ExternalError as error:
+            self._not_reconciled(glass, error)
 
-    def _not_reconciled(self, glass: Glass, trouble: ExternalError) -> None:
-        self.log("warning", "not reconciled", glass=glass.name, error=str(trouble))
+    def _not_reconciled(self, glass: Glass, error: ExternalError) -> None:
+        self.log("warning", "not reconciled", glass=glass.name, error=str(error))
 
     def _glass(
         self, place: "Place", verdicts: "Verdicts", listed: Mapping[tuple[str, str], list[Access]]
@@ -191,8 +183,8 @@ class Reconciler:
         self.log("warning", "asks to take back what was found", ask=row_id)
         try:
             self.wakeups.send(row_id, timedelta(0))
-        except Unavailable as trouble:  # the stream and the sweep see the ask as well
-            self.log("warning", "no wake-up", ask=row_id, error=str(trouble))
+        except Unavailable as error:  # the stream and the sweep see the ask as well
+            self.log("warning", "no wake-up", ask=row_id, error=str(error))
 
     def _note(self, access: Access, place: "Place") -> None:
         known = self.books.noted(access)
@@ -240,9 +232,9 @@ class Reconciler:
                         Mail(glass.report_to, *self.letters.found_mail(glass, what, self.region))
                     )
                 said.append(to)
-            except ExternalError as trouble:
-                self.log("warning", "not said", glass=glass.name, error=str(trouble))
-                if isinstance(trouble, Refused) and trouble.lasting:
+            except ExternalError as error:
+                self.log("warning", "not said", glass=glass.name, error=str(error))
+                if isinstance(error, Refused) and error.lasting:
                     said.append(to)  # no later try will help
         for noted in owed:
             self._remember(noted.with_(owed=tuple(to for to in noted.owed if to not in said)))
@@ -269,8 +261,8 @@ class Reconciler:
             for access in self.books.notes():
                 here = (access.account_id, access.permission_set_arn)
                 listed.setdefault(here, []).append(access)
-        except ExternalError as trouble:
-            self.log("warning", "notes not read", error=str(trouble))
+        except ExternalError as error:
+            self.log("warning", "notes not read", error=str(error))
         return listed
 
     # ---- rows
@@ -338,8 +330,8 @@ class Reconciler:
             what = [each.what for each in mended if each.channel == channel]
             try:
                 self.chat.post(channel, findings.mended(what))
-            except ExternalError as trouble:  # the log has it
-                self.log("warning", "not said", error=str(trouble))
+            except ExternalError as error:  # the log has it
+                self.log("warning", "not said", error=str(error))
 
     def _channel(self, access: Access) -> str:
         """Of the glass that the access may be of: by account, where the set is given by name."""

@@ -9,7 +9,7 @@ from chalicelib.domain.machine import Event, State
 from chalicelib.domain.ports import Reading, Reported
 from chalicelib.domain.schedule import WAKE_UP_LOST_AFTER
 from chalicelib.domain.session import Prior, Session
-from chalicelib.workflow.answers import Answer, Outside, Rest, Turn, became
+from chalicelib.workflow.answers import Act, Answer, Outside, Rest, Turn, became
 from chalicelib.workflow.calls import Calls
 from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.notifier import ALARMS
@@ -43,13 +43,8 @@ class ReportDuty:
             return Rest(now + WAKE_UP_LOST_AFTER)
         if turn.quiet:  # nobody else may come, so it is read here; after all else
             return Rest(now, tells=True)
-        claimed = self.calls.claim(session, turn)  # or two workers would read it, and send the mail
-        if claimed is None:
-            return self.commit.leave(session, now)
-        again = (
-            session.busy_until is not None or session.tries > 0
-        )  # somebody may have died over it
-        return self.calls.held(claimed, lambda: self._reads(claimed, now, turn, again))
+        died = session.busy_until is not None or session.tries > 0  # perhaps somebody, over it
+        return Act(session, lambda mine: self._reads(mine, now, turn, died))  # or two would read it
 
     def _begins(self, session: Session, now: datetime, turn: Turn) -> "Rest | None":
         """Without a claim: of two who begin at once one is not heard, and stops what it began."""
@@ -112,7 +107,7 @@ class ReportDuty:
         reading = session.with_(
             trail_query=made.progress,
             trail_query_at=begun,
-            last_error=made.trouble,
+            last_error=made.error,
             retry_at=now + made.wait if made.wait else None,
         )
         rest = self.commit.write(reading, now)

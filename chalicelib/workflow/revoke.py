@@ -5,20 +5,17 @@ from typing import Any
 
 from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
 from chalicelib.domain.machine import Event
-from chalicelib.domain.session import Prior, Session
+from chalicelib.domain.session import CallMark, Prior, Session
+from chalicelib.words import refusals
 from chalicelib.workflow import notifications
-from chalicelib.workflow.answers import Answer, Outside, Turn
+from chalicelib.workflow.answers import Act, Announce, Answer, Came, Outside, Poll, TryLater, Turn
 from chalicelib.workflow.calls import Calls
 from chalicelib.workflow.changes import (
-    DONE,
-    UNKNOWN,
     alarms_heard,
     never_seen,
     proof_of,
     was_asked_early,
 )
-from chalicelib.workflow.commit import Commit
-from chalicelib.workflow.outbox import Outbox
 from chalicelib.workflow.timing import (
     CALL_TAKES,
     DELETE_AGAIN_AFTER,
@@ -31,14 +28,12 @@ from chalicelib.workflow.timing import (
 class Revoke:
     """Takes back what we gave, and nothing else; never gives up."""
 
-    def __init__(self, outside: Outside, commit: Commit, calls: Calls, outbox: Outbox) -> None:
+    def __init__(self, outside: Outside, calls: Calls) -> None:
         self.store = outside.store
         self.identity_center = outside.identity_center
         self.clock = outside.clock
         self.log = outside.log
-        self.commit = commit
         self.calls = calls
-        self.outbox = outbox
 
     def __call__(self, session: Session, now: datetime, turn: Turn) -> Answer:
         """Takes the assignment back, and says REVOKED only when nothing can bring it back.
@@ -51,10 +46,10 @@ class Revoke:
         changes: dict[str, Any] = {}
         call = self.calls.settled(session, session.revoke_call, deletion=True)
         if call is None:
-            return self.commit.poll(session, now, session.revoke_asked_at)
+            return Poll(session, session.revoke_asked_at)
         if call.failed:
-            failed = Unavailable(call.reason or "it failed")
-            return self.commit.try_later(session, now, failed, revoke_call="")
+            failed = Unavailable(call.reason or refusals.FAILED)
+            return TryLater(session, failed, {"revoke_call": CallMark.NONE})
         if call.succeeded:
             changes |= proof_of(session)
         grant = self.calls.settled(session, session.grant_call)
@@ -63,16 +58,16 @@ class Revoke:
         if grant.succeeded:
             changes |= proof_of(session)
         early = was_asked_early(session)
-        if session.revoke_call != DONE or early:
+        if session.revoke_call != CallMark.DONE or early:
             if not call.succeeded or early:
                 return self._delete(session.with_(**changes), turn)
             changes["revoke_succeeded_at"] = session.revoke_succeeded_at or now
         if self.identity_center.assigned(session.access):
-            listed = Unavailable("the delete succeeded, and the assignment is still listed")
+            listed = Unavailable(refusals.STILL_LISTED)
             changes |= proof_of(session, now)
-            return self.commit.try_later(session, now, listed, revoke_call="", **changes)
+            return TryLater(session, listed, {"revoke_call": CallMark.NONE, **changes})
         if not grant.failed and never_seen(session.with_(**changes), now):
-            return self.commit.poll(session.with_(**changes), now, session.revoke_asked_at)
+            return Poll(session.with_(**changes), session.revoke_asked_at)
         return self._release(session.with_(**changes), turn)
 
     def _revoke_early(
@@ -83,11 +78,11 @@ class Revoke:
         What such a delete came to proves nothing: another is asked when the grant is settled.
         """
         late = session.grant_late_until
-        may_land = session.grant_call == UNKNOWN and late is not None and now < late
+        may_land = session.grant_call == CallMark.UNKNOWN and late is not None and now < late
         if may_land and self.identity_center.assigned(session.access):
             changes = changes | proof_of(session, now)
             return self._delete(session.with_(**changes), turn, now)
-        return self.commit.poll(session.with_(**changes), now, session.grant_asked_at)
+        return Poll(session.with_(**changes), session.grant_asked_at)
 
     def _delete(self, session: Session, turn: Turn, early: datetime | None = None) -> Answer:
         """Asks for the deletion, as an SDK would: where the outcome is unknown, at once again.
@@ -96,37 +91,35 @@ class Revoke:
         """
         now = early or self.clock.now()
         first = session.revoke_first_asked_at is None
-        claimed = self.calls.claim(
-            session,
-            turn,
-            "revoke_late_until",
-            revoke_call=UNKNOWN,
-            revoke_asked_at=now,
-            revoke_first_asked_at=session.revoke_first_asked_at or now,
-            revoke_look=turn.seen_by if first else session.revoke_look,
-            lag_asked=seconds_between(session.over_since, now) if first else session.lag_asked,
-        )
-        if claimed is None:
-            return self.commit.leave(session, now)
+        asked = {
+            "revoke_call": CallMark.UNKNOWN,
+            "revoke_asked_at": now,
+            "revoke_first_asked_at": session.revoke_first_asked_at or now,
+            "revoke_look": turn.seen_by if first else session.revoke_look,
+            "lag_asked": seconds_between(session.over_since, now) if first else session.lag_asked,
+        }
         before = session.revoke_late_until
-        return self.calls.held(claimed, lambda: self._asks_delete(claimed, turn, before))
+        return Act(
+            session, lambda mine: self._asks_delete(mine, turn, before), "revoke_late_until", asked
+        )
 
-    def _asks_delete(self, claimed: Session, turn: Turn, before: datetime | None) -> Answer:
+    def _asks_delete(self, claimed: Session, turn: Turn, before: datetime | None) -> Came:
         known: dict[str, Any] = {"revoke_late_until": before}
         rests = iter(DELETE_AGAIN_AFTER)
         while True:
             try:
                 request_id = self.identity_center.delete(claimed.access)
-                return self.calls.outcome(claimed, turn=turn, **known, revoke_call=request_id)
+                return Came(claimed, turn=turn, changes={**known, "revoke_call": request_id})
             except Gone:  # asked early, it is asked again and again: not without a pause
                 wait = POLL if was_asked_early(claimed) else NOTHING
-                return self.calls.outcome(claimed, turn=turn, wait=wait, **known, revoke_call=DONE)
+                known["revoke_call"] = CallMark.DONE
+                return Came(claimed, turn=turn, wait=wait, changes=known)
             except Refused as refused:
-                return self.calls.outcome(claimed, refused, **known, revoke_call="")
+                return Came(claimed, refused, changes={**known, "revoke_call": CallMark.NONE})
             except Unknown as unknown:
                 known = {}  # from now on a delete of ours may be under way
                 if (rest := next(rests, None)) is None or turn.remaining() < CALL_TAKES:
-                    return self.calls.outcome(claimed, unknown)
+                    return Came(claimed, unknown)
                 self.clock.sleep(rest)
 
     def _release(self, session: Session, turn: Turn) -> Answer:
@@ -149,4 +142,4 @@ class Revoke:
                 *notifications.of_the_end(session.with_(alarmed=alarms_heard(session, now))),
             ),
         )
-        return self.outbox.announce(released, now, turn, self.store.release)
+        return Announce(released, self.store.release)

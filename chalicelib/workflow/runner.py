@@ -7,15 +7,30 @@ the rows alone, so it does not matter who looks, how often, how late, or who die
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, assert_never
 
 from chalicelib.domain.errors import Stale, Unwritable
 from chalicelib.domain.machine import DUTIES, Duty, Event
-from chalicelib.domain.schedule import asks, busy, escalates_at
+from chalicelib.domain.schedule import busy, escalates_at, what_is_due
 from chalicelib.domain.session import Session
+from chalicelib.words import refusals
 from chalicelib.workflow import notifications
 from chalicelib.workflow.alarms import Alarms
-from chalicelib.workflow.answers import Answer, Became, GoOn, Outside, Rest, Turn, rest_of
+from chalicelib.workflow.answers import (
+    Act,
+    Announce,
+    Answer,
+    Became,
+    Came,
+    GoOn,
+    Outside,
+    Poll,
+    Rest,
+    TryLater,
+    Turn,
+    Unsaved,
+    rest_of,
+)
 from chalicelib.workflow.asks import Asks
 from chalicelib.workflow.calls import Calls
 from chalicelib.workflow.changes import end_of, said_soon
@@ -58,9 +73,9 @@ class Runner:
         self.asks = Asks(outside, commit, outbox, notifier, self.decider)
         reports = ReportDuty(outside, commit, calls, outbox)
         self._duties: dict[Duty, Callable[..., Answer]] = {
-            Duty.DECIDE: Decide(outside, commit, self.decider),
-            Duty.GRANT: Grant(outside, commit, calls, self.decider),
-            Duty.REVOKE: Revoke(outside, commit, calls, outbox),
+            Duty.DECIDE: Decide(outside, self.decider),
+            Duty.GRANT: Grant(outside, calls, self.decider),
+            Duty.REVOKE: Revoke(outside, calls),
             Duty.REPORT: reports,
             Duty.CONCLUDE: reports,
         }
@@ -104,7 +119,7 @@ class Runner:
         return None
 
     def step(self, session_id: str, turn: Turn, known: Session | None = None) -> "Rest | None":
-        """One turn: read, decide, act, write. When to look again, or None for never.
+        """One step: read, decide, act, write. When to look again, or None for never.
 
         `known`: the row as this turn has just read or written it, its lease standing. Should
         anybody else have written since, our next write is Stale, and we read.
@@ -114,9 +129,9 @@ class Runner:
             if session is None:
                 return None
             now = self.clock.now()
-            due = asks(session, leased, now)
+            due = what_is_due(session, leased, now)
             if isinstance(due, Event):
-                return self._happened(session, due, now, turn)
+                return self._do(self._happened(session, due, now, turn), now)
             if reached(escalates_at(session), now):  # whoever is at it, and whatever comes of it
                 return self.alarms.escalate(session, now, turn)
             if reached(session.warns_at, now) and not turn.quiet:  # at most once for a deadline
@@ -125,7 +140,7 @@ class Runner:
                 return self.outbox.announce(warned, now, turn)
             says = session.owed and not turn.quiet and reached(session.tell_at or now, now)
             if due is not None and not (says and turn.says_first):  # A3: never while another is
-                return self._do(due, session, now, turn)
+                return self._do(GoOn(session, turn), now)
             if says:
                 rest = self.outbox.tell(self.outbox.telling(session, now), turn)
                 return rest and replace(rest, tells=turn.says_first)  # others are still to be told
@@ -154,48 +169,75 @@ class Runner:
         self.decider.forget()
         self.alarms.forget()
 
-    def _do(
-        self, duty: Duty, session: Session, now: datetime, turn: Turn, **how: Any
-    ) -> "Rest | None":
-        """The duty, and what it answers. What it lacks is kept in the row, so that it is tried
-        again soon, counted and made known; also what nobody foresaw: no mistake of ours may keep
-        access open for long."""
-        try:
-            return self._carried_out(self._duties[duty](session, now, turn, **how), turn)
-        except (Stale, Unwritable):
-            raise
-        except Exception as error:  # also another's row that an operator has spoiled
-            return self.commit.try_later(session, now, self.commit.foreseen(session, error))
+    def _do(self, answer: "Rest | GoOn | None", now: datetime) -> "Rest | None":
+        """Duty after duty, and what each of them answers, until there is nothing but to wait.
 
-    def _carried_out(self, answer: Answer, turn: Turn) -> "Rest | None":
-        """What a duty has answered, done."""
-        if isinstance(answer, Became):
+        What a duty lacks is kept in the row, so that it is tried again soon, counted and made
+        known; also what nobody foresaw: no mistake of ours may keep access open for long.
+        """
+        while isinstance(answer, GoOn):
+            session, turn = answer.session, answer.turn
+            how = {"proven": True} if answer.proven else {}
+            try:
+                duty = self._duties[DUTIES[session.state]]
+                answer = self._carried_out(duty(session, now, turn, **how), now, turn)
+            except (Stale, Unwritable):
+                raise
+            except Exception as error:  # also another's row that an operator has spoiled
+                return self.commit.try_later(session, now, self.commit.foreseen(session, error))
             now = self.clock.now()
-            return self._happened(answer.session, answer.event, now, turn, **answer.changes)
-        if isinstance(answer, GoOn):
-            return self._gone_on(answer)
         return answer
 
-    def _gone_on(self, answer: GoOn) -> "Rest | None":
-        """The next duty; after a call under its claim, which whatever fails then frees."""
-        session, turn, duty = answer.session, answer.turn, DUTIES[answer.session.state]
-        if answer.claimed is None:
-            how = {"proven": True} if answer.proven else {}
-            return self._do(duty, session, self.clock.now(), turn, **how)
-        claimed = answer.claimed
+    def _carried_out(self, answer: Answer, now: datetime, turn: Turn) -> "Rest | GoOn | None":
+        """What a duty has answered, done."""
+        match answer:
+            case Became():
+                now = self.clock.now()
+                return self._happened(answer.session, answer.event, now, turn, **answer.changes)
+            case Poll():
+                return self.commit.poll(answer.session, now, answer.since)
+            case TryLater():
+                return self.commit.try_later(answer.session, now, answer.error, **answer.changes)
+            case Announce():
+                return self.outbox.announce(answer.session, self.clock.now(), turn, answer.write)
+            case Act():
+                return self._acted(answer, turn)
+            case Rest() | GoOn() | None:
+                return answer
+            case never:
+                assert_never(never)
 
-        def do() -> Answer:
+    def _acted(self, answer: Act, turn: Turn) -> "Rest | None":
+        """Claimed, done, and what came of it written (A4, A5)."""
+        claimed = self.calls.claim(answer.session, turn, answer.late, **answer.changes)
+        if claimed is None:
+            return self.commit.leave(answer.session, self.clock.now())
+
+        def act() -> "Rest | Unsaved | None":
+            came = answer.act(claimed)
+            if not isinstance(came, Came):
+                return came
+            how = {"wait": came.wait} if came.wait is not None else {}
+            return self.calls.outcome(came.claimed, came.error, came.turn, **how, **came.changes)
+
+        came = self.calls.held(claimed, act)
+        return self._gone_on(came) if isinstance(came, Unsaved) else came
+
+    def _gone_on(self, came: Unsaved) -> "Rest | None":
+        """The next duty, after a call and under its claim, which whatever fails then frees."""
+
+        def go_on() -> "Rest | None":
             try:
-                return self._do(duty, session, self.clock.now(), turn)
+                return self._do(came.go_on, self.clock.now())
             except Stale:
-                return self.calls.lost(claimed, answer.unsaved)
+                return self.calls.lost(came.claimed, came.changes)
 
-        rest = self._carried_out(self.calls.held(claimed, do), turn)
-        return rest and replace(rest, urgent=rest.urgent and turn.patience >= POLL)
+        rest = self.calls.held(came.claimed, go_on)
+        return rest and replace(rest, urgent=rest.urgent and came.go_on.turn.patience >= POLL)
 
     def _happened(
         self, session: Session, event: Event, now: datetime, turn: Turn, **changes: Any
-    ) -> "Rest | None":
+    ) -> "Rest | GoOn | None":
         """An event; what goes with it is said in one place, here.
 
         The duty that it brings is begun at once, and its first write has both. Where that duty
@@ -205,15 +247,13 @@ class Runner:
             case _ if event in ENDS:
                 changes = end_of(session, event, now, turn.seen_by) | changes
             case Event.WAITED_TOO_LONG:
-                why = "It could not be decided in time, so no access will come."
-                why += f" {session.last_error}" if session.last_error else ""
+                why = refusals.undecided(session.last_error)
                 changes = {"reason": why, "denied_at": now, "owed": ("denied",)} | changes
         happened = session.entered(event, now, turn.seen_by, **changes)
         if changes.get("owed"):
             return self.outbox.announce(happened, now, turn)
         if event in ENDS:
             happened = said_soon(happened, now + GONE_WITHIN, *notifications.of_a_change(session))
-        duty = DUTIES.get(happened.state)
-        if duty is None or busy(happened, now):
+        if happened.state not in DUTIES or busy(happened, now):
             return self.commit.write(happened, now)
-        return self._do(duty, happened, now, turn)
+        return GoOn(happened, turn)

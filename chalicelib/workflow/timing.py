@@ -34,13 +34,13 @@ NOTIFY_TRIES = 100  # about a day
 MINUTE = timedelta(minutes=1)
 
 
-def rests_for(session: Session, trouble: ExternalError) -> timedelta:
+def rests_for(session: Session, error: ExternalError) -> timedelta:
     """How long a duty that was not done rests. While access may be open only seconds, lest the
     last of a burst wait for nobody, or it stand when AWS answers again; and not all of them the
     same, lest they meet again. Where there are too many, longer after a while."""
     most = timedelta(seconds=30)
     if session.live:
-        crowded = getattr(trouble, "crowded", False)
+        crowded = getattr(error, "crowded", False)
         most = (
             LONGEST_REST_WHILE_OPEN
             if not crowded
@@ -54,16 +54,20 @@ def rests_for(session: Session, trouble: ExternalError) -> timedelta:
 
 
 def backoff(tries: int, most: timedelta = timedelta(seconds=30)) -> timedelta:
+    """Twice as long after each try: 1 s, 2 s, 4 s … up to `most`."""
     return min(timedelta(seconds=2 ** min(tries, 20)), most)
 
 
 def reached(moment: datetime | None, now: datetime) -> bool:
+    """Whether that moment has come; one that is not set never does."""
     return moment is not None and now >= moment
 
 
 def later_by(moment: datetime | None, wait: timedelta) -> datetime | None:
+    """The moment after that wait; None where there is none to wait from."""
     return moment + wait if moment is not None else None
 
 
 def seconds_between(start: datetime | None, end: datetime) -> float | None:
+    """The seconds from one to the other; None where it has no start."""
     return (end - start).total_seconds() if start is not None else None

@@ -16,7 +16,7 @@ from chalicelib.adapters.identity_center.calls import acting_client, discover, r
 from chalicelib.adapters.identity_center.center import IdentityCenter
 from chalicelib.adapters.identity_center.directory import Directory
 from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
-from chalicelib.domain.ports import Call
+from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import Access
 from chalicelib.words import messages
 
@@ -233,8 +233,8 @@ def test_a_request_tells_what_became_of_it(stage: Stage, status: str):
         {"AccountAssignmentDeletionStatus": {"Status": status}},
         {"InstanceArn": INSTANCE, "AccountAssignmentDeletionRequestId": REQUEST},
     )
-    assert stage.center.creation(ACCESS, REQUEST) == Call(status, "why")
-    assert stage.center.deletion(ACCESS, REQUEST) == Call(status)
+    assert stage.center.creation(ACCESS, REQUEST) == CallStatus(status, "why")
+    assert stage.center.deletion(ACCESS, REQUEST) == CallStatus(status)
 
 
 def listed(request_id: str, created: datetime = NOW, status: str = "IN_PROGRESS") -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 
 from chalicelib import wiring
 from chalicelib.adapters import response_url
-from chalicelib.adapters.response_url import SLACK_API, TIMEOUT, allowed, respond
+from chalicelib.adapters.response_url import TIMEOUT, allowed, respond
+from chalicelib.config.values import SLACK_API
 from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.words import messages
 
@@ -29,7 +30,7 @@ MESSAGE = {"response_type": "ephemeral", "text": messages.INCOMING}
     ],
 )
 def test_slacks_hooks_may_be_posted_to(url):
-    assert allowed(url)
+    assert allowed(url, SLACK_API)
     assert allowed(url, "http://127.0.0.1:9000/api/")
 
 
@@ -67,9 +68,9 @@ def test_slacks_hooks_may_be_posted_to(url):
     ],
 )
 def test_nothing_in_a_request_sends_us_elsewhere(url):
-    assert not allowed(url)
+    assert not allowed(url, SLACK_API)
     with pytest.raises(Refused) as refused:
-        respond(url, MESSAGE)
+        respond(url, MESSAGE, SLACK_API)
     assert refused.value.lasting
 
 

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import ExternalError, Stale, Unavailable
-from chalicelib.domain.instance import FRESH, RENEWS, Found, Instance
+from chalicelib.domain.instance import FRESH, RENEWS, Discovered, Instance
 from tests.support.stories import NOON
 
-OURS: Found = ("arn:aws:sso:::instance/ssoins-1", "d-1", "111111111111")
-OTHER: Found = ("arn:aws:sso:::instance/ssoins-2", "d-2", "222222222222")
+OURS: Discovered = ("arn:aws:sso:::instance/ssoins-1", "d-1", "111111111111")
+OTHER: Discovered = ("arn:aws:sso:::instance/ssoins-2", "d-2", "222222222222")
 SAID = OURS[:2]
 MOMENT = timedelta(milliseconds=1)
 
@@ -20,25 +20,25 @@ MOMENT = timedelta(milliseconds=1)
 class World:
     """The table, ListInstances and the clock; an error in place of an answer is raised."""
 
-    kept: tuple[Found, datetime] | ExternalError | None = None
-    lists: Found | ExternalError = OURS
+    kept: tuple[Discovered, datetime] | ExternalError | None = None
+    lists: Discovered | ExternalError = OURS
     keeps: ExternalError | None = None
     time: datetime = NOON
     asked: list[str] = field(default_factory=list)
 
-    def instance(self) -> tuple[Found, datetime] | None:
+    def instance(self) -> tuple[Discovered, datetime] | None:
         self.asked.append("kept")
         if isinstance(self.kept, ExternalError):
             raise self.kept
         return self.kept
 
-    def keep_instance(self, found: Found, now: datetime) -> None:
+    def keep_instance(self, found: Discovered, now: datetime) -> None:
         self.asked.append("keep")
         if self.keeps:
             raise self.keeps
         self.kept = (found, now)
 
-    def discover(self, arn: str) -> Found:
+    def discover(self, arn: str) -> Discovered:
         self.asked.append(f"discover {arn}".strip())
         if isinstance(self.lists, ExternalError):
             raise self.lists

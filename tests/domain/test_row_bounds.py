@@ -17,7 +17,7 @@ from chalicelib.domain import ask, rows
 from chalicelib.domain.ask import Ask, Kind, Outcome
 from chalicelib.domain.errors import Refused, Unavailable, Unknown
 from chalicelib.domain.machine import ROWS, START, State
-from chalicelib.domain.ports import Call, Mail, PermissionSet, Person, Reading, Reported
+from chalicelib.domain.ports import CallStatus, Mail, PermissionSet, Person, Reading, Reported
 from chalicelib.domain.session import Session, iso
 from chalicelib.route.front import Front
 from chalicelib.workflow.answers import Turn
@@ -99,16 +99,18 @@ class Hostile(World):
             return self.dice.choice((Refused(text, lasting=True), Unavailable(text)))
         return self.dice.choice((Unavailable(text), ValueError(text)))
 
-    def creation(self, access: Any, request_id: str) -> Call:
+    def creation(self, access: Any, request_id: str) -> CallStatus:
         return self._became("creation")
 
-    def deletion(self, access: Any, request_id: str) -> Call:
+    def deletion(self, access: Any, request_id: str) -> CallStatus:
         return self._became("deletion")
 
-    def _became(self, call: str) -> Call:
+    def _became(self, call: str) -> CallStatus:
         odd = not self.calm and self.dice.random() < 0.3
-        said: Call = self.reply(call, Call("FAILED", hostile(self.dice, 50_000)) if odd else None)
-        return said or Call("SUCCEEDED")
+        said: CallStatus = self.reply(
+            call, CallStatus("FAILED", hostile(self.dice, 50_000)) if odd else None
+        )
+        return said or CallStatus("SUCCEEDED")
 
     def person(self, email: str) -> Person | None:
         """As Identity Center bounds it; its texts may have any signs."""

@@ -9,12 +9,12 @@ from chalicelib.domain.machine import FINAL, Duty, Event, State
 from chalicelib.domain.schedule import (
     ALARM_AFTER,
     WAKE_UP_LOST_AFTER,
-    asks,
     escalates_at,
     next_look,
     scheduled,
+    what_is_due,
 )
-from chalicelib.domain.session import Session, from_iso, iso
+from chalicelib.domain.session import CallMark, Prior, Session, from_iso, iso
 from tests.support.states import in_every_state
 from tests.support.stories import HOUR, NOON, active, granting, requested, revoking, settling
 
@@ -47,7 +47,7 @@ SECOND = timedelta(seconds=1)
 def test_the_rows_alone_say_what_to_do(
     session: Session, leased: bool, after: timedelta, asked: Event | Duty | None
 ) -> None:
-    assert asks(session, leased, NOON + after) is asked
+    assert what_is_due(session, leased, NOON + after) is asked
 
 
 def test_the_sweep_looks_where_a_wake_up_has_not_come() -> None:
@@ -186,3 +186,9 @@ def test_a_time_that_a_hand_wrote_without_its_zone_is_utcs() -> None:
     assert read("2026-11-22T12:00:00") == read("2026-11-22T12:00:00.000Z") == NOON
     with pytest.raises(ValueError, match="isoformat"):
         read("noon")
+
+
+def test_what_a_row_has_of_a_call_is_what_rows_of_every_version_have() -> None:
+    """Sessions are open while a new version is deployed: their rows have these very signs."""
+    assert [*CallMark] == ["", "?", "refused", "done"]
+    assert [*Prior] == ["", "no", "yes", "left"]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.ask import Ask
-from chalicelib.domain.ports import Call, Mail, Posted, Reading, Reported
+from chalicelib.domain.ports import CallStatus, Mail, Posted, Reading, Reported
 from chalicelib.domain.session import Access, Glass, PermissionSet, Person, Session
 from chalicelib.route.front import Front
 from chalicelib.words import mails
@@ -139,11 +139,11 @@ class World:
         self.assignments.discard(access)
         return answer
 
-    def creation(self, access: Access, request_id: str) -> Call:
-        return self.reply("creation", Call("SUCCEEDED"))  # type: ignore[no-any-return]
+    def creation(self, access: Access, request_id: str) -> CallStatus:
+        return self.reply("creation", CallStatus("SUCCEEDED"))  # type: ignore[no-any-return]
 
-    def deletion(self, access: Access, request_id: str) -> Call:
-        return self.reply("deletion", Call("SUCCEEDED"))  # type: ignore[no-any-return]
+    def deletion(self, access: Access, request_id: str) -> CallStatus:
+        return self.reply("deletion", CallStatus("SUCCEEDED"))  # type: ignore[no-any-return]
 
     def creating(self, access: Access, since: datetime) -> bool:
         return self.reply("creating", False)  # type: ignore[no-any-return]

@@ -15,7 +15,7 @@ from chalicelib.report import gathered as gathering_module
 from chalicelib.report.gathered import Gathered, gathering
 from chalicelib.report.made import Report
 from chalicelib.trail.attribution import UNREAD, Sieve
-from chalicelib.trail.facts import Facts
+from chalicelib.trail.facts import CredentialFacts
 from tests.trail.example import FIRST_REPORT, example_records, example_session, late_records
 from tests.trail.odd import odd_records
 from tests.trail.records import Record, assume_role, event, key_of, session_of, sso_role
@@ -30,7 +30,11 @@ def halfway(session: Session, records: list[Any], final: bool = False) -> Report
         facts = json.loads(json.dumps(sieve.facts.to_json()))
         gathered = Gathered.from_json(said, session, final)
         fresh = Sieve(sieve.ownership, gathered.take, gathered.cannot_read)
-        fresh.facts, fresh.counts, fresh.ids = Facts.from_json(facts), sieve.counts, sieve.ids
+        fresh.facts, fresh.counts, fresh.ids = (
+            CredentialFacts.from_json(facts),
+            sieve.counts,
+            sieve.ids,
+        )
         fresh.waiting = sieve.waiting
         sieve = fresh
     sieve.judge_waiting()

@@ -7,9 +7,9 @@ import pytest
 
 from chalicelib.report import build as report
 from chalicelib.report import evidence
-from chalicelib.trail.attribution import sift
 from chalicelib.trail.event import Event, Ownership, moment
 from tests.trail.records import Record, event, saml, session_of, sso_role
+from tests.trail.sieved import sift
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 NEVER = {"gone_at": None, "ended_at": None, "lag_gone": None}

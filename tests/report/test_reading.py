@@ -266,7 +266,7 @@ def test_what_was_read_before_the_trail_did_not_answer_is_kept(small: None) -> N
         logs.failing_after = 5
         found = reader.piece()
         assert isinstance(found, Reading)
-        assert "ThrottlingException" in found.trouble
+        assert "ThrottlingException" in found.error
         assert found.wait
         reader.write(found)
     logs.failing_after = 1_000_000
@@ -433,7 +433,7 @@ def test_whether_the_trail_is_heard_of_is_asked_again_where_the_answer_is_lost()
     logs.queries.clear()
     found = reader.piece()
     assert isinstance(found, Reading)
-    assert found.trouble
+    assert found.error
     reader.write(found)
     assert "is the trail delivering?" in " ".join(reader.report().summary)
 

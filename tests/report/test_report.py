@@ -15,7 +15,6 @@ from chalicelib.domain.machine import Event
 from chalicelib.judge.rules import usable
 from chalicelib.report import build as report
 from chalicelib.report import evidence
-from chalicelib.trail.attribution import sift
 from chalicelib.trail.event import Ownership
 from chalicelib.words import messages
 from tests.support.stories import NOON, active
@@ -32,6 +31,7 @@ from tests.trail.records import (
     sso_role,
     without,
 )
+from tests.trail.sieved import sift
 from tests.trail.weighed import weighed
 
 Mail = tuple[str, str, str, tuple[tuple[str, str, bytes], ...]]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from chalicelib.domain.ask import ID, Kind
 from chalicelib.route import press
+from chalicelib.words import cards
 from tests.support.presses import block_actions, body, legacy, said_why, typed
 from tests.support.stories import SET, active
 
@@ -52,7 +53,7 @@ def test_the_clicked_action_decides_not_the_first_button_of_the_message() -> Non
 
 def test_an_arn_without_an_account_is_refused_with_a_sentence() -> None:
     for callback in ("", "deployment_abc", "deployment_12345_abc", "deployment_١٢٣٤٥٦٧٨٩٠١٢_abc"):
-        with pytest.raises(press.Unreadable, match="callback_id"):
+        with pytest.raises(press.NoPayload, match="callback_id"):
             press.read(legacy(value=SET, callback=callback))
 
 
@@ -78,7 +79,7 @@ def test_enter_in_a_cards_field_is_a_reason() -> None:
     )  # fmt: skip
     odd = press.read(said_why("x" * 1_000, "bg-1"))
     assert isinstance(odd, press.OnSession)
-    assert (odd.session_id, len(odd.why)) == ("", press.WHY)
+    assert (odd.session_id, len(odd.why)) == ("", cards.LONGEST_WHY)
 
 
 @pytest.mark.parametrize("value", ["", "  \n", None, 7, ["x"], "\ud800" * 9])
@@ -158,7 +159,7 @@ def test_slack_may_check_that_the_address_is_ours() -> None:
     ],
 )
 def test_a_malformed_body_gets_a_sentence_and_quotes_nothing(sent: bytes) -> None:
-    with pytest.raises(press.Unreadable) as refused:
+    with pytest.raises(press.NoPayload) as refused:
         press.read(sent)
     assert str(refused.value).endswith((".", "does."))
     assert "x" * 20 not in str(refused.value)
@@ -166,7 +167,7 @@ def test_a_malformed_body_gets_a_sentence_and_quotes_nothing(sent: bytes) -> Non
 
 @pytest.mark.parametrize("user", ["U", "u0alice", "U0ALICE ", "B0BOT", "U" + "A" * 21, "U\u0660AB"])
 def test_who_has_no_id_of_slacks_form_has_not_pressed(user: str) -> None:
-    with pytest.raises(press.Unreadable, match="who pressed"):
+    with pytest.raises(press.NoPayload, match="who pressed"):
         press.read(block_actions(user={"id": user}))
 
 
@@ -193,7 +194,7 @@ def test_whatever_is_sent_little_of_it_is_kept_and_nothing_that_steers() -> None
 
 @given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_no_body_breaks_the_reader(sent: bytes) -> None:
-    with suppress(press.Unreadable):
+    with suppress(press.NoPayload):
         press.read(sent)
 
 
@@ -213,7 +214,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_no_payload_breaks_the_reader(payload: Any) -> None:
-    with suppress(press.Unreadable):
+    with suppress(press.NoPayload):
         press.read(body(payload))
 
 

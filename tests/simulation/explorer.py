@@ -31,7 +31,7 @@ from typing import Any
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import ExternalError, Gone, LockTaken, Refused, Stale, Unknown
 from chalicelib.domain.machine import FINAL, OPEN, State
-from chalicelib.domain.ports import Call
+from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import Access, Glass, Lock, PermissionSet, Person, Session
 from tests.fakes.table import Rows
 from tests.simulation.planted import HOMES, load
@@ -58,7 +58,7 @@ ACTS = {"create", "delete", "outcome"}
 LOST, TAKEN, GONE = Stale("lost"), LockTaken("taken"), Gone("gone")
 CONFLICT, THROTTLED = Refused("conflict"), Refused("throttled")
 DENIED, TIMED_OUT = Refused("denied", lasting=True), Unknown("timed out")
-CALLS = {"P": Call("IN_PROGRESS"), "S": Call("SUCCEEDED"), "F": Call("FAILED")}
+CALLS = {"P": CallStatus("IN_PROGRESS"), "S": CallStatus("SUCCEEDED"), "F": CallStatus("FAILED")}
 
 
 @dataclass(frozen=True)

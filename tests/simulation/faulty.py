@@ -10,13 +10,12 @@ from typing import Any
 
 from chalicelib.domain.errors import Refused, Unknown
 from chalicelib.domain.machine import Event, State
-from chalicelib.domain.ports import Call
-from chalicelib.domain.session import Session
+from chalicelib.domain.ports import CallStatus
+from chalicelib.domain.session import CallMark, Session
 from chalicelib.domain.verdict import Verdict
 from chalicelib.workflow import calls, changes, reconcile, revoke
-from chalicelib.workflow.answers import Became, Rest
+from chalicelib.workflow.answers import Became, Came, Rest
 from chalicelib.workflow.calls import NO_CALL, Calls
-from chalicelib.workflow.changes import REFUSED, UNKNOWN
 from chalicelib.workflow.reconcile import Reconciler
 from chalicelib.workflow.timing import LONGEST_CLAIM
 from tests.simulation.planted import Swap, swapped
@@ -107,7 +106,7 @@ def asks_before_it_claims(
 
 def has_asked_already(real: Real, self: Any, claimed: Session, look: Any) -> Any:
     known = {"grant_late_until": None, "grant_call": claimed.grant_call}
-    return self.calls.outcome(claimed, turn=look, **known)
+    return Came(claimed, turn=look, changes=known)
 
 
 def settles_no_grant_of(state: State) -> Real:
@@ -124,7 +123,7 @@ def settles_no_grant_of(state: State) -> Real:
 def settles_no_unknown_grant(
     real: Real, self: Calls, session: Session, call: str, *, deletion: bool = False
 ) -> Any:
-    if call == UNKNOWN and not deletion:
+    if call == CallMark.UNKNOWN and not deletion:
         return NO_CALL
     return real(self, session, call, deletion=deletion)
 
@@ -146,8 +145,8 @@ def settles_no_revoke(
 def confirms_no_revoke(
     real: Real, self: Calls, session: Session, call: str, *, deletion: bool = False
 ) -> Any:
-    if deletion and call not in ("", UNKNOWN):
-        return Call("SUCCEEDED")
+    if deletion and call not in ("", CallMark.UNKNOWN):
+        return CallStatus("SUCCEEDED")
     return real(self, session, call, deletion=deletion)
 
 
@@ -189,7 +188,7 @@ def reads_before_the_delete(real: Real, self: Any, *args: Any) -> Any:
 
 def forgets_what_may_land(real: Real, self: Any, *args: Any) -> Any:
     """From the first delete on that nobody knows the outcome of, whatever comes of the next."""
-    delete, outcome, unknown = self.identity_center.delete, self.calls.outcome, list[str]()
+    delete, unknown = self.identity_center.delete, list[str]()
 
     def deletes(access: Any) -> Any:
         try:
@@ -198,13 +197,10 @@ def forgets_what_may_land(real: Real, self: Any, *args: Any) -> Any:
             unknown.append("one")
             raise
 
-    def comes(claimed: Session, *what: Any, **changes: Any) -> Any:
-        claimed = claimed.with_(revoke_late_until=None) if unknown else claimed
-        return outcome(claimed, *what, **changes)
-
-    centre = Otherwise(self.identity_center, delete=deletes)
-    with Instead(self, identity_center=centre, calls=Otherwise(self.calls, outcome=comes)):
-        return real(self, *args)
+    with Instead(self, identity_center=Otherwise(self.identity_center, delete=deletes)):
+        came = real(self, *args)
+    forgotten = came.claimed.with_(revoke_late_until=None)
+    return replace(came, claimed=forgotten) if unknown else came
 
 
 def forgets_before(real: Real, self: Any, claimed: Session, look: Any, before: Any) -> Any:
@@ -221,7 +217,7 @@ def knows_what_was_early(real: Real, *args: Any) -> Any:
 def denies_at_once(real: Real, self: Any, session: Session, *args: Any, **how: Any) -> Any:
     answer = real(self, session, *args, **how)
     failed = isinstance(answer, Became) and answer.event is Event.GRANT_FAILED
-    if failed and session.grant_call == REFUSED:
+    if failed and session.grant_call == CallMark.REFUSED:
         self.store.release(session.with_(state=State.DENIED, look_at=None))
         return None
     return answer

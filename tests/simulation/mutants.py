@@ -247,7 +247,7 @@ _SETTLE_GRANT = """        grant = self.calls.settled(session, session.grant_cal
 _READ_BACK = "        if self.identity_center.assigned(session.access):\n            listed"
 _RELEASES = "        return self._release(session.with_(**changes), turn)\n"
 
-_LATE_GRANT = """            due = asks(session, leased, now)
+_LATE_GRANT = """            due = what_is_due(session, leased, now)
             settling = session.state is State.SETTLING and session.standing == "no"
             if settling and self.calls.identity_center.assigned(session.access):
                 back = session.with_(state=State.REVOKING, revoke_call="")
@@ -420,13 +420,13 @@ MUTANTS = (
     ),
     Mutant(
         "no “expired” in GRANTING",
-        swaps=(Swap(lambda: runner.asks, faulty.never_expires_while_granting),),
+        swaps=(Swap(lambda: runner.what_is_due, faulty.never_expires_while_granting),),
         bounds=CALM,
     ),
     Mutant(
         "clock not read again at the claim",
         swaps=(
-            Swap(lambda: runner.asks, faulty.asks_and_remembers),
+            Swap(lambda: runner.what_is_due, faulty.asks_and_remembers),
             Swap(lambda: Grant._create, faulty.with_the_step_s_time),
             Swap(lambda: Calls.claim, faulty.with_the_step_s_time),
         ),
@@ -434,7 +434,7 @@ MUTANTS = (
     ),
     Mutant(
         "lease deletion ignored",
-        swaps=(Swap(lambda: runner.asks, faulty.misses_no_lease),),
+        swaps=(Swap(lambda: runner.what_is_due, faulty.misses_no_lease),),
         bounds=replace(SMALL, duration=2),
     ),
     Mutant(
@@ -498,7 +498,7 @@ MUTANTS = (
     Mutant(
         "alarms wait for the duty",
         swaps=(
-            Swap(lambda: runner.asks, faulty.asks_and_remembers),
+            Swap(lambda: runner.what_is_due, faulty.asks_and_remembers),
             Swap(lambda: runner.escalates_at, faulty.escalates_undone),
         ),
         seed=904,
@@ -555,7 +555,7 @@ MUTANTS = (
         patches=(
             (
                 "runner",
-                "            due = asks(session, leased, now)\n",
+                "            due = what_is_due(session, leased, now)\n",
                 _LATE_GRANT,
             ),
         ),

@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.adapters.sqs import message
 from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Call, Mail, Posted, Reading, Reported
+from chalicelib.domain.ports import CallStatus, Mail, Posted, Reading, Reported
 from chalicelib.domain.session import Access, PermissionSet, Person, Session
 from tests.simulation.actors import (
     ACCESSES,
@@ -62,21 +62,21 @@ class Centre(Ports):
             raise Unknown("the answer was lost")
         return request.id
 
-    def creation(self, access: Access, request_id: str) -> Call:
-        call: Call = self.world.call("creation", self._status, request_id)
+    def creation(self, access: Access, request_id: str) -> CallStatus:
+        call: CallStatus = self.world.call("creation", self._status, request_id)
         return call
 
-    def deletion(self, access: Access, request_id: str) -> Call:
-        call: Call = self.world.call("deletion", self._status, request_id)
+    def deletion(self, access: Access, request_id: str) -> CallStatus:
+        call: CallStatus = self.world.call("deletion", self._status, request_id)
         return call
 
-    def _status(self, request_id: str) -> Call:
+    def _status(self, request_id: str) -> CallStatus:
         self._reading()
         request = self.world.requests[request_id]
         age = self.world.now - request.accepted
         if self.world.now < request.shown or (age > AWS_FORGETS_AFTER and not request.open):
-            return Call("UNKNOWN")
-        return Call(request.status, request.reason)
+            return CallStatus("UNKNOWN")
+        return CallStatus(request.status, request.reason)
 
     def creating(self, access: Access, since: datetime) -> bool:
         found: bool = self.world.call("creating", self._under_way, "create", access, since)

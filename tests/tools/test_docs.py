@@ -104,3 +104,11 @@ def test_every_link_between_documents_leads_somewhere() -> None:
     for page in documents():
         for link in re.findall(r"\]\(([^)\s#]+\.md)(?:#[^)]*)?\)", page.read_text()):
             assert "://" in link or (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_house_says_which_packages_one_imports_but_for_its_types() -> None:
+    rows = {line.split("`")[1]: line.split("|")[3].strip() for line in PARTS["house"]().split("\n")
+            if line.startswith("| `")}  # fmt: skip
+    assert rows["domain/"] == "none of the others"
+    assert rows["route/"] == "domain, operations, words"
+    assert "adapters" not in rows["triggers/"]

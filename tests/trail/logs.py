@@ -203,8 +203,8 @@ class Reader:
     def write(self, reading: Reading) -> None:
         assert len(reading.progress) <= 2_000
         self.progress.append(reading.progress)
-        if reading.trouble:
-            self.troubles.append(reading.trouble)
+        if reading.error:
+            self.troubles.append(reading.error)
         self.session = self.session.with_(trail_query=reading.progress)
         self.now += reading.wait
 

@@ -3,9 +3,9 @@
 import random
 from dataclasses import dataclass
 
-from chalicelib.trail.attribution import sift
 from chalicelib.trail.event import Ownership
 from tests.trail.labelled import Case, Labelled, cases
+from tests.trail.sieved import sift
 
 OWN = ("portal", "account")
 

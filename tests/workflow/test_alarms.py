@@ -7,7 +7,7 @@ import pytest
 
 from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Call
+from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import Session
 from tests.fakes.outside import World
 from tests.fakes.rows import MINUTE, SECOND, asked, closing, held, stuck
@@ -84,9 +84,9 @@ def test_an_alarm_is_told_though_what_is_waited_for_is_slow_to_say_so(
 ) -> None:
     session = held(world, revoke_call="delete-1", revoke_asked_at=NOON + HOUR)
 
-    def slow(*_: Any) -> Call:
+    def slow(*_: Any) -> CallStatus:
         world.time += 6 * SECOND
-        return Call("IN_PROGRESS")
+        return CallStatus("IN_PROGRESS")
 
     monkeypatch.setattr(world, "deletion", slow)
     while world.time < NOON + HOUR + timedelta(minutes=4):
@@ -125,7 +125,7 @@ def test_an_alarm_that_could_not_be_told_is_not_told_when_it_is_over(world: Worl
     [
         {"delete": [Unknown("503")] * 10_000},
         {"assigned": [Unavailable("hangs")] * 10_000, "delete": [Gone("?")] * 10_000},
-        {"deletion": [Call("IN_PROGRESS")] * 10_000},
+        {"deletion": [CallStatus("IN_PROGRESS")] * 10_000},
         {"delete": [ZeroDivisionError("a mistake")] * 10_000},
     ],
 )

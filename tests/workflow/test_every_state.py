@@ -41,7 +41,7 @@ def shown(session: Session, now: datetime) -> set[Kind]:
     kinds = set()
     for card in (cards.mine(session, now), cards.channel(session, now)):
         for action in buttons(card) - press.LINKS:
-            assert action == press.SAY_WHY or action in press.ON_A_SESSION, action
+            assert action == cards.WHY or action in press.ON_A_SESSION, action
             kinds.add(press.ON_A_SESSION.get(action, Kind.REASON))
     return kinds
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Call
+from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import Session
 from chalicelib.workflow.timing import (
     CALL_TAKES,
@@ -152,7 +152,11 @@ def test_a_grant_refused_for_now_is_asked_again_and_the_person_hears_that_it_tak
 ) -> None:
     session = world.keep(granting())
     world.says["create"] = [Refused("ThrottlingException")] * 2 + [Unavailable("x")] * 0
-    world.says["creation"] = [Call("FAILED", "a reason"), Call("FAILED"), Call("SUCCEEDED")]
+    world.says["creation"] = [
+        CallStatus("FAILED", "a reason"),
+        CallStatus("FAILED"),
+        CallStatus("SUCCEEDED"),
+    ]
     world.says["assigned"] = [False] * 6
     row = world.until(session, "ACTIVE")
     assert row.tries == 0
@@ -176,7 +180,11 @@ def test_a_grant_that_succeeded_and_never_shows_is_asked_again(world: World) -> 
 
 def test_a_request_that_aws_does_not_describe_yet_is_waited_for(world: World) -> None:
     session = world.keep(granting())
-    world.says["creation"] = [Call("UNKNOWN"), Call("IN_PROGRESS"), Call("SUCCEEDED")]
+    world.says["creation"] = [
+        CallStatus("UNKNOWN"),
+        CallStatus("IN_PROGRESS"),
+        CallStatus("SUCCEEDED"),
+    ]
     world.until(session, "ACTIVE")
     assert world.asked.count("create") == 1
 
@@ -185,7 +193,7 @@ def test_a_request_that_aws_has_forgotten_is_waited_for_no_more(world: World) ->
     session = world.keep(
         granting(standing="no", grant_call="create-0", grant_asked_at=NOON - 11 * MINUTE)
     )
-    world.says["creation"] = [Call("UNKNOWN")]
+    world.says["creation"] = [CallStatus("UNKNOWN")]
     world.until(session, "ACTIVE")
     assert world.asked.count("create") == 1
 

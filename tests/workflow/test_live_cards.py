@@ -6,7 +6,7 @@ import pytest
 
 from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Call
+from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import Session
 from chalicelib.words.messages import date
 from tests.fakes.outside import World
@@ -61,7 +61,7 @@ def test_a_warning_that_somebody_deleted_holds_up_nothing(world: World) -> None:
 
 def test_who_waits_for_access_sees_that_it_is_coming(world: World) -> None:
     session = pressed(world)
-    world.says["creation"] = [Call("IN_PROGRESS")] * 9
+    world.says["creation"] = [CallStatus("IN_PROGRESS")] * 9
     row = world.look(session)
     assert (row.state, world.told) == (State.GRANTING, [])
     for _ in range(3):

@@ -7,9 +7,8 @@ import pytest
 
 from chalicelib.domain.errors import Gone, Refused, Stale, Unavailable, Unknown
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import Call
-from chalicelib.domain.session import Lock, Session
-from chalicelib.workflow.changes import UNKNOWN
+from chalicelib.domain.ports import CallStatus
+from chalicelib.domain.session import CallMark, Lock, Session
 from chalicelib.workflow.timing import (
     CALL_TAKES,
     CLOCK_SKEW,
@@ -60,8 +59,8 @@ def test_no_delete_is_asked_before_the_grant_is_settled(world: World) -> None:
     "trouble",
     [
         {"delete": [Refused("ConflictException")] * 3},
-        {"deletion": [Call("FAILED", "a reason"), Call("FAILED")]},
-        {"deletion": [Call("IN_PROGRESS")] * 5},
+        {"deletion": [CallStatus("FAILED", "a reason"), CallStatus("FAILED")]},
+        {"deletion": [CallStatus("IN_PROGRESS")] * 5},
         {"delete": [Unknown("timeout")], "deleting": [True, True, False]},
         {"assigned": [True, True]},
         {"assigned": [Unavailable("down")] * 3},
@@ -138,7 +137,11 @@ def test_a_revoke_of_what_is_gone_is_done(world: World) -> None:
 
 def test_what_may_still_land_is_deleted_again_only_after_a_pause(world: World) -> None:
     """The list still shows what a delete finds gone: a circle, as fast as AWS answers."""
-    late = {"grant_call": UNKNOWN, "grant_late_until": NOON + HOUR + MINUTE, "granted_at": None}
+    late = {
+        "grant_call": CallMark.UNKNOWN,
+        "grant_late_until": NOON + HOUR + MINUTE,
+        "granted_at": None,
+    }
     session = held(world, **late)
     world.says |= {"assigned": [True] * 100, "delete": [Gone("nothing there")] * 100}
     world.look(session, patience=5)
@@ -160,7 +163,7 @@ def test_a_worker_without_time_leaves_the_delete_to_the_next(world: World) -> No
 
 def test_whoever_may_be_alone_sees_it_through(world: World) -> None:
     session = held(world)
-    world.says["deletion"] = [Call("IN_PROGRESS")] * 3
+    world.says["deletion"] = [CallStatus("IN_PROGRESS")] * 3
     row = world.look(session, "stream", patience=20)
     assert row.state is State.SETTLING
     assert row.revoke_look == row.gone_look == "stream"
@@ -168,7 +171,7 @@ def test_whoever_may_be_alone_sees_it_through(world: World) -> None:
 
 def test_the_queues_side_waits_for_the_first_poll_and_no_longer(world: World) -> None:
     session = held(world)
-    world.says["deletion"] = [Call("IN_PROGRESS")] * 3
+    world.says["deletion"] = [CallStatus("IN_PROGRESS")] * 3
     row = world.look(session, patience=1)
     assert (row.state, row.busy_until) == (State.REVOKING, None)
     assert world.asked.count("deletion") == 1
@@ -176,6 +179,6 @@ def test_the_queues_side_waits_for_the_first_poll_and_no_longer(world: World) ->
 
 def test_the_lock_is_not_free_before_the_read_back(world: World) -> None:
     session = held(world)
-    world.says["deletion"] = [Call("IN_PROGRESS")]
+    world.says["deletion"] = [CallStatus("IN_PROGRESS")]
     world.look(session)
     assert world.books.locks == {session.access.key: session.id}

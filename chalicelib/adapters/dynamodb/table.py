@@ -42,7 +42,7 @@ from chalicelib.domain.instance import ROW as INSTANCE
 from chalicelib.domain.machine import LIVE, State
 from chalicelib.domain.session import SESSION_ID, Access, Lock, Noted, Prior, Session
 
-BEGINS = {rows.OPEN: "bg-", "door": "door/", "lease": "lease/", "assignment": "assignment/"}
+BEGINS = {rows.DUE_SESSIONS: "bg-", "door": "door/", "lease": "lease/", "assignment": "assignment/"}
 
 
 IDS = ["id"]  # all that is asked of an index: so no row that an operator has spoiled is read there
@@ -258,11 +258,11 @@ class Table:
             return [row.id for row in found if SESSION_ID.fullmatch(row.id)]
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:
-        return self._due(rows.OPEN, "bg-", now, limit)
+        return self._due(rows.DUE_SESSIONS, "bg-", now, limit)
 
     def asks_due(self, now: datetime, limit: int) -> Sequence[str]:
         """Ids of the asks' rows to look at: undecided ones, and those not told yet."""
-        return self._due(rows.ASKS, "ask", now, limit)
+        return self._due(rows.DUE_ASKS, "ask", now, limit)
 
     def _due(self, partition: str, prefix: str, now: datetime, limit: int) -> Sequence[str]:
         """What does not begin so is nothing of its kind, whatever it says of itself."""
@@ -283,7 +283,7 @@ class Table:
         From an index and without consistency, so perhaps late. Of a row that cannot be read there
         is what remains of it, without a lease, so that it is looked at, counted and made known.
         """
-        ids = [row_id for row_id in self._listed(rows.OPEN) if SESSION_ID.fullmatch(row_id)]
+        ids = [row_id for row_id in self._listed(rows.DUE_SESSIONS) if SESSION_ID.fullmatch(row_id)]
         with translated():
             try:
                 found = {row.id: row for row in Row.batch_get([*ids, *map(lease_id, ids)])}

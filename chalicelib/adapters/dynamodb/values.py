@@ -29,6 +29,7 @@ def assignment_id(access: Access) -> str:
 
 
 def access_named(row: dict[str, Any]) -> Access | None:
+    """The access that a row names by its three parts; None where it lacks one."""
     names = [field.name for field in fields(Access)]
     return Access(*(row[name] for name in names)) if row.keys() >= set(names) else None
 
@@ -86,6 +87,7 @@ def ask_id(session: Session) -> str:
 
 
 def ask_in(row_id: str, row: Row) -> Ask:
+    """The ask that a row has, decided or not. Raises Unreadable."""
     values = _values(row, Ask) | {"id": row_id.removeprefix(ask.DECIDED)}
     try:
         return Ask(outcome=Outcome(values.pop("outcome", "")), **values)
@@ -155,12 +157,14 @@ def _values(row: Row, kind: type[Session] | type[Ask]) -> dict[str, Any]:
 
 
 def session_in(row: Row) -> Session:
+    """The session that a row has. Raises one of SPOILED where it has none."""
     values = _values(row, Session)
     values |= {"state": State(values.get("state", "")), "glass": values.get("glass", "")}
     return Session(**values)
 
 
 def found_in(get: Callable[[], Row], made: Callable[[Row], T]) -> T | None:
+    """What is made of the row that `get` reads; None where there is none."""
     try:
         return made(get())
     except DoesNotExist:

@@ -269,11 +269,13 @@ def owner(client: Any, instance_arn: str = "") -> str:
 
 
 def pages(client: Any, operation: str, member: str, **arguments: Any) -> Iterator[Any]:
+    """The members of all pages of an operation's answer."""
     for page in client.get_paginator(operation).paginate(**arguments):
         yield from page[member]
 
 
 def request_id_of(status: dict[str, Any]) -> str:
+    """The request's id. Raises KeyError where the answer has none."""
     request_id = status["RequestId"]
     if not isinstance(request_id, str) or not request_id:
         raise KeyError("RequestId")
@@ -295,6 +297,7 @@ def _code(error: ClientError) -> str:
 
 
 def said(error: Exception) -> str:
+    """The error in words, for whoever waits, and for the log."""
     if isinstance(error, ClientError):
         message = error.response.get("Error", {}).get("Message", "")
         said = f"{_code(error)}: {message}" if message.strip(" .") else _code(error)
@@ -320,6 +323,7 @@ class Memory:
         self._kept: dict[str, tuple[str, float]] = {}
 
     def get(self, key: str) -> str | None:
+        """What was put under the key; None where that is too long ago."""
         value, until = self._kept.get(key, ("", 0.0))
         return value if value and self._seconds() < until else None
 

@@ -24,10 +24,10 @@ from chalicelib.adapters.identity_center.calls import (
     said,
 )
 from chalicelib.domain.errors import Gone, Refused
-from chalicelib.domain.ports import Call
+from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import Access, PermissionSet
 
-SKEW: Final = timedelta(seconds=60)  # between our clock and that of AWS's CreatedDate
+CREATED_DATE_SKEW: Final = timedelta(seconds=60)  # between our clock and AWS's
 
 
 class IdentityCenter:
@@ -81,11 +81,11 @@ class IdentityCenter:
                 outcome = Refused(str(outcome), crowded=outcome.crowded)
             raise outcome from error
 
-    def creation(self, access: Access, request_id: str) -> Call:
+    def creation(self, access: Access, request_id: str) -> CallStatus:
         """What became of a creation; `UNKNOWN` where AWS has no record of it, see `_became`."""
         return self._became("creation", access, request_id)
 
-    def deletion(self, access: Access, request_id: str) -> Call:
+    def deletion(self, access: Access, request_id: str) -> CallStatus:
         return self._became("deletion", access, request_id)
 
     def creating(self, access: Access, since: datetime) -> bool:
@@ -126,7 +126,7 @@ class IdentityCenter:
             "PrincipalId": access.principal_id,
         }
 
-    def _became(self, kind: str, access: Access, request_id: str) -> Call:
+    def _became(self, kind: str, access: Access, request_id: str) -> CallStatus:
         """One request's status.
 
         AWS keeps no request for ever, so one that it does not know cannot be waited for. It is in
@@ -135,13 +135,13 @@ class IdentityCenter:
         the caller takes UNKNOWN for an answer only when the request is minutes old.
         """
 
-        def ask() -> Call:
+        def ask() -> CallStatus:
             status = self._described(kind, access, request_id)
             if status is not None:
-                return Call(status["Status"], status.get("FailureReason", ""))
+                return CallStatus(status["Status"], status.get("FailureReason", ""))
             if any(each["RequestId"] == request_id for each in self._in_progress(kind, access)):
-                return Call("IN_PROGRESS")
-            return Call("UNKNOWN", "AWS has no record of the request")
+                return CallStatus("IN_PROGRESS")
+            return CallStatus("UNKNOWN", "AWS has no record of the request")
 
         return reading(ask)()
 
@@ -161,7 +161,7 @@ class IdentityCenter:
             return any(
                 ours(each["RequestId"])
                 for each in self._in_progress(kind, access)
-                if "CreatedDate" not in each or each["CreatedDate"] >= since - SKEW
+                if "CreatedDate" not in each or each["CreatedDate"] >= since - CREATED_DATE_SKEW
             )
 
         return reading(ask)()

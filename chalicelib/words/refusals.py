@@ -1,0 +1,69 @@
+"""Why access does not come, or not yet, and what is wrong with a request. Pure.
+
+A refusal stands in the session's row as `reason`, and what is tried again as `last_error`: people
+read both, in messages, mails and the log.
+"""
+
+from typing import Final
+
+from chalicelib.domain.session import Glass
+from chalicelib.domain.text import clean
+
+# Why it does not come -----------------------------------------------------------------------------
+
+ANOTHER_HOLDS_IT: Final = "Another session holds this access."
+LOCK_NOT_HELD: Final = "The session does not hold the lock of this access."
+GLASS_CHANGED: Final = "The glass is for another account, permission set or person by now."
+GONE_ALREADY: Final = "It was gone before it could be taken back."
+WITHOUT_A_SESSION: Final = "found without a session"
+
+NO_EMAIL: Final = "Slack has no e-mail address of yours, so nobody can tell who you are."
+UNCONFIRMED: Final = "Your e-mail address in Slack is not confirmed: confirm it, then press again."
+
+NAMED: Final = 3  # of those who may, to whoever may not
+
+
+def not_among(glass: Glass, email: str) -> str:
+    """That this person may not break the glass, and whom to ask instead."""
+    may = [clean(who) for who in glass.may if not who.startswith("group:")]
+    may += [f"the group {clean(group)}" for group in glass.groups]
+    more = f" and {len(may) - NAMED} more" if len(may) > NAMED else ""
+    whom = ", ".join(may[:NAMED]) + more
+    return f"{clean(email)} is not among those who may break “{glass.name}”; ask one of {whom}"
+
+
+def undecided(last_error: str) -> str:
+    """That nobody could decide in time, and what kept them from it, where that is known."""
+    said = "It could not be decided in time, so no access will come."
+    return f"{said} {last_error}" if last_error else said
+
+
+# Why it has to wait, and is tried again -----------------------------------------------------------
+
+BEING_TAKEN_BACK: Final = "the access is just being taken back"
+DELETED_SESSION_AT_IT: Final = "a session that was deleted may still be at it"
+EARLIER_MAY_LAND: Final = "what an earlier session has asked for may still land"
+STILL_LISTED: Final = "the delete succeeded, and the assignment is still listed"
+FAILED: Final = "it failed"
+
+
+def our_mistake(kind: str) -> str:
+    """That the program has a mistake; the log says where it was made."""
+    return f"a mistake in the program: {kind}"
+
+
+def spoiled(error: str) -> str:
+    """That an operator has to mend a row before anything is tried."""
+    return f"{error}; nothing is tried before an operator has mended its row"
+
+
+# What is wrong with a request ---------------------------------------------------------------------
+
+NOT_UTF_8: Final = "This is not text in UTF-8."
+NO_PAYLOAD: Final = "There is no payload in it."
+NOT_JSON: Final = "Its payload is not JSON."
+NO_OBJECT: Final = "Its payload is not a JSON object."
+NO_ACTION: Final = "No action was clicked in it."
+NOBODY_PRESSED: Final = "It does not say who pressed."
+NO_ACCOUNT: Final = "Its callback_id names no account: deployment_123456789012_abc does."
+NO_GLASS: Final = "The button names no glass."
