@@ -9,7 +9,7 @@ import pytest
 from chalicelib.domain.errors import Unavailable, Unreadable
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Session
-from chalicelib.words import messages
+from chalicelib.words import messages, refusals
 from chalicelib.words.messages import date
 from tests.fakes.outside import World
 from tests.fakes.rows import MINUTE, SECOND, asked, look_at, pressed
@@ -284,7 +284,7 @@ def test_no_row_alone_brings_about_a_grant(world: World) -> None:
     assert "create" not in world.asked
     assert (row.ended_how, row.reason) == (
         "grant failed",
-        "The session does not hold the lock of this access.",
+        refusals.LOCK_NOT_HELD,
     )
 
 

@@ -6,6 +6,7 @@ from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import Session
+from chalicelib.words import refusals
 from chalicelib.workflow.timing import (
     CALL_TAKES,
     CLOCK_SKEW,
@@ -40,7 +41,7 @@ def test_another_live_session_of_the_access_ends_this_one_with_nothing_to_take_b
     world.assignments.add(other.access)
     session = world.keep(granting())
     row = world.until(session, "SETTLING")
-    assert row.reason == "Another session holds this access."
+    assert row.reason == refusals.ANOTHER_HOLDS_IT
     assert world.assignments == {other.access}
 
 

@@ -2,7 +2,7 @@
 
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.machine import State
-from chalicelib.words import messages
+from chalicelib.words import messages, refusals
 from tests.fakes.outside import World
 from tests.fakes.rows import pressed
 
@@ -18,7 +18,7 @@ def test_who_has_a_pinned_persons_e_mail_in_slack_is_denied_and_told_why() -> No
 
 def test_who_has_no_e_mail_in_slack_is_denied_at_once_and_told_why() -> None:
     world = World()
-    world.says["email"] = [Refused("Slack has no e-mail address of yours", lasting=True)]
+    world.says["email"] = [Refused(refusals.NO_EMAIL, lasting=True)]
     row = world.look(pressed(world))
     assert row.state is State.DENIED
     assert "no e-mail address" in row.reason

@@ -8,7 +8,7 @@ import pytest
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Lock, Session
-from chalicelib.words import messages
+from chalicelib.words import messages, refusals
 from chalicelib.workflow.timing import (
     LONGEST_CLAIM,
 )
@@ -18,6 +18,7 @@ from tests.support.stories import (
     HOUR,
     NOON,
     active,
+    glass,
     granting,
     revoking,
     settling,
@@ -41,7 +42,7 @@ from tests.support.stories import (
         (messages.NOBODY, {"slack_user": "U0NOBODY"}, {}),
         ("knows no user with the e-mail alice@example.com", {}, {"person": [None]}),
         ("The permission set “BreakGlassAdmin”", {}, {"permission_set": [None]}),
-        ("mallory@example.com is not among those", {"slack_user": "U0MALLORY"}, {}),
+        (refusals.not_among(glass(), "mallory@example.com"), {"slack_user": "U0MALLORY"}, {}),
     ],
 )
 def test_who_may_not_is_denied_with_the_reason(
@@ -73,7 +74,7 @@ def test_a_press_that_cannot_be_decided_in_time_is_denied_and_never_granted_late
     world.says["person"] = [Unavailable("down")] * 100
     row = world.until(session, "DENIED")
     assert world.time >= NOON + timedelta(minutes=5)
-    assert "could not be decided in time" in row.reason
+    assert row.reason.startswith(refusals.undecided(""))
     assert "down" in row.reason
     assert world.assignments == set()
 
@@ -121,7 +122,7 @@ def test_a_press_waits_while_the_access_is_being_taken_back(world: World, holder
     row = world.look(pressed(world))
     assert (row.state, row.last_error) == (
         State.REQUESTED,
-        "the access is just being taken back",
+        refusals.BEING_TAKEN_BACK,
     )
     world.books.sessions["bg-first"] = settling(id="bg-first", principal_id="alice-id")
     assert world.until(row, "ACTIVE").granted_at is not None

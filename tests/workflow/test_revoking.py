@@ -9,6 +9,7 @@ from chalicelib.domain.errors import Gone, Refused, Stale, Unavailable, Unknown
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import CallMark, Lock, Session
+from chalicelib.words import refusals
 from chalicelib.workflow.timing import (
     CALL_TAKES,
     CLOCK_SKEW,
@@ -97,7 +98,7 @@ def test_until_an_unknown_delete_can_land_no_more_the_lock_stays(world: World) -
     row = world.look(again)
     assert (row.state, row.last_error) == (
         State.REQUESTED,
-        "what an earlier session has asked for may still land",
+        refusals.EARLIER_MAY_LAND,
     )
     world.says["deleting"] = [True]  # it has just been accepted
     world.time = late
