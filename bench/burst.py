@@ -8,38 +8,30 @@ time: each call hands over to whoever is next in virtual time, so a run is the s
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import random
 import threading
 from collections import Counter, deque
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
 
 from bench import figures
+from bench.burst_ports import CENTER, DEADLINE, START, Clock, Ports, Store
 from bench.figures import Figure, Report
+from bench.virtual import Virtual
 from chalicelib.adapters.identity_center.calls import Pace
-from chalicelib.domain.errors import Gone, Refused, Unavailable
+from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.domain.machine import State
-from chalicelib.domain.ports import CallStatus, Mail, Posted, Reading, Reported
 from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Access, Session
-from chalicelib.report.reading import PIECE
 from chalicelib.triggers.common import SAYING_TAKES
 from chalicelib.wiring import SWEEP_PACE, WORKER_PACE
 from chalicelib.workflow.answers import Outside, Turn
 from chalicelib.workflow.runner import Glasses, Runner
 from chalicelib.workflow.timing import POLL
-from tests.simulation.rows import Rows
+from tests.fakes.table import Rows
 
-START = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
-DEADLINE = START + timedelta(minutes=10)
-SECOND = timedelta(seconds=1)
-TABLE, QUEUE, CENTER, SLACK = 0.006, 0.01, 0.06, 0.12  # seconds that a call takes
-PIECES = 20  # that a report of a million events takes
 WORKERS = 20  # maximum_concurrency of the queue's function, in app.py
 LIVES, SWEEPS_FOR, LEAVES, AT_MOST = 60.0, 55.0, timedelta(seconds=10), 500
 INDEX_LAG = 0.2
@@ -73,49 +65,6 @@ class Outcome:
     reported: int = 0
     refused: int = 0
     seconds: float = 0.0
-
-
-class Virtual:
-    """Virtual time, and threads that take turns in it."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self._heap: list[tuple[float, int, threading.Semaphore | Callable[[], None]]] = []
-        self._order = itertools.count()
-        self._idle = threading.Semaphore(0)
-
-    def at(self, when: float, what: Callable[[], None]) -> None:
-        heapq.heappush(self._heap, (when, next(self._order), what))
-
-    def spawn(self, work: Callable[[], None]) -> None:
-        """Runs `work` as a worker of its own, from now on."""
-        turn = threading.Semaphore(0)
-
-        def run() -> None:
-            turn.acquire()
-            try:
-                work()
-            finally:
-                self._idle.release()
-
-        threading.Thread(target=run, daemon=True).start()
-        heapq.heappush(self._heap, (self.now, next(self._order), turn))
-
-    def wait(self, seconds: float) -> None:
-        """Called by a worker: others go on meanwhile."""
-        turn = threading.Semaphore(0)
-        heapq.heappush(self._heap, (self.now + seconds, next(self._order), turn))
-        self._idle.release()
-        turn.acquire()
-
-    def run(self, until: Callable[[], bool], most: float) -> None:
-        while self._heap and not until() and self.now < most:
-            self.now, _, what = heapq.heappop(self._heap)
-            if isinstance(what, threading.Semaphore):
-                what.release()
-                self._idle.acquire()
-            else:
-                what()
 
 
 class World:
@@ -250,10 +199,10 @@ class World:
     # The outside
 
     def _outside(self) -> Outside:
-        ports = _Ports(self)
+        ports = Ports(self)
         return Outside(
-            store=_Store(self), identity_center=ports, directory=ports, chat=ports,
-            post=ports, topics=ports, letters=ports, wakeups=ports, clock=_Clock(self),
+            store=Store(self), identity_center=ports, directory=ports, chat=ports,
+            post=ports, topics=ports, letters=ports, wakeups=ports, clock=Clock(self),
             log=lambda *_, **__: None,
             token=lambda: f"t{next(self.tokens)}", reports=ports,
         )  # fmt: skip
@@ -289,112 +238,6 @@ class World:
             if until <= self.virtual.now:
                 self.truth.discard(access.key)
                 del self.under_way[request]
-
-
-class _Clock:
-    def __init__(self, world: World) -> None:
-        self.now, self._world = world.time, world
-
-    def sleep(self, duration: timedelta) -> None:
-        self._world.virtual.wait(duration.total_seconds())
-
-
-class _Store:
-    """The rows; every call takes its time first."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def __getattr__(self, name: str) -> Any:
-        act = getattr(self._world.rows, name)
-
-        def call(*args: Any) -> Any:
-            self._world.virtual.wait(TABLE)
-            return act(*args)
-
-        return call
-
-
-class _Ports:
-    """Everything else that the runner asks while it takes access back."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._requests = itertools.count()
-
-    def delete(self, access: Access) -> str:
-        world = self._world
-        world.call("delete")
-        if access.key not in world.truth:
-            raise Gone("nothing there")
-        if len(world.under_way) >= world.limits.outstanding:
-            world.found.refused += 1
-            raise Refused("IAM Identity Center: ConflictException")
-        request = f"r{next(self._requests)}"
-        world.under_way[request] = (access, world.virtual.now + world.limits.settles)
-        return request
-
-    def deletion(self, access: Access, request_id: str) -> CallStatus:
-        self._world.read("describe")
-        return CallStatus("IN_PROGRESS" if request_id in self._world.under_way else "SUCCEEDED")
-
-    def assigned(self, access: Access) -> bool:
-        self._world.read("list")
-        return access.key in self._world.truth
-
-    def deleting(self, access: Access, since: datetime) -> bool:
-        self._world.read("list deletions")
-        return any(access == each for each, _ in self._world.under_way.values())
-
-    def send(self, *asked: Any) -> None:
-        if len(asked) == 1:
-            return  # a mail
-        session_id, after, _ = asked
-        world = self._world
-        world.virtual.wait(QUEUE)
-        world.found.messages[session_id] += 1
-        if world.limits.queue:
-            delay = min(max(int(after.total_seconds()), 0), 900) + 0.02
-            world.virtual.at(world.virtual.now + delay, lambda: world._arrives(session_id))
-
-    def go_on(
-        self,
-        session: Session,
-        now: datetime,
-        remaining: Callable[[], timedelta],
-        again: bool = False,
-    ) -> Reading | Reported:
-        """A piece of a long report: half a minute of a worker's time."""
-        world = self._world
-        if not session.trail_query:
-            world.virtual.wait(CENTER)
-            return Reading("0", timedelta(seconds=3))
-        done = int(session.trail_query) + 1
-        if session.id.startswith("r"):
-            world.virtual.wait(min(PIECE, remaining()).total_seconds())
-            world.found.pieces[session.id] += 1
-        if session.id.startswith("r") and done < PIECES:
-            return Reading(str(done), timedelta(0))
-        return Reported(Mail((), "report", "", ""), ("much was done",), 1_000_000, "")
-
-    def leave(self, reading: Reading) -> None:
-        """Nothing runs here."""
-
-    def forget(self, session: Session) -> None:
-        return
-
-    def respond(self, url: str, message: dict[str, Any]) -> None:
-        self._world.virtual.wait(SLACK)
-
-    def post(self, channel: str, message: dict[str, Any], thread: str = "") -> Posted:
-        self._world.virtual.wait(SLACK)
-        return Posted(channel, "1")
-
-    def about(self, *_: Any) -> tuple[str, str, str]:
-        return "subject", "text", "<p>html</p>"
-
-    def update(self, channel: str, ts: str, message: dict[str, Any]) -> None:
-        self._world.virtual.wait(SLACK)
 
 
 CASES = {

@@ -27,11 +27,9 @@ from tools._project import Misused, Problem, client
 Row = dict[str, Any]
 FIRST, LAST = "0000", "9999"  # before and after every ISO time
 WAITING = "waiting"  # what has come of an ask that is not decided yet
-WHAT = {
+WHAT = {kind: str(kind) for kind in Kind} | {
     Kind.BREAK: "break",
     Kind.END: "end now",
-    Kind.EXTEND: "extend",
-    Kind.REASON: "reason",
     Kind.FOUND: "take back",
 }
 NEWEST = 25  # rows of a person that are enough to know their Slack ids by

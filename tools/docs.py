@@ -64,6 +64,22 @@ def _diagram() -> str:
     return f"```mermaid\n{diagram()}```\n"
 
 
+def _transitions() -> str:
+    """A row for each state: what is done in it, where each event leads, what time brings."""
+    from chalicelib.domain.machine import ROWS
+
+    lines = ["", "| from | duty | asks | event → to | by itself |", "|---|---|---|---|---|"]
+    for state, row in ROWS.items():
+        targets: dict[str, list[str]] = {}
+        for event, target in row.leads.items():
+            targets.setdefault(target, []).append(event)
+        leads = " · ".join(f"{', '.join(events)} → {to}" for to, events in targets.items())
+        alone = f"{row.then} at `{row.until}`" if row.then else ""
+        cells = (str(state), row.duty or "", ", ".join(row.asks), leads or "over", alone)
+        lines.append("|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|")
+    return "\n".join(lines) + "\n\n"
+
+
 def _reasons() -> str:
     from chalicelib.judge.rules import SEVERITIES, standard
 
@@ -124,6 +140,7 @@ def _imported(package: Path) -> set[str]:
 
 PARTS: dict[str, Callable[[], str]] = {
     "diagram": _diagram,
+    "transitions": _transitions,
     "reasons": _reasons,
     "settings": _settings,
     "commands": _commands,

@@ -57,7 +57,7 @@ SHOWN = 100
 FIRST = ("state", "left", "asked_at", "what", "until", "email", "glass")  # as far as there is room
 NO_BREAK = "\N{NO-BREAK SPACE}"
 CANDIDATES = 5
-PREFIX = re.compile(r"(bg|found|end|extend|reason)-[0-9a-f]{1,23}")
+PREFIX = re.compile(rf"({'|'.join(Kind)})-[0-9a-f]{{1,23}}")
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
 

@@ -378,9 +378,11 @@ class Log(Protocol):
 class WakeUps(Protocol):
     """The queue of wake-ups. Raises Unavailable."""
 
-    def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
+    def send(
+        self, session_id: str, after: timedelta, at: datetime | None = None, *, tried: int = 0
+    ) -> None:
         """Has the session looked at after a while. Further off than the queue carries a message,
-        it travels in hops, each of which counts anew from now until `at`."""
+        it travels in hops, counted anew until `at`. `tried`: looks that came to nothing."""
 
 
 # An AWS service that speaks JSON: the operation's name, what is asked, and the answer. Raises

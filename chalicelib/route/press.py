@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-from chalicelib.domain.ask import SLACK_CHANNEL, SLACK_TEAM, SLACK_USER, Kind
+from chalicelib.domain.ask import ANSWERED, SLACK_CHANNEL, SLACK_TEAM, SLACK_USER, Kind
 from chalicelib.domain.session import SESSION_ID
 from chalicelib.domain.text import clean
 from chalicelib.words import cards, refusals
@@ -22,7 +22,10 @@ TS = re.compile(r"\d{1,20}(\.\d{1,10})?", re.ASCII)
 VALUE, URL, NAME = 100, 500, 80  # signs that are kept of each
 BREAK_GLASS = "break_glass"
 LINKS = frozenset({"open_console"})  # buttons that lead away: Slack tells of them all the same
-ON_A_SESSION = {"end_now": Kind.END, "extend": Kind.EXTEND}
+# A button's action is called as the ask is; a reason comes from a field, which is no button.
+ON_A_SESSION = {
+    "end_now" if kind is Kind.END else str(kind): kind for kind in ANSWERED - {Kind.REASON}
+}
 
 
 class NoPayload(Exception):

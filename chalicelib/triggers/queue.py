@@ -50,7 +50,7 @@ class FromQueue(Trigger):
             if left > EARLY:
                 self.queue.send(row_id, left, at)
             else:
-                self.runner.advance(row_id, Turn("queue", remaining, POLL))
+                self.runner.advance(row_id, Turn("queue", remaining, POLL, tried=tried))
         except Unreadable as unreadable:
             self.log("error", "a row that cannot be read", session=row_id, error=str(unreadable))
             self.queue.bury(body)

@@ -57,6 +57,7 @@ def refused_ask(ask: Ask) -> Message:
 
 
 def too_late(ask: Ask) -> Message:
+    """To whoever asked when it was over, or not open yet: what became of it."""
     done = ask.kind is Kind.END and ask.state_then not in UNOPENED
     what = f"There is nothing left to end on {_of(ask)}." if done else ""
     what = what or f"The access to {_of(ask)} was not changed."

@@ -42,6 +42,7 @@ class Turn:
     quiet: bool = False  # tells nobody anything: others wait to be looked at
     says_first: bool = False  # the duty has had its try in a quiet turn just now, and has it after
     asks_nobody: bool = False  # decides an ask only where that needs no answer from outside
+    tried: int = 0  # looks before it that came to nothing
 
 
 @dataclass(frozen=True, slots=True)

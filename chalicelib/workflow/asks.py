@@ -32,8 +32,6 @@ from chalicelib.workflow.deciding import Decider, May
 from chalicelib.workflow.notifier import Notifier
 from chalicelib.workflow.outbox import Outbox
 from chalicelib.workflow.timing import (
-    ANSWER_WITHIN,
-    MINUTE,
     NOTIFY_TRIES,
     NOTIFYING_TAKES,
     POLL,
@@ -107,9 +105,8 @@ class Asks:
         try:
             decided, after = self._judged(ask, session, leased, now, turn)
         except Unavailable as trouble:
-            wait = self._ask_later(f"{AN_ASK}{ask.id}", ask.asked_at, now, turn, trouble)
-            long = ask.asked_at + ANSWER_WITHIN
-            if now < long <= now + wait:  # once, for each look is later than the one before
+            self._ask_later(f"{AN_ASK}{ask.id}", ask.asked_at, now, turn, trouble)
+            if not turn.tried and turn.seen_by != "sweep":  # the first look: they hear it once
                 self.notifier.not_yet(ask, session, str(trouble))
             return None
         if decided.owed and not turn.quiet:
@@ -151,18 +148,13 @@ class Asks:
 
     def _ask_later(
         self, row_id: str, asked_at: datetime, now: datetime, turn: Turn, trouble: ExternalError
-    ) -> timedelta:
-        """When it is looked at again: after so long.
-
-        Nothing is written in an ask before it is decided; the sweep sees it each minute, and
-        sends nothing, lest each of its looks begin another line of wake-ups without end.
-        """
+    ) -> None:
+        """Nothing is written in an ask before it is decided; the sweep sees it each minute, and
+        sends nothing, lest each of its looks begin another line of wake-ups without end."""
         self.log("warning", "ask decided later", ask=row_id, error=str(trouble))
-        if turn.seen_by == "sweep":
-            return MINUTE
-        wait = min(max((now - asked_at) / 2, POLL), NOTIFYING_TAKES)
-        self.commit.send(row_id, wait, None)
-        return wait
+        if turn.seen_by != "sweep":
+            wait = min(max((now - asked_at) / 2, POLL), NOTIFYING_TAKES)
+            self.commit.send(row_id, wait, tried=1)
 
     def _judged(
         self, ask: Ask, session: Session | None, leased: bool, now: datetime, turn: Turn

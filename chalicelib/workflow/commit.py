@@ -80,10 +80,12 @@ class Commit:
         seconds = timedelta(seconds=after // timedelta(seconds=1))  # … but early for a deadline
         self.send(session.id, seconds, session.wake_at)
 
-    def send(self, row_id: str, after: timedelta, at: datetime | None) -> bool:
+    def send(
+        self, row_id: str, after: timedelta, at: datetime | None = None, *, tried: int = 0
+    ) -> bool:
         """Whether the queue has taken the wake-up."""
         try:
-            self.wakeups.send(row_id, after, at)
+            self.wakeups.send(row_id, after, at, tried=tried)
         except Unavailable as error:
             self.log("warning", "no wake-up", session=row_id, error=str(error))
             return False

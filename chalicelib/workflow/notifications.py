@@ -34,6 +34,11 @@ def of_a_change(session: Session) -> tuple[str, ...]:
     return (*mine, "card_again") if session.channel else mine
 
 
+def of_a_warning(session: Session) -> tuple[str, ...]:
+    """The warning, which brings the person's card up to date as well."""
+    return (*(each for each in session.owed if each != MINE), "warning")
+
+
 def of_the_end(session: Session) -> tuple[str, ...]:
     """What people are owed when the assignment is gone."""
     channel = bool(session.channel)

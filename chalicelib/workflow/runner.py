@@ -135,7 +135,7 @@ class Runner:
             if reached(escalates_at(session), now):  # whoever is at it, and whatever comes of it
                 return self.alarms.escalate(session, now, turn)
             if reached(session.warns_at, now) and not turn.quiet:  # at most once for a deadline
-                owed = notifications.owing(session, "warning")
+                owed = notifications.of_a_warning(session)
                 warned = session.with_(warned_for=session.deadline, owed=owed)
                 return self.outbox.announce(warned, now, turn)
             says = session.owed and not turn.quiet and reached(session.tell_at or now, now)

@@ -25,9 +25,6 @@ CROWDED_TRIES = 20
 
 # What is said, and when
 COME_WITHIN = timedelta(seconds=3)  # access by then is said when it has come, else also before
-ANSWER_WITHIN = timedelta(
-    seconds=3
-)  # what is asked of a session and not decided by then is said so
 GONE_WITHIN = timedelta(seconds=2)  # access that is gone by then is said so, else also before
 NOTIFYING_TAKES = timedelta(seconds=30)  # at most, to say what has just happened
 NOTIFY_TRIES = 100  # about a day

@@ -12,7 +12,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, NamedTuple
 
-FINAL = frozenset({"CLOSED", "DENIED"})
+from chalicelib.domain import machine
+
+FINAL = frozenset(map(str, machine.FINAL))
 
 
 class Access(NamedTuple):

@@ -18,6 +18,7 @@ from chalicelib.adapters.identity_center.directory import Directory
 from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
 from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import Access
+from chalicelib.words import messages
 
 from .server import answering, saying
 
@@ -662,7 +663,7 @@ def test_two_people_with_one_e_mail_are_refused_for_good(people: People):
     people.finds("emails.value", "alice@example.com", USER)
     people.finds("userName", "Alice@Example.com", USER.replace("1", "2"))
     people.finds("userName", "alice@example.com", None)
-    with pytest.raises(Refused, match="two users with this e-mail") as refused:
+    with pytest.raises(Refused, match=messages.TWO_PEOPLE) as refused:
         people.directory.person("Alice@Example.com")
     assert refused.value.lasting
 

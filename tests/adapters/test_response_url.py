@@ -13,10 +13,11 @@ from chalicelib.adapters import response_url
 from chalicelib.adapters.response_url import TIMEOUT, allowed, respond
 from chalicelib.config.values import SLACK_API
 from chalicelib.domain.errors import Refused, Unavailable
+from chalicelib.words import messages
 
 from .server import answering, saying, silence
 
-MESSAGE = {"response_type": "ephemeral", "text": "Glass broken – access incoming…"}
+MESSAGE = {"response_type": "ephemeral", "text": messages.INCOMING}
 
 
 @pytest.mark.parametrize(

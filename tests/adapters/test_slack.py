@@ -12,6 +12,7 @@ import pytest
 from chalicelib.adapters import slack
 from chalicelib.adapters.slack import Slack
 from chalicelib.domain.errors import Refused, Unavailable
+from chalicelib.words import refusals
 from chalicelib.workflow import notifier, timing
 
 from .server import Answering, answering, saying, silence
@@ -143,7 +144,7 @@ def test_who_has_no_e_mail_is_refused_at_once_where_slack_would_tell_it(profile)
     with working() as workspace:
         workspace.scopes = "chat:write,users:read,users:read.email"
         workspace.says["users.info"] = {"ok": True, "user": {**ALICE, "profile": profile}}
-        with pytest.raises(Refused, match="no e-mail address of yours") as refused:
+        with pytest.raises(Refused, match=refusals.NO_EMAIL) as refused:
             workspace.slack.email("U1")
         assert refused.value.lasting
 

@@ -71,11 +71,6 @@ class Lambda:
             raise self.exceptions.ResourceNotFoundException({}, "GetEventSourceMapping")
 
 
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("chalicelib.deploy.patience.time.sleep", lambda _: None)
-
-
 def known(aws: Lambda, *resources: dict[str, Any]) -> list[dict[str, Any]]:
     record = {"resources": list(resources), "schema_version": "2.0", "backend": "api"}
     found = recovery.recovered(aws, [DynamoDBEventSource(), Function()], record)

@@ -21,19 +21,17 @@ from chalicelib.domain.machine import (
     step,
 )
 from chalicelib.domain.session import Session
-
-
-def reachable(start: State) -> set[State]:
-    seen, ahead = set(), {start}
-    while ahead:
-        state = ahead.pop()
-        seen.add(state)
-        ahead |= set(TRANSITIONS[state].values()) - seen
-    return seen
+from tests.support.states import in_every_state, reachable
 
 
 def test_every_state_is_in_the_table_and_can_be_reached() -> None:
     assert set(TRANSITIONS) == set(State) == reachable(START)
+
+
+def test_there_is_a_session_in_every_state_for_tests_to_begin_with() -> None:
+    assert {state: each.state for state, each in in_every_state().items()} == {
+        state: state for state in State
+    }
 
 
 @pytest.mark.parametrize("state", State)

@@ -15,6 +15,7 @@ from chalicelib.domain.schedule import (
     what_is_due,
 )
 from chalicelib.domain.session import CallMark, Prior, Session, from_iso, iso
+from tests.support.states import in_every_state
 from tests.support.stories import HOUR, NOON, active, granting, requested, revoking, settling
 
 SECOND = timedelta(seconds=1)
@@ -118,9 +119,7 @@ def test_a_final_session_that_owes_a_word_is_looked_at_until_it_is_told() -> Non
 
 @pytest.mark.parametrize("state", sorted(set(State) - FINAL))
 def test_an_open_session_always_has_a_next_look(state: State) -> None:
-    session = settling().with_(
-        state=state, wait_until=NOON, conclude_at=NOON, retry_at=NOON + 9 * SECOND
-    )
+    session = in_every_state()[state].with_(retry_at=NOON + 9 * SECOND)
     assert scheduled(session, NOON)[0].look_at is not None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from chalicelib.domain.session import Access, Session
-from tests.simulation.rows import Rows
+from tests.fakes.table import Rows
 
 
 class MemoryBooks(Rows):

@@ -112,7 +112,9 @@ class Office:
 class Queue:
     office: Office
 
-    def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
+    def send(
+        self, session_id: str, after: timedelta, at: datetime | None = None, *, tried: int = 0
+    ) -> None:
         if self.office.queue:
             raise self.office.queue
         self.office.woken.append(session_id)

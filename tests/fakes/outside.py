@@ -8,6 +8,7 @@ from typing import Any
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.ports import CallStatus, Mail, Posted, Reading, Reported
 from chalicelib.domain.session import Access, Glass, PermissionSet, Person, Session
+from chalicelib.route.front import Front
 from chalicelib.words import mails
 from chalicelib.workflow.answers import Outside, Turn
 from chalicelib.workflow.deciding import Glasses
@@ -49,6 +50,7 @@ class World:
     mails: list[Mail] = field(default_factory=list)
     lines: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     wakes: list[tuple[str, timedelta, datetime | None]] = field(default_factory=list)
+    tried: int = 0  # what the last wake-up said of it
     time: datetime = NOON
     left: timedelta = timedelta(seconds=30)
     again: list[bool] = field(default_factory=list)  # what was said to each piece of a report
@@ -70,6 +72,18 @@ class World:
             reports=self,
         )
         return Runner(outside, Glasses(self.glasses, self.people, self.takes_back))
+
+    def front(self) -> Front:
+        """The route of the same world, to which everything is signed."""
+        return Front(
+            secret=lambda *, refresh: "secret",
+            genuine=lambda *_: True,
+            table=lambda: self.books,
+            glasses=lambda: self.glasses,
+            respond=self.respond,
+            clock=self,
+            log=lambda level, what, /, **facts: self.lines.append((level, what, facts)),
+        )
 
     def look(self, session: Session | str, side: str = "queue", patience: float = 0) -> Session:
         session_id = session if isinstance(session, str) else session.id
@@ -232,6 +246,9 @@ class Post:
 class WakeUps:
     world: World
 
-    def send(self, session_id: str, after: timedelta, at: datetime | None = None) -> None:
+    def send(
+        self, session_id: str, after: timedelta, at: datetime | None = None, *, tried: int = 0
+    ) -> None:
         self.world.reply("wake", None)
         self.world.wakes.append((session_id, after, at))
+        self.world.tried = tried

@@ -9,9 +9,10 @@ import pytest
 from simulator.world import ROOT
 
 LONGEST = 400  # lines
+COPIED = 110  # signs of a body: below that it is a turn of phrase
 
 
-@pytest.mark.parametrize("folder", ["chalicelib", "simulator", "tools"])
+@pytest.mark.parametrize("folder", ["chalicelib", "simulator", "tools", "bench"])
 def test_no_file_is_too_long(folder: str) -> None:
     files = [ROOT / "app.py", *(ROOT / folder).rglob("*.py")]
     lengths = {str(each.relative_to(ROOT)): len(each.read_text().splitlines()) for each in files}
@@ -30,3 +31,39 @@ def test_what_a_docstring_says_is_raised_is_there() -> None:
     said = {(where, name) for where, doc in docs for name in re.findall(r"Raises ([A-Z]\w+)", doc)}
     assert len(said) > 20
     assert {each for each in said if each[1] not in known} == set()
+
+
+def test_no_test_imports_from_another() -> None:
+    """What several need stands in a file that is no test: one test can be run without the other."""
+    wanted = {
+        f"{path.relative_to(ROOT)}: {name}"
+        for folder in ("tests", "bench", "simulator", "tools")
+        for path in (ROOT / folder).rglob("*.py")
+        for name in imported(ast.parse(path.read_text()))
+        if re.match(r"tests\.(\w+\.)*(test_\w+|conftest)(\.|$)", name)
+    }
+    assert wanted == set()
+
+
+def imported(tree: ast.Module) -> set[str]:
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{each.name}" for each in node.names}
+    return found
+
+
+def test_nobody_makes_a_second_copy_of_what_tests_share() -> None:
+    """The same body in two files: one of them is changed one day, and the other is not."""
+    bodies: dict[str, set[str]] = {}
+    for folder in ("tests", "bench"):
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.parse(path.read_text()).body:
+                if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                    body = "\n".join(ast.unparse(each) for each in node.body)
+                    if len(body) > COPIED:
+                        where = f"{path.relative_to(ROOT)}: {node.name}"
+                        bodies.setdefault(body, set()).add(where)
+    assert [sorted(where) for where in bodies.values() if len(where) > 1] == []

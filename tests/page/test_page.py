@@ -20,6 +20,7 @@ from slack_sdk import WebClient
 from slack_sdk.signature import SignatureVerifier
 
 from chalicelib.domain.machine import TRANSITIONS
+from chalicelib.words import messages
 from simulator import diagram
 from simulator.breakage import SWITCHES, Breakage
 from simulator.conversation import Place, fold, seeds
@@ -182,7 +183,7 @@ def test_two_people_play_the_story_at_once(world: World, laptop: Browser, phone:
     laptop.sees("[data-door=staging]", "Steve Stone stands here for good")
 
     break_glass(laptop, "Break Glass Prod")
-    hush = laptop.sees(".message.ephemeral", "Glass broken – access incoming…")
+    hush = laptop.sees(".message.ephemeral", messages.INCOMING)
     assert "Only visible to you" in hush
     laptop.sees("#answer", "The app answered in")
     assert "incoming" not in phone.read("#messages"), "an ephemeral message is for one person"
@@ -201,7 +202,7 @@ def test_two_people_play_the_story_at_once(world: World, laptop: Browser, phone:
     laptop.picture("demo-laptop")
 
     break_glass(phone, "Break Glass Staging")
-    phone.sees(".message.ephemeral", "Glass broken – access incoming…")
+    phone.sees(".message.ephemeral", messages.INCOMING)
     phone.channel("Break Glass")
     phone.sees("#messages", "EmergencyOperator on Staging · open until")
     phone.shows("[data-action=say_why]").send_keys("INC-4711\n")
@@ -276,7 +277,7 @@ def test_who_may_not_is_told_so_and_no_lock_opens(laptop: Browser) -> None:
     laptop.click("Break Glass Prod", "#messages")
     laptop.click("Not now", "dialog")
     laptop.click("Retry", "#messages")
-    laptop.sees(".message.ephemeral", "This button is not for Break Glass")
+    laptop.sees(".message.ephemeral", messages.NOT_OURS)
     assert "Mallory" not in laptop.read("#rows"), "“Not now” presses nothing"
     break_glass(laptop, "Break Glass Prod")
     laptop.sees(".message.ephemeral", "No access to “prod”")
@@ -293,7 +294,7 @@ def test_a_press_that_nobody_decides_yet_is_seen_to_be_taken(laptop: Browser) ->
         laptop.turn(switch)
         laptop.shows(f"label:has([data-switch={switch}]:checked)")
     break_glass(laptop, "Break Glass Staging")
-    laptop.sees(".message.ephemeral", "Glass broken – access incoming…")
+    laptop.sees(".message.ephemeral", messages.INCOMING)
     laptop.sees("#state", "Asked")
     laptop.sees("#clock", "Denied, if nobody has decided, in")
     assert 0 < seconds_left(laptop) <= 300

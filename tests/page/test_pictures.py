@@ -22,9 +22,9 @@ from chalicelib.report import build
 from simulator import company
 from simulator.page import FILES
 from tests.page.browser import ROOT, Browser, browser, programs
+from tests.support.mailed import every
+from tests.support.said import everything
 from tests.trail.example import example_records, example_session
-from tests.words.test_mails import every
-from tests.words.test_messages import everything
 
 PAGE = """<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>Messages</title>
 <link rel="stylesheet" href="page.css">

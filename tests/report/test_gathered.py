@@ -16,8 +16,8 @@ from chalicelib.report.gathered import Gathered, gathering
 from chalicelib.report.made import Report
 from chalicelib.trail.attribution import UNREAD, Sieve
 from chalicelib.trail.facts import CredentialFacts
-from tests.report.test_report import odd_records
 from tests.trail.example import FIRST_REPORT, example_records, example_session, late_records
+from tests.trail.odd import odd_records
 from tests.trail.records import Record, assume_role, event, key_of, session_of, sso_role
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from chalicelib.domain.machine import Event
 from chalicelib.judge.rules import usable
@@ -22,11 +21,11 @@ from tests.support.stories import NOON, active
 from tests.trail import outcomes, score
 from tests.trail.example import FIRST_REPORT, example_records, example_session, late_records
 from tests.trail.labelled import issued
+from tests.trail.odd import odd_records
 from tests.trail.records import (
     ACCOUNT,
     Record,
     event,
-    paths,
     portal,
     session_of,
     sso_role,
@@ -418,52 +417,6 @@ def test_hostile_text_does_no_harm(text: str) -> None:
     for row in csv.reader(io.StringIO(attachments[1][2].decode())):
         assert not any(cell[:1] and cell[0] in "=+-@\t\r＝" for cell in row)
     assert [json.loads(line)["eventID"] for line in attachments[0][2].splitlines()]
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
-RECORDS = [
-    event(
-        "AssumeRole",
-        "sts",
-        sso_role(behalf="ana"),
-        responseElements={
-            "credentials": {"accessKeyId": "ASIAX"},
-            "assumedRoleUser": {"arn": "a", "assumedRoleId": "b"},
-        },
-        requestParameters={"roleArn": "x"},
-        resources=[{"ARN": "y"}],
-        sharedEventID="s",
-        additionalEventData={"SwitchFrom": "z"},
-        errorCode="e",
-    ),
-    portal("Federate", serviceEventDetails={"account_id": ACCOUNT, "role_name": "x"}),
-    *(each.labelled.record for each in outcomes()[:90:6]),
-]
-
-
-@st.composite
-def odd_records(draw: st.DrawFn) -> list[Any]:
-    """Records with fields gone, swapped or filled with anything at all."""
-    found: list[Any] = []
-    for record in draw(st.lists(st.sampled_from(RECORDS), min_size=1, max_size=5)):
-        for path in draw(st.lists(st.sampled_from(paths(record)), max_size=4)):
-            record = _with(record, path.split("."), draw(JSON))
-        found.append(record)
-    return found + draw(st.lists(JSON, max_size=2))
-
-
-def _with(record: Any, path: list[str], value: Any) -> Any:
-    if not path:
-        return value
-    if not isinstance(record, dict):
-        return record
-    return record | {path[0]: _with(record.get(path[0]), path[1:], value)}
 
 
 @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.too_slow])

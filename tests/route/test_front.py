@@ -17,7 +17,7 @@ from chalicelib.domain.session import Session
 from chalicelib.route import press
 from chalicelib.route.front import Front
 from chalicelib.words import messages
-from tests.route.test_press import block_actions, body, legacy, said_why, typed
+from tests.support.presses import block_actions, body, legacy, said_why, typed
 from tests.support.stories import NOON, SET, active, glass
 
 SIGNED = {"x-slack-signature": "v0=good"}

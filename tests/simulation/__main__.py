@@ -11,9 +11,10 @@ from multiprocessing import Pool, cpu_count
 
 from tests.simulation.explorer import Bounds, Explorer, Found
 from tests.simulation.faults import NAMES
+from tests.simulation.lives import Behind, Forged, Hung, Meddled, Orphaned
 from tests.simulation.mutants import MUTANTS, Judged, judge
 from tests.simulation.shrink import Life, story
-from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World
+from tests.simulation.world import World
 
 
 def main() -> int:

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from chalicelib.domain.session import Access, Session
 from chalicelib.words.messages import delete_command
 from chalicelib.workflow.timing import CLOCK_SKEW
-from tests.simulation.rows import short
+from tests.fakes.table import short
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Request, World
+    from tests.simulation.actors import Request
+    from tests.simulation.world import World
 
 
 SKEW_MS = int(CLOCK_SKEW.total_seconds() * 1_000)

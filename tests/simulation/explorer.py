@@ -33,8 +33,9 @@ from chalicelib.domain.errors import ExternalError, Gone, LockTaken, Refused, St
 from chalicelib.domain.machine import FINAL, OPEN, State
 from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import Access, Glass, Lock, PermissionSet, Person, Session
+from tests.fakes.table import Rows
 from tests.simulation.planted import HOMES, load
-from tests.simulation.rows import Rows
+from tests.support.states import OVER
 
 T0 = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)
 TICK = timedelta(seconds=10)
@@ -45,7 +46,7 @@ SET = PermissionSet(ACCESS.permission_set_arn, "Admin", ZERO)
 STANDING, NOBODY = 9, -1
 LINGERS = 100  # the lock of a session that is over: so much times (session + 1), and ticks to go
 IDS = ("s0", "s1")
-DONE_STATES = FINAL | {State.SETTLING, State.REPORTING, State.TAILING, State.CONCLUDING}
+DONE_STATES = FINAL | OVER
 FRESH = 100  # the version of its row that a worker reads
 FAR = 4  # a worker writes less often than this in one turn, so further behind is the same
 REMEMBERS = {f"chalicelib.{home}" for home in HOMES.values()}  # the runner's own modules, and …

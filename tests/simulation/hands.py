@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from chalicelib.domain import ask
 from chalicelib.domain.ask import Ask
-from chalicelib.domain.machine import State
+from chalicelib.domain.machine import LIVE, State
 from chalicelib.domain.session import Access, Noted, Session
-from tests.simulation.rows import short
+from tests.fakes.table import short
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Request, World
+    from tests.simulation.actors import Request
+    from tests.simulation.world import World
 
 SECOND, MINUTE = 1_000, 60_000
-STATES = (*State, State.GRANTING, State.ACTIVE, State.REVOKING, State.REVOKING)
+STATES = (*State, *(state for state in State if state in LIVE), State.REVOKING)
 NO_WAKE_UPS = ("", "not JSON", "null", "[]", "{}", '{"session": 5}', '{"session": ""}', "5")
 
 

@@ -29,11 +29,12 @@ from chalicelib.workflow.reconcile import Reconciler
 from chalicelib.workflow.revoke import Revoke
 from chalicelib.workflow.runner import Runner
 from chalicelib.workflow.timing import NOTHING
+from tests.fakes.table import Rows
 from tests.simulation import faulty
 from tests.simulation.explorer import Bounds, Explorer, Found, ticking
+from tests.simulation.lives import Behind, Forged, Hung, Meddled, Orphaned
 from tests.simulation.planted import Outdated, Patch, Swap, constants, load, patched, swapped
-from tests.simulation.rows import Rows
-from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World
+from tests.simulation.world import World
 
 SMALL = Bounds(faults=1, duration=1, waits=1, end=False, extend=False)
 CALM = replace(SMALL, faults=0)

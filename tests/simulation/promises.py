@@ -4,18 +4,10 @@ from collections.abc import Iterator
 
 from chalicelib.domain.machine import LIVE, State
 from chalicelib.domain.session import Session
-from tests.simulation.rows import short
-from tests.simulation.world import (
-    ACCESSES,
-    HOUR,
-    MINUTE,
-    SECOND,
-    SKEW_MS,
-    START,
-    Hung,
-    World,
-    ms_of,
-)  # fmt: skip
+from tests.fakes.table import short
+from tests.simulation.actors import ACCESSES, HOUR, MINUTE, SECOND, SKEW_MS, START, ms_of
+from tests.simulation.lives import Hung
+from tests.simulation.world import World
 
 CLOSES_WITHIN = 5 * MINUTE  # of the deadline, or of the moment from which all was well
 NOTICED = CLOSES_WITHIN + 2 * MINUTE  # of a lease deleted by hand, where its record is lost

@@ -20,7 +20,8 @@ from functools import cache
 from random import Random
 from typing import Any, cast
 
-from tests.simulation.world import SLACK, World
+from tests.simulation.actors import SLACK
+from tests.simulation.world import World
 
 TRIES = 400  # lives, not seconds: the same seed is shrunk to the same life on any machine
 PLANS = {"drawn", "_people", "plan"}  # the functions that draw what may happen, and when

@@ -9,12 +9,12 @@ from chalicelib.domain.verdict import Facts, Verdict
 from chalicelib.workflow import asks, calls, grant, reconcile
 from chalicelib.workflow.grant import Grant
 from chalicelib.workflow.timing import NOTHING
+from tests.fakes.table import Rows
 from tests.simulation import __main__ as commands
 from tests.simulation import faulty
 from tests.simulation.explorer import TICK, Bounds, ticking
 from tests.simulation.mutants import MUTANTS, Mutant, judge
 from tests.simulation.planted import Outdated, Swap, constants, swapped
-from tests.simulation.rows import Rows
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.rule)

@@ -7,10 +7,11 @@ from random import Random
 import pytest
 
 from tests.simulation import __main__ as commands
+from tests.simulation.lives import Meddled
 from tests.simulation.mutants import MUTANTS, Mutant
 from tests.simulation.planted import swapped
 from tests.simulation.shrink import Life, Tape, kind, short_story
-from tests.simulation.world import Meddled, World
+from tests.simulation.world import World
 
 
 def planted(rule: str) -> Mutant:

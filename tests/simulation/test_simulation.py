@@ -11,8 +11,9 @@ import pytest
 from tests.simulation.__main__ import CASES
 from tests.simulation.explorer import Explorer
 from tests.simulation.faults import NAMES
+from tests.simulation.lives import Behind, Forged, Hung, Meddled, Orphaned
 from tests.simulation.shrink import story as story_of
-from tests.simulation.world import Behind, Forged, Hung, Meddled, Orphaned, World
+from tests.simulation.world import World
 
 SEEDS = 1_200  # `make simulate` has more
 AT_ONCE = 200

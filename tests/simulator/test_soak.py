@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.words import messages
 from simulator import company
 from simulator.soak import kept as files
 from simulator.soak import lags
@@ -72,7 +73,7 @@ def well() -> Evidence:
                  event("appeared", BEGAN + 2), event("delete asked", BEGAN + 60.5),
                  event("disappeared", BEGAN + 61.5)],
         messages=[
-            told(BEGAN, "Glass broken – access incoming…"),
+            told(BEGAN, messages.INCOMING),
             told(BEGAN + 2, "You are in: EmergencyAdmin"),
             in_channel(BEGAN + 3, "broke the glass", thread_ts=None, blocks=[f"session `{ID}`"]),
             told(BEGAN + 62, "Your access to “admin” is closed."),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import burst, figures, log, prices, reading
+from bench import burst, burst_ports, figures, log, prices, reading
 from bench.figures import Figure, Report
 
 
@@ -48,7 +48,9 @@ def test_others_end_on_time_while_long_reports_are_read():
     assert len(busy.gone) == 100
     assert max(busy.gone) < max(alone.gone) + 5  # virtual seconds
     assert busy.reported == 3
-    assert all(count == burst.PIECES for count in busy.pieces.values())  # nobody did one twice
+    assert all(
+        count == burst_ports.PIECES for count in busy.pieces.values()
+    )  # nobody did one twice
 
 
 def test_neither_sweep_nor_log_feels_the_size_of_the_log():

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from chalicelib.deploy import alarms
+from chalicelib.domain.machine import ROWS
 from simulator.world import ROOT
 from tools.__main__ import main, summaries
 from tools.docs import PARTS, documents, renewed
@@ -27,6 +28,13 @@ def test_a_document_that_lags_behind_is_made_again(tmp_path) -> None:
 
 def test_every_part_can_be_made() -> None:
     assert all(make() for make in PARTS.values())
+
+
+def test_the_protocols_table_has_every_edge_of_the_machine() -> None:
+    told = {row.split("|")[1].strip(): row for row in PARTS["transitions"]().splitlines() if row}
+    for state, row in ROWS.items():
+        for event, target in row.leads.items():
+            assert re.search(rf"\b{event}\b[^→·|]*→ {target}\b", told[state])
 
 
 def test_each_command_is_listed_with_what_it_does(capsys) -> None:
@@ -81,6 +89,21 @@ def test_every_rule_of_the_protocol_has_its_place_in_the_code() -> None:
     told_with = {"SQS", "Stream", "Sweep", "A"}  # who looks; a warning, which is said as cards are
     assert {"A1", "A7", "REVOKING", "Settle", "Cards"} <= set(rules)
     assert {rule for rule in rules if rule not in told_with | {"The"}} - rows == set()
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    """Else a link to “decision 14” has two ends."""
+    pages = sorted((ROOT / "docs/decisions").glob("*.md"))
+    numbers = [int(page.name.partition("-")[0]) for page in pages]
+    assert {each for each in numbers if numbers.count(each) > 1} == set()
+    told = [page.read_text().partition(".")[0] for page in pages]
+    assert told == [f"# {number}" for number in numbers]
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    for page in documents():
+        for link in re.findall(r"\]\(([^)\s#]+\.md)(?:#[^)]*)?\)", page.read_text()):
+            assert "://" in link or (page.parent / link).exists(), f"{page.name}: {link}"
 
 
 def test_the_house_says_which_packages_one_imports_but_for_its_types() -> None:

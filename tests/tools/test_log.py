@@ -1,11 +1,14 @@
 """The log as it is printed: nothing is lost on a narrow screen, and nothing runs over its edge."""
 
 import os
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from chalicelib.domain.ask import Ask
+from chalicelib.domain.session import Session
 from tools import log
 from tools._project import Misused, Problem
 
@@ -137,3 +140,41 @@ def test_what_was_asked_of_a_session_is_told_in_lines_that_a_screen_holds() -> N
         "extended at 2026-11-22T15:04:06.000Z (queue)",
         "deadline 2026-11-22T16:04:05.000Z → 2026-11-22T16:34:05.000Z",
     ]
+
+
+# ---- the columns --------------------------------------------------------------------------------
+
+OURS = {"what", "until", "left"}  # of no row: the log finds them out
+OF_ROWS = {each.name for kind in (Session, Ask) for each in fields(kind)}
+# What the log's files leave out: a session's own story (`log ID`, `--json`) has all of it.
+INSIDE = {
+    "alarmed", "alarms", "allowed_at", "busy_token", "busy_until", "card_ts", "channel",
+    "conclude_at", "denied_at", "duration", "ended_look", "extend", "extended", "extended_by",
+    "gone_look", "grant_asked_at", "grant_call", "grant_late_until", "lag_asked", "last_error",
+    "listed_at", "look_at", "mine_channel", "mine_ts", "orphan_at", "owed",
+    "permission_set_arn", "person", "portal", "reached", "region", "report_after", "report_at",
+    "report_digest", "report_final", "report_to", "response_url", "response_uses", "retry_at",
+    "revoke_asked_at", "revoke_call", "revoke_first_asked_at", "revoke_late_until",
+    "revoke_look", "revoke_succeeded_at", "shape", "slack_team", "slack_user_name", "standing",
+    "steps", "summary", "tail", "tell_at", "tell_error", "tell_to", "tell_token", "tell_tries",
+    "trail_query", "trail_query_at", "tries", "user_name", "version", "wait_until", "wake_at",
+    "warn_before", "warning_ts", "warned_for",
+}  # fmt: skip
+
+
+def test_every_fact_of_a_row_is_exported_or_left_out_on_purpose() -> None:
+    assert set(log.EXPORTED) - OURS == OF_ROWS - INSIDE, "tools/log.py: COLUMNS, EXPORTED"
+    assert INSIDE <= OF_ROWS
+
+
+@pytest.mark.parametrize("columns", [log.COLUMNS, log.NOW, log.EXPORTED, log.FIRST])
+def test_a_column_is_of_a_row_or_found_out_and_there_once(columns: tuple[str, ...]) -> None:
+    assert set(columns) <= OF_ROWS | OURS
+    assert len(set(columns)) == len(columns)
+
+
+def test_a_table_shows_only_what_the_files_have_and_names_only_what_it_shows() -> None:
+    assert set(log.COLUMNS) <= set(log.EXPORTED)
+    shown = {*log.COLUMNS, *log.NOW}
+    assert set(log.FIRST) <= shown
+    assert log.HEADINGS.keys() <= shown

@@ -17,9 +17,11 @@ from chalicelib.workflow.answers import Turn
 class Runner:
     def __init__(self, *failing: str) -> None:
         self.failing, self.seen = failing, list[str]()
+        self.tried: list[int] = []
 
     def advance(self, session_id: str, look: Turn) -> None:
         self.seen.append(session_id)
+        self.tried.append(look.tried)
         if session_id in self.failing:
             raise RuntimeError("not foreseen")
 
@@ -77,6 +79,7 @@ def test_only_the_message_that_failed_comes_again(runner: Runner) -> None:
     batch = [message("1", "bg-1"), message("2", "bg-bad", SOON), message("3", "bg-3")]
     assert from_queue(runner, kept).work_through(batch, minute) == again("2")
     assert runner.seen == ["bg-1", "bg-bad", "bg-3"]
+    assert runner.tried == [0, SOON, 0], "a look knows how many came to nothing before it"
 
 
 def test_a_message_that_can_never_be_read_is_buried_and_does_not_come_again(runner: Runner) -> None:

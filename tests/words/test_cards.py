@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.machine import State
+from chalicelib.domain.machine import LIVE, State
 from chalicelib.domain.session import Session
 from chalicelib.words import cards
 from chalicelib.words.cards import Phase, phase
@@ -60,7 +60,7 @@ def test_what_it_is_to_people(session: Session, now: Any, seen: Phase) -> None:
 
 
 @pytest.mark.parametrize("late", [timedelta(0), 61 * SECOND, 5 * HOUR])
-@pytest.mark.parametrize("state", [State.GRANTING, State.ACTIVE, State.REVOKING])
+@pytest.mark.parametrize("state", sorted(LIVE))
 def test_from_the_deadline_on_nothing_says_open_and_no_button_is_there(
     state: State, late: timedelta
 ) -> None:
@@ -107,8 +107,8 @@ def test_end_now_asks_first_and_says_whose_access_on_what_ends() -> None:
     for card in (cards.mine(active(), NOON), cards.channel(active(), NOON)):
         confirm = buttons(card)["end_now"]["confirm"]
         assert confirm["text"]["text"] == (
-            "BreakGlassAdmin on Production, of alice@example.com, "
-            "ends now, and cannot be taken up again."
+            "BreakGlassAdmin on Production, of alice@example.com, ends now. "
+            "To have it back, break the glass again."
         )
         assert buttons(card)["end_now"]["value"] == active().id
 

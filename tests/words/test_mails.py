@@ -1,8 +1,6 @@
 """Every mail, as text and as HTML: it says what is needed, does no harm, and reads on a phone."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,26 +8,15 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import text
-from chalicelib.domain.machine import State
 from chalicelib.report import build as report
 from chalicelib.words import links, mails
 from tests.page.browser import browser, programs
 from tests.support.letters import Letter
-from tests.support.stories import HOUR, NOON, active, glass, revoking, settling
-from tests.trail.example import example_records, example_session
+from tests.support.mailed import KNOWN, LATE, THREAD, Mail, every
+from tests.support.stories import HOUR, NOON, active, revoking, settling
 from tests.trail.records import ACCOUNT, event, portal, session_of, sso_role
-from tests.words.test_messages import steve
 
-Mail = tuple[str, str, str]
-LATE = NOON + HOUR + timedelta(minutes=2, seconds=12)
 ID = re.compile(r"bg-[0-9a-f]{24}")
-THREAD: dict[str, Any] = {
-    "slack_team": "T0EXAMPLE", "channel": "C0INCIDENT", "card_ts": "1763800000.000100",
-}  # fmt: skip
-KNOWN: dict[str, Any] = THREAD | {
-    "name": "Alice Ames", "permission_set": "EmergencyAdmin", "region": "eu-west-1",
-    "why": "INC-4711: orders are stuck",
-}  # fmt: skip
 HOSTILE = (
     "<script>alert(1)</script>",
     "</pre></title></style><img src=https://evil.example/x>",
@@ -39,27 +26,6 @@ HOSTILE = (
     "{{ 7 * 7 }}{% raw %}",
     "\ud800half",
 )
-
-
-def every(**changes: Any) -> Iterator[tuple[str, Mail]]:
-    """Each mail that there is, of a session with these changes."""
-    known = KNOWN | changes
-    name = {"email": known["email"]} if "email" in known else {}
-    who = replace(steve(), name=known["name"], permission_set=known["permission_set"], **name)
-    where = {"account_name": known["account_name"]} if "account_name" in known else {}
-    stuck = {"tries": 11, "last_error": "Identity Center: ConflictException: busy"} | known
-    records = [*example_records(), portal("Authenticate") | {"userAgent": known["why"]}]
-    reported = {name: value for name, value in known.items() if name in ("why", *where, *THREAD)}
-    yield "alarm", mails.alarm_mail(revoking(**stuck), LATE)
-    yield "alarm of what stood before", mails.alarm_mail(revoking(**stuck, standing="yes"), LATE)
-    yield "alarm of a report", mails.alarm_mail(settling(**stuck, state=State.REPORTING), LATE)
-    yield "resolved", mails.resolved_mail(settling(**known, lag_gone=312.4), LATE)
-    yield "stood before", mails.resolved_mail(settling(**known, standing="yes"), LATE)
-    yield "taken back", mails.taken_back_mail(settling(**known, shape="found"), LATE)
-    yield "found", mails.found_mail(glass(**where), [who, who], "eu-west-1")
-    yield "used", mails.used(active(**known), LATE)
-    made = report.build(example_session(**reported), records)
-    yield "report", report.to_mail(made)[:3]
 
 
 @pytest.mark.parametrize("kind", [kind for kind, _ in every()])

@@ -1,151 +1,21 @@
 """What we say, word for word: tests/snapshots/messages.txt is there to be read."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.ask import Outcome
 from chalicelib.domain.machine import State
-from chalicelib.domain.session import Noted, Session
+from chalicelib.domain.session import Session
 from chalicelib.words import answers, cards, findings, mails, markup, messages, refusals
 from chalicelib.workflow import notifications
-from tests.support.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
+from tests.support.said import asked, decided, everything, steve
+from tests.support.states import CAME
+from tests.support.stories import HOUR, NOON, active, glass, requested, revoking, settling
 
 HOSTILE = "<!channel> *x* & </script>"
-REFUSED = "alice@example.com is not among those who may break “prod”"
-PORTAL = "https://d-1234567890.awsapps.com/start"
-UNOPENED = (State.REQUESTED,)
-WORTH = ("42 calls, 6 changes, 3 refused.", "IAM changed: iam:CreateUser, 12:10:00")
-
-
-def everything() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every message in a state in which it is said."""
-    denied = requested(state=State.DENIED, reason=REFUSED)
-    stuck = revoking(tries=7, last_error="ConflictException: an earlier write has not settled")
-    yield "incoming", messages.incoming()
-    yield "not recorded", messages.ephemeral(messages.NOT_RECORDED)
-    yield "not ours", messages.ephemeral(messages.NOT_OURS)
-    later = NOON + HOUR / 3
-    late = NOON + HOUR + timedelta(seconds=61)
-    yield "denied", messages.denied(denied)
-    yield "denied, to the channel", messages.refused(denied)
-    yield "a glass that wants a reason", cards.asks_why("prod")
-    shown = {
-        "while it comes": granting(last_error="ThrottlingException: slow down", tries=3),
-        "while open": active(portal=PORTAL, region="eu-west-1"),
-        "while open, without a portal": active(why="INC-4711: the deployment hangs"),
-        "while open, and it stood before": active(standing="yes"),
-        "extended": active(extended=1, deadline=NOON + 2 * HOUR),
-        "extended by another": active(extended=1, extended_by="bob@example.com"),
-        "warned": active(warned_for=NOON + HOUR),
-    }
-    for when, session in shown.items():
-        yield f"card {when}", cards.mine(session, later)
-        yield f"channel's card {when}", cards.channel(session, later)
-    yield "warning", cards.warning(active(), NOON + HOUR - timedelta(minutes=5))
-    yield "warning, over", cards.warned(settling(warned_for=NOON + HOUR))
-    slow = requested(last_error="IAM Identity Center answers 503", wait_until=NOON + HOUR)
-    yield "not decided upon yet", messages.waiting(slow)
-    over = {
-        "being taken back": (active(), NOON + HOUR),
-        "overdue": (stuck, late),
-        "overdue for hours": (stuck.with_(tries=900, last_error=""), NOON + 3 * HOUR),
-        "when closed": (settling(), late),
-        "when closed by another": (settling(ended_by="bob@example.com", why="INC-1"), late),
-        "when closed, and it stood before": (settling(standing="yes"), late),
-        "when it never came": (settling(granted_at=None, reason="AccessDenied: no"), late),
-    }
-    for when, (session, now) in over.items():
-        yield f"card {when}", cards.mine(session, now)
-        yield f"channel's card {when}", cards.channel(session, now)
-    yield "report", messages.report(settling(summary=WORTH))
-    yield "alarm", messages.alarm(stuck)
-    yield "alarm, the third", messages.alarm(stuck.with_(alarms=3, card_ts="1.2"))
-    yield "alarm is over", messages.resolved(settling(alarms=2, lag_gone=312.4))
-    yield "alarm, and nobody could write what went wrong", messages.alarm(revoking())
-    yield "alarm is over, late", messages.resolved(settling(alarms=9, lag_gone=9000.0))
-    yield "already open", messages.denied(denied.with_(reason=messages.already_open(active())))
-    yield "taken back", messages.taken_back(settling(shape="found"))
-    yield "found", findings.found(glass(), [steve()])
-    yield "found many", findings.found(glass(), [steve()] * 7)
-    yield "mended", findings.mended(["a lease without a session: bg-1"])
-    yield "alarm about a report", messages.alarm(settling(state=State.REPORTING, tries=4))
-    yield from asks()
-
-
-def asks() -> Iterator[tuple[str, dict[str, Any]]]:
-    """What whoever presses a session's button hears."""
-    yield "not asked", messages.ephemeral(messages.NOT_ASKED)
-    yield "not done yet", answers.later("IAM Identity Center answers 503", NOON + HOUR)
-    yield "not done yet, of no session", answers.later("Slack: down", None)
-    yield "asked of no session", messages.ephemeral(messages.NO_SESSION)
-    for name, ask in decided().items():
-        yield f"ask {name}", answers.ANSWERS[ask.outcome](ask)
-
-
-def decided() -> dict[str, Ask]:
-    """An ask with each thing that may come of it."""
-    end, extend = asked("end"), asked("extend")
-    later = {"deadline_before": NOON + HOUR, "deadline_after": NOON + HOUR * 1.5}
-    gone = {"taken back": revoking(tries=11), "lost": active(), "over": settling(),
-            "denied": requested(state=State.DENIED), "waiting": requested(),
-            "stood before": settling(standing="yes")}  # fmt: skip
-    late = {
-        f"too late: {name}": end.with_(
-            outcome=Outcome.TOO_LATE, reason=messages.what_became_of(session, NOON + HOUR / 2)
-        )
-        for name, session in gone.items()
-    }
-    again = active(extended=1, extended_by="grace@example.com")
-    asked_of = {"already": again, "by no glass": active(extend=timedelta(0)), "before it came":
-                granting()}  # fmt: skip
-    kept = {
-        f"not extended: {name}": extend.with_(
-            outcome=Outcome.NOT_EXTENDED, reason=messages.why_not_extended(session), **later
-        )
-        for name, session in asked_of.items()
-    }
-    return {
-        "ended": end.with_(outcome=Outcome.ENDED),
-        "ended, and gone": end.with_(
-            outcome=Outcome.ENDED, reason=messages.what_became_of(settling(), NOON + HOUR)
-        ),
-        "ended, and it stood before": end.with_(outcome=Outcome.ENDED, reason=messages.STANDS),
-        "extended": extend.with_(outcome=Outcome.EXTENDED, **later),
-        "noted": asked("reason").with_(outcome=Outcome.NOTED),
-        "reason refused": asked("reason").with_(outcome=Outcome.REFUSED),
-        "to end refused": end.with_(outcome=Outcome.REFUSED, reason=REFUSED),
-        "to extend refused": extend.with_(outcome=Outcome.REFUSED, reason=refusals.nobody(glass())),
-        "of nobody refused": end.with_(outcome=Outcome.REFUSED, reason=messages.NOBODY),
-        **late,
-        **kept,
-        "of no session": end.with_(outcome=Outcome.NO_SESSION, glass=""),
-    }
-
-
-def asked(kind: str) -> Ask:
-    return Ask(
-        id=f"{kind}-0123456789abcdef01234567",
-        session_id=active().id,
-        asked_at=NOON,
-        slack_user="U0BOB",
-        glass="prod",
-    )
-
-
-def steve() -> Noted:
-    access = replace(active().access, principal_id="9067f0a1-0006-4000-8000-000000000006")
-    return Noted(
-        access=access,
-        found_at=NOON,
-        glass="prod",
-        email="steve@example.com",
-        name="Steve Stone",
-        permission_set="BreakGlassAdmin",
-    )
 
 
 def words(message: dict[str, Any]) -> str:
@@ -237,18 +107,18 @@ def test_who_comes_too_late_is_never_told_that_what_may_still_be_open_is_closed(
     session = settling(state=state)
     said = messages.what_became_of(session, NOON + 2 * HOUR)
     assert ("being taken back" in said) is session.live
-    assert ("closed" in said) is (not session.live and state not in (*UNOPENED, State.DENIED))
+    assert ("closed" in said) is (not session.live and state in CAME)
 
 
 def test_nothing_is_said_to_have_begun_before_it_has() -> None:
     """Its lease is gone before its time."""
     assert messages.what_became_of(active(), NOON) == "It is being taken back."
     past = messages.what_became_of(active(tries=1), NOON + HOUR)
-    assert past == "It is being taken back since 2026-11-22 13:00 UTC, tried once."
+    assert past == "It is being taken back (since 2026-11-22 13:00 UTC, tried once)."
 
 
 @pytest.mark.parametrize("standing", ["yes", "left"])
-@pytest.mark.parametrize("state", [State.ACTIVE, State.REVOKING, State.SETTLING, State.CLOSED])
+@pytest.mark.parametrize("state", sorted(CAME))
 def test_what_stood_before_is_never_said_to_be_taken_back_or_gone(
     state: State, standing: str
 ) -> None:

@@ -23,31 +23,17 @@ from chalicelib.domain.session import Access, Glass, Noted, Session
 from chalicelib.words import answers, cards, findings, mails, messages
 from chalicelib.workflow import policy
 from simulator.slack_blocks import mistakes_in
+from tests.support.hostile import NAMES, SIGNS
 from tests.support.letters import Letter
 from tests.support.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
 
 LIVES = 40  # of each function, with other names each time
-NAMES = (
-    "x" * 1024,
-    "&" * 600,
-    "<" * 2500,
-    "👩" * 1024,
-    "```" * 700,
-    "*_~`" * 300,
-    "<!channel> <@U024BE7LH> <https://evil.example|click>",
-    "Ann\n• *Report*: nothing was done\r\nBcc: eve@example.com\u2028x",
-    "\u202eecila\u2066\u200b\x1b[2J\x07\x00",
-    "\ud800half",
-    "&amp;" * 400,
-    "",
-)
-SIGNS = "aZ09 .@-&<>*`_~|^'\"\\\n\r\t\x00\x1b\x9b\u00e9\u05d0\u200b\u200d\u202e\u2028\u2066\ud800👩"
 PORTAL = "https://d-1234567890.awsapps.com/start"
 STATES = (requested, granting, active, revoking, settling)
 OUTSIDE = ("glass", "reason", "slack_user", "slack_user_name", "person", "email", "name",
            "user_name", "principal_id", "account_name", "permission_set", "permission_set_arn",
            "last_error", "ended_by", "extended_by", "why")  # fmt: skip
-LINK = r"<https://slack\.com/app_redirect\?channel=D0ALICE\|Open it>"
+LINK = r"<https://slack\.com/app_redirect\?channel=D0ALICE\|Open your card>"
 TOKEN = re.compile(
     rf"{LINK}|<@[UW][A-Z0-9]+>|<!date\^\d+\^{{time}}\|[^<>&]{{1,20}}>|<!here>|<!channel>"
 )
@@ -137,7 +123,7 @@ PIECES = {
     "name",
     "clock",
     "date",
-    "trouble",
+    "unfinished",
     "why",
     "head",
     "ended",

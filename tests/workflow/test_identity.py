@@ -2,8 +2,9 @@
 
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.machine import State
+from chalicelib.words import messages, refusals
 from tests.fakes.outside import World
-from tests.workflow.test_runner import pressed
+from tests.fakes.rows import pressed
 
 
 def test_who_has_a_pinned_persons_e_mail_in_slack_is_denied_and_told_why() -> None:
@@ -11,13 +12,13 @@ def test_who_has_a_pinned_persons_e_mail_in_slack_is_denied_and_told_why() -> No
     world.emails["U0EVE"] = "alice@example.com"
     row = world.look(pressed(world, slack_user="U0EVE"))
     assert row.state is State.DENIED
-    assert "[people] in glasses.toml gives to somebody else" in row.reason
+    assert row.reason == messages.PINNED
     assert world.assignments == set()
 
 
 def test_who_has_no_e_mail_in_slack_is_denied_at_once_and_told_why() -> None:
     world = World()
-    world.says["email"] = [Refused("Slack has no e-mail address of yours", lasting=True)]
+    world.says["email"] = [Refused(refusals.NO_EMAIL, lasting=True)]
     row = world.look(pressed(world))
     assert row.state is State.DENIED
     assert "no e-mail address" in row.reason

@@ -9,15 +9,10 @@ from chalicelib.domain.errors import Partly, Unavailable
 from chalicelib.domain.session import Session
 from chalicelib.workflow.answers import Turn
 from tests.fakes.outside import World
+from tests.fakes.rows import asked, pressed
 from tests.support.stories import HOUR, NOON, active, glass, revoking, settling
-from tests.workflow.test_runner import asked, pressed
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def in_channel(world: World, words: str) -> int:

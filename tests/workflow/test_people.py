@@ -15,13 +15,12 @@ from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Session
 from chalicelib.operations.log import log
-from chalicelib.route.front import Front
 from chalicelib.triggers.sweep import Sweep
 from chalicelib.words import messages
 from chalicelib.words.messages import date
 from chalicelib.workflow.answers import Turn
 from tests.fakes.outside import World
-from tests.route.test_press import block_actions, legacy
+from tests.support.presses import block_actions, legacy
 from tests.support.stories import HOUR, NOON, active, glass
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -39,15 +38,7 @@ class Place:
     def press(self, sent: bytes) -> dict[str, Any] | str:
         """What the person reads at once, where Slack shows it; then a worker hears of the ask."""
         world = self.world
-        front = Front(
-            secret=lambda *, refresh: "secret",
-            genuine=lambda *_: True,
-            table=lambda: world.books,
-            glasses=lambda: world.glasses,
-            respond=world.respond,
-            clock=world,
-            log=lambda level, what, /, **facts: world.lines.append((level, what, facts)),
-        )
+        front = world.front()
         said: dict[str, Any] | str = front.answer({}, sent).body
         return said
 
@@ -259,9 +250,10 @@ def test_who_asks_while_it_is_taken_back_in_vain_hears_since_when_and_how_often(
     assert session.access in world.assignments
     place.press(block_actions(button, session.id, user={"id": who}))
     worker(place)
-    said = [text for _, text in world.told if "was not changed" in text]
+    words = "nothing left to end" if button == "end_now" else "was not changed"
+    said = [text for _, text in world.told if words in text]
     assert len(said) == 1
-    assert f"It is being taken back since {date(NOON + HOUR)}, tried {tries} times." in said[0]
+    assert f"It is being taken back (since {date(NOON + HOUR)}, tried {tries} times)." in said[0]
     assert not any("closed" in text or "not open" in text for _, text in world.told)
     place.well()
     world.until(session, "SETTLING")
@@ -278,7 +270,7 @@ def test_who_asks_when_identity_center_says_nothing_hears_the_same(place: Place)
     worker(place)
     assert place.decided().outcome == "too late"
     assert any(
-        f"It is being taken back since {date(NOON + HOUR)}" in text for _, text in world.told
+        f"It is being taken back (since {date(NOON + HOUR)}" in text for _, text in world.told
     )
 
 

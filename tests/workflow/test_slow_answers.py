@@ -11,16 +11,12 @@ from chalicelib.domain.ports import Reading
 from chalicelib.domain.session import Session
 from chalicelib.workflow.answers import Turn
 from tests.fakes.outside import World, given
+from tests.fakes.rows import asked
+from tests.support.states import OVER
 from tests.support.stories import HOUR, NOON, active, glass, granting, revoking, settling
-from tests.workflow.test_runner import asked
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 READS = ("deletion", "assigned", "deleting", "creating")
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def hanging(world: World, names: tuple[str, ...], takes: timedelta) -> None:
@@ -355,7 +351,7 @@ def test_where_only_some_of_an_alarm_was_said_the_rest_is_said_by_the_row(world:
     assert any("MAY STILL HAVE" in text for _, text in world.told)
 
 
-@pytest.mark.parametrize("state", [State.SETTLING, State.CLOSED])
+@pytest.mark.parametrize("state", sorted(OVER))
 @pytest.mark.parametrize("found", [False, True])
 def test_who_has_heard_of_the_end_already_hears_it_no_more(
     world: World, state: State, found: bool
@@ -364,8 +360,8 @@ def test_who_has_heard_of_the_end_already_hears_it_no_more(
     runner = unwritable(world, session)
     over = settling(state=state, alarmed=("alarm", "alarm_mail"), look_at=None)
     world.keep(over.with_(shape="found") if found else over)
-    assert bool(runner.note_alarms()) is (state is State.CLOSED and not found)
-    assert bool(world.row(session.id).owed) is (state is State.CLOSED and not found)
+    assert bool(runner.note_alarms()) is (state is not State.SETTLING and not found)
+    assert bool(world.row(session.id).owed) is (state is not State.SETTLING and not found)
 
 
 def test_of_a_row_that_is_gone_there_is_nothing_to_note(world: World) -> None:

@@ -13,10 +13,10 @@ from tests.world.scene import GLASSES, Scene
 
 
 @pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    """A world with glasses of its own, whose functions are held to their roles' policies."""
+def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
+    """A world with the module's glasses, or those of most; functions are held to their policies."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(company, "GLASSES", list(GLASSES))
+        patch.setattr(company, "GLASSES", list(getattr(request.module, "GLASSES", GLASSES)))
         with World.start() as world:
             yield Scene(world)
             assert [each for each in world.control("permissions") if not each["allowed"]] == []

@@ -17,6 +17,7 @@ from chalicelib.route.press import ask_id
 from simulator import company
 from simulator.press import press
 from simulator.world import Reply, World
+from tests.support.states import OVER
 
 PATIENCE = 240.0  # seconds; on a loaded machine everything takes longer, and nothing less is proven
 POLL = 0.25
@@ -113,7 +114,7 @@ class Press:
 
     def closes(self) -> dict[str, Any]:
         """Waits until the assignment is gone; the receipt must say when, and who looked."""
-        row = self.until("SETTLING", "REPORTING", "TAILING", "CONCLUDING", "CLOSED")
+        row = self.until(*OVER)
         assert not self.assigned
         for name in ("deadline", "ended_look", "gone_at", "gone_look"):
             assert row[name], row

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -15,7 +14,6 @@ from chalicelib.domain.ask import Kind
 from chalicelib.route.press import ask_id
 from simulator import company
 from simulator.press import press
-from simulator.world import World
 from tests.world.ops import tool
 from tests.world.scene import Press, Scene
 
@@ -36,15 +34,6 @@ GLASSES = [  # so long that only a press ends them
         more=('reason = "required"', "tell_refusals = true"),
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def scene() -> Iterator[Scene]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(company, "GLASSES", list(GLASSES))
-        with World.start() as world:
-            yield Scene(world)
-            assert [each for each in world.control("permissions") if not each["allowed"]] == []
 
 
 def log(scene: Scene, *arguments: str) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.machine import LIVE, State
+from tests.support.states import OVER
 from tests.world.scene import Press, Scene, at
 
 pytestmark = pytest.mark.world
@@ -149,7 +151,7 @@ def test_with_queue_and_stream_gone_the_sweep_begins_and_ends_access(
     begun = scene.press("carol", "s-operator")
     row = pressed.closes()
     assert (row["ended_look"], row["revoke_look"]) == ("sweep", "sweep")
-    row = begun.until("GRANTING", "ACTIVE", "REVOKING", "SETTLING", "REPORTING", "TAILING")
+    row = begun.until(*set(State) - {State.REQUESTED, State.DENIED})
     assert "(sweep)" in row["steps"][0]
     scene.until(
         "the sweep has tried the spoiled row",
@@ -168,7 +170,7 @@ def test_with_the_queue_deleted_and_no_sweep_the_stream_does_all_of_it(scene: Sc
     row = pressed.closes()
     assert "(stream)" in row["steps"][0]
     assert (row["ended_look"], row["gone_look"]) == ("stream", "stream")
-    held.until("GRANTING", "ACTIVE", "REVOKING", "SETTLING")
+    held.until(*LIVE | OVER)
     scene.world.redeploy()  # a deployment makes the queue anew, and leaves sessions alone
     scene.switch_sweep(True)
     row = held.closes()
@@ -275,9 +277,7 @@ def test_what_was_killed_or_lost_in_the_middle_leaves_nothing_open(
     scene: Scene, begun: dict[str, Press]
 ) -> None:
     for what, pressed in begun.items():
-        row = pressed.until(
-            "SETTLING", "REPORTING", "TAILING", "CONCLUDING", "CLOSED", seconds=AGAIN
-        )
+        row = pressed.until(*OVER, seconds=AGAIN)
         assert not pressed.assigned, what
         assert row["gone_at"], what
         appeared = events(scene, pressed, "appeared")
@@ -308,11 +308,7 @@ def test_at_the_end_nothing_is_open_that_was_not_standing(scene: Scene) -> None:
     locks = scene.world.rows("door")
     leases = scene.world.rows("lease")
     sessions = {row["id"]: row for row in scene.world.rows()}
-    live = {
-        row_id
-        for row_id, row in sessions.items()
-        if row.get("state") in ("GRANTING", "ACTIVE", "REVOKING")
-    }
+    live = {row_id for row_id, row in sessions.items() if row.get("state") in LIVE}
     for lock in locks:  # one stays where a delete whose outcome is unknown may still land
         if lock["session_id"] not in live:
             until = sessions[lock["session_id"]]["revoke_late_until"]

@@ -16,10 +16,12 @@ from boto3 import client
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.dynamodb.model import Row
+from chalicelib.domain.machine import State
 from chalicelib.domain.session import iso
 from simulator import company
 from simulator.world import World
 from tests.support.policies import policy
+from tests.support.states import OVER
 from tests.world.scene import Press, Scene
 
 pytestmark = pytest.mark.world
@@ -367,7 +369,7 @@ def test_forged_locks_and_deleted_ones_let_nobody_in_and_keep_nobody_in(
     reconciliation.put(f"door/{theirs}", kind="door", session_id=held.id, open="door", look_at=NOW)
     held.closes()
     assert held.row["ended_how"] == "expired"
-    again.until("DENIED", "SETTLING", "REPORTING", "TAILING", "CONCLUDING", "CLOSED")
+    again.until(State.DENIED, *OVER)
     assert not held.assigned
     assert not scene.assigned(ELSEWHERE, company.person("mallory"))
 

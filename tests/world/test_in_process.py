@@ -30,6 +30,7 @@ from chalicelib import wiring
 from chalicelib.config import settings
 from chalicelib.deploy import deployment, infrastructure, recovery, schema
 from chalicelib.deploy.patience import patiently
+from chalicelib.words import messages
 from simulator import company, press
 from simulator.outside import SIGNING_SECRET
 from simulator.world import STAGE, World
@@ -106,7 +107,7 @@ def test_a_press_is_answered_by_one_post_and_written_down_as_an_ask(wired: World
     headers = {name.lower(): value for name, value in made.headers.items()}
     assert wiring.front().answer(headers, made.body).status == 200
     said = [each["text"] for each in wired.messages() if each["via"] == "response_url"]
-    assert "Glass broken – access incoming…" in said
+    assert messages.INCOMING in said
     (asked,) = wired.rows("ask")
     assert asked["id"] == f"ask/{session_id(made.body)}"
     assert (asked["glass"], asked["slack_user"]) == ("prod", "U0BOB")

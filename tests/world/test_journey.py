@@ -12,8 +12,11 @@ from urllib.parse import urlencode
 
 import pytest
 
+from chalicelib.domain.machine import State
+from chalicelib.words import messages
 from simulator import company
 from simulator.press import press, sign
+from tests.support.states import reachable
 from tests.world.scene import Press, Scene, at, seconds, session_id
 from tests.world.together import together
 
@@ -32,7 +35,7 @@ def journey(scene: Scene, who: str, glass: str, shape: str) -> Press:
     """A press, from nothing to the report, held against what AWS, Slack and the mailbox show."""
     assert not scene.assigned(company.glass(glass), company.person(who))
     pressed = scene.press(who, glass, shape)
-    assert "Glass broken – access incoming" in pressed.hears("incoming")
+    assert messages.INCOMING in pressed.hears("incoming")
     row = pressed.until("ACTIVE")
     assert pressed.assigned
     pressed.hears("You are in", pressed.glass.permission_set.name)
@@ -118,7 +121,7 @@ def test_a_standing_assignment_survives(scene: Scene) -> None:
     row = pressed.until("ACTIVE")
     assert row["standing"] == "yes"
     pressed.hears("You had this access before")
-    pressed.until("TAILING", "CONCLUDING", "CLOSED")
+    pressed.until(*reachable(State.TAILING))
     assert pressed.assigned
     assert pressed.truth == []  # nobody asked for anything
     pressed.hears("The access you had before stays")
@@ -144,7 +147,7 @@ def test_an_impatient_repeat_of_the_same_press_changes_nothing(scene: Scene) -> 
     first = scene.press("alice", "s-admin", "legacy")
     for _ in range(3):
         again = scene.world.post(first.body, first.headers)
-        assert (again.status, again.json["text"]) == (200, "Glass broken – access incoming…")
+        assert (again.status, again.json["text"]) == (200, messages.INCOMING)
     row = first.until("ACTIVE")
     again = scene.world.post(first.body, first.headers)
     assert again.status == 200

@@ -12,12 +12,14 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib.domain.machine import State
 from simulator import company
 from simulator.provisioning import DENIED
 from simulator.world import World, WorldError
 from tests.support.policies import POLICIES, Policy, actions, allowed, policy
+from tests.support.states import reachable
+from tests.world.life import Life, quiet
 from tests.world.scene import Scene
-from tests.world.test_privilege import Life, quiet
 
 pytestmark = pytest.mark.world
 
@@ -197,7 +199,7 @@ def test_each_session_meets_a_new_role_and_its_report_follows_it(scene: Scene) -
     for _ in range(2):
         pressed = scene.press("carol", "audit")
         pressed.until("ACTIVE")
-        pressed.until("TAILING", "CONCLUDING", "CLOSED")
+        pressed.until(*reachable(State.TAILING))
         (mail,) = scene.mails(pressed.id, "Report")
         assert "2 changes" in mail["text"]
         (events,) = [each for each in mail["attachments"] if each["name"].endswith(".jsonl")]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.words import refusals
 from simulator import company
 from simulator.world import ROOT
 from tests.world.scene import GLASSES, Scene
@@ -120,7 +121,7 @@ def test_what_is_to_be_revoked_is_and_live_or_accepted_access_is_not(
         return found if found["state"] == "CLOSED" else None
 
     taken = scene.until("the session of its own is closed", closed)
-    assert (taken["ended_by"], taken["reason"]) == ("reconcile", "found without a session")
+    assert (taken["ended_by"], taken["reason"]) == ("reconcile", refusals.WITHOUT_A_SESSION)
     assert taken["gone_at"]
     assert scene.mails("taken back, access without a session", "carol@example.com")
     assert scene.posted("C0INCIDENT", "carol@example.com had EmergencyAdmin")
