@@ -79,7 +79,7 @@ class Ports:
         self._world.read("list deletions")
         return any(access == each for each, _ in self._world.under_way.values())
 
-    def send(self, *asked: Any) -> None:
+    def send(self, *asked: Any, **_: int) -> None:
         if len(asked) == 1:
             return  # a mail
         session_id, after, _ = asked

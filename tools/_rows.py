@@ -283,11 +283,11 @@ def in_order(since: str, until: str) -> None:
 
 
 def plain(item: dict[str, Any]) -> Row:
-    """DynamoDB's typed values as Python's own."""
+    """DynamoDB's typed values as Python's own, but for an address that can still be posted to."""
     from boto3.dynamodb.types import TypeDeserializer
 
     read = TypeDeserializer().deserialize
-    return {name: _number(read(value)) for name, value in item.items()}
+    return {name: _number(read(value)) for name, value in item.items() if name != "response_url"}
 
 
 def _number(value: Any) -> Any:

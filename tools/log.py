@@ -57,7 +57,7 @@ SHOWN = 100
 FIRST = ("state", "left", "asked_at", "what", "until", "email", "glass")  # as far as there is room
 NO_BREAK = "\N{NO-BREAK SPACE}"
 CANDIDATES = 5
-PREFIX = re.compile(rf"({'|'.join(Kind)})-[0-9a-f]{{1,23}}")
+PREFIX = re.compile(rf"({'|'.join(Kind)})-[0-9a-f]{{0,23}}")
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 
 
@@ -113,6 +113,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _whole_id(rows: Rows, typed: str, stage: str) -> str:
     """The id that begins as typed; itself where it is a whole one."""
+    typed = typed.lower()
     if ask.ID.fullmatch(typed) or not PREFIX.fullmatch(typed):
         return typed
     found = rows.beginning(typed, _accounts(stage, Wanted()))

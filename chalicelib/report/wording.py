@@ -29,7 +29,7 @@ def worthiest(report: Report) -> tuple[str, ...]:
         first.setdefault(worth.why.rpartition(": ")[2], index)
     chosen = [*first.values()][:TOLD]
     chosen += [index for index in range(len(lines)) if index not in chosen][: TOLD - len(chosen)]
-    return tuple(plain(worth_words(lines[index], report), LONGEST) for index in sorted(chosen))
+    return tuple(plain(worth_words(lines[index]), LONGEST) for index in sorted(chosen))
 
 
 def sentence(report: Report) -> str:
@@ -46,6 +46,7 @@ def sentence(report: Report) -> str:
     parts = [
         number(calls, "call"),
         number(totals.changes, "change"),
+        number(secrets, "secret read", "secrets read") if (secrets := _secrets(report)) else "",
         f"{totals.refused:,} refused",
     ]
     if failed := totals.failed - totals.refused:
@@ -59,7 +60,7 @@ def sentence(report: Report) -> str:
         parts.append(f"from {more}{number(totals.addresses, 'address', 'addresses')}")
     if totals.regions:
         parts.append("in " + listed([plain(region, 30) for region in totals.regions], 4))
-    return ", ".join(parts) + "."
+    return ", ".join(filter(None, parts)) + "."
 
 
 def subject(report: Report) -> str:
@@ -76,7 +77,7 @@ def _gist(report: Report) -> str:
         if report.session.granted_at is None and not report.missing:
             return "access never came"
         return "not used" if report.whole else "no call was found, but not all was read"
-    secrets = sum(worth.count for worth in report.worth if worth.why == SENSITIVE)
+    secrets = _secrets(report)
     parts = [
         number(totals.changes, "change") if totals.changes else "",
         number(secrets, "secret read", "secrets read") if secrets else "",
@@ -85,6 +86,10 @@ def _gist(report: Report) -> str:
     if not any(parts):
         return number(totals.calls, "call") + (", nothing changed" if report.whole else "")
     return ", ".join(filter(None, parts))
+
+
+def _secrets(report: Report) -> int:
+    return sum(worth.count for worth in report.worth if worth.why == SENSITIVE)
 
 
 def line_of_facts(report: Report) -> str:
@@ -293,14 +298,14 @@ def account(session: Session) -> str:
     return f"{name} ({number})" if name and number else name or number
 
 
-def worth_words(worth: Worth, report: Report) -> str:
-    """One line of *worth a look* as plain text."""
+def worth_words(worth: Worth, report: Report | None = None) -> str:
+    """One line of *worth a look* as plain text; without the report its times have their day."""
     times = f" ×{worth.count}" if worth.count > 1 else ""
     about = f", {worth_detail(worth, report)}" if worth_detail(worth, report) else ""
     return f"{worth.why}: {plain(worth.what, 100)}{times} ({worth.severity}){about}"
 
 
-def worth_detail(worth: Worth, report: Report) -> str:
+def worth_detail(worth: Worth, report: Report | None) -> str:
     """To what it was done and with what, what has to be added, when, and through whom."""
     parts = [_subject(worth)]
     if worth.account:
@@ -352,7 +357,7 @@ def clock(moment: datetime | None, report: Report | None = None) -> str:
     return f"{moment:%Y-%m-%d %H:%M:%S}" + ("" if report else " UTC")
 
 
-def span(first: datetime | None, last: datetime | None, report: Report) -> str:
+def span(first: datetime | None, last: datetime | None, report: Report | None) -> str:
     """`15:04–15:20`, or one time where there is but one."""
     if first is None or last is None:
         return "at an unknown time"

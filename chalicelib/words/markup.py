@@ -5,7 +5,7 @@ Signs are counted as UTF-16 does, in which an emoji is two: nobody counts more.
 """
 
 import re
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from chalicelib.domain import text
@@ -16,7 +16,7 @@ TEXT: Final = 2_900  # signs; Slack takes 3,000 in a section
 NAME: Final = 260  # as long as an e-mail address can be
 _PARTS = re.compile("&(?:amp|lt|gt);|<[^<>]*>|```|.", re.DOTALL)  # none of them is cut in two
 _FENCE = "```"
-_MOMENT = re.compile(r"\b(2\d{3}-\d\d-\d\d \d\d:\d\d) UTC\b", re.ASCII)
+_MOMENT = re.compile(r"\b(2\d{3}-\d\d-\d\d) (\d\d:\d\d)(:\d\d)? UTC\b", re.ASCII)
 
 # They look alike, and Slack takes them for no emphasis.
 _UNEMPHATIC = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ"})
@@ -49,14 +49,18 @@ def fitting(markup: str, most: int = TEXT) -> str:
 
 
 def local(escaped: str) -> str:
-    """The same with each `2026-11-22 15:04 UTC` as Slack shows it in the reader's own zone."""
+    """The same with each `2026-11-22 15:04 UTC` as Slack shows it in the reader's own zone.
+
+    Seconds stay where there are some; the day does not.
+    """
 
     def token(found: re.Match[str]) -> str:
         try:
-            at = datetime.strptime(found[1], "%Y-%m-%d %H:%M").replace(tzinfo=UTC)
+            at = datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or ':00'}+00:00")
         except ValueError:  # somebody else's words, and no time
             return found[0]
-        return f"<!date^{int(at.timestamp())}^{{time}}|{found[1][11:]} UTC>"
+        shown = "{time_secs}" if found[3] else "{time}"
+        return f"<!date^{int(at.timestamp())}^{shown}|{found[2]}{found[3] or ''} UTC>"
 
     return _MOMENT.sub(token, escaped)
 

@@ -192,9 +192,10 @@ def report(session: Session) -> Message:
     """In the card's thread: what the report found, its worthiest lines first."""
     first, *worth = session.summary or ("The report was sent.",)
     title = "Final report" if session.report_final == "second" else "Report"
-    zone = " (times in UTC)" if worth else ""  # Slack shows its own times in the reader's zone
-    said = [f"*{title}* of `{session.id}`{zone}: {escape(first, LINE)}"]
-    said += [f"• {escape(each, LINE)}" for each in worth]
+    whose = f"{escape(session.name or session.email)} on {account(session)}"
+    said = [f"*{title}*, {whose}: {local(escape(first, LINE))}"]
+    said += [f"• {local(escape(each, LINE))}" for each in worth]
+    said.append(f"session `{session.id}`")
     text = "\n".join(said)
     return {"text": plain(text), "blocks": [section(text)]}
 

@@ -68,8 +68,9 @@ export function showSessions(state, redraw) {
 function newest(all) {
   const last = all.find((s) => s.slack_user === follows) ?? all[0];
   if (last?.state !== "DENIED") return last;
-  const holds = (s) => states[s.state].locks && s.glass === last.glass;
-  return all.find((s) => holds(s) && s.slack_user === last.slack_user) ?? last;
+  if (!last.reason?.startsWith("It is already open")) return last;
+  const theirs = (s) => s.slack_user === last.slack_user && s.glass === last.glass;
+  return all.find((s) => theirs(s) && s.state !== "DENIED") ?? last;
 }
 
 const brief = (s) => ({
@@ -166,7 +167,7 @@ export function tick(now) {
   const { says: what, waits: then } = states[current.state];
   const left = current.due == null ? null : Math.max(0, Math.ceil(current.due - now));
   const counts = left != null && then;
-  const rows = [["what", current.state === "DENIED" ? `${what} ${current.reason ?? ""}` : what]];
+  const rows = [["what", current.state === "DENIED" ? `${what} ${reason(current)}` : what]];
   if (counts) rows.push(["hint", then]);
   const times = current.tries === 1 ? "once" : `${current.tries} times`;
   const tried = current.tries && current.last_error ? `Tried ${times}: ${current.last_error.replace(/\.+$/, "")}.` : "";
@@ -213,6 +214,12 @@ function showOpen(now) {
 const overSince = (s) =>
   Math.min(...[s.deadline, s.ended_at].filter(Boolean).map((at) => new Date(at) / 1000));
 
+/** A reason, its times on this clock. */
+const reason = (s) =>
+  (s.reason ?? "").replace(/\b(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC\b/g, (_, day, time) =>
+    clock(`${day}T${time}Z`),
+  );
+
 const minutes = (left) => `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
 
 function showLog(state, choose) {
@@ -225,7 +232,7 @@ function showLog(state, choose) {
     who: s.who,
     at: s.asked_at,
     over: states[s.state].locks ? overSince(s) : null,
-    how: s.reason || ended(s),
+    how: reason(s) || ended(s),
     lag: s.lag_gone,
   }));
   keep(
@@ -302,7 +309,7 @@ function showReceipt() {
     ["First delete asked by", found(s.revoke_look, s.lag_asked)],
     ["Seen to be gone by", found(s.gone_look, s.lag_gone)],
     ["CloudTrail events", s.reported_at && String(s.report_events ?? 0)],
-    ["Why not", s.reason],
+    ["Why not", reason(s)],
   ].filter(([, value]) => value);
   box.replaceChildren(
     h("h3", {}, "Its steps"),

@@ -411,7 +411,7 @@ def test_hostile_text_does_no_harm(text: str) -> None:
     assert "<script" not in html
     assert "<img" not in html
     for opening in ("<!", "<@", "<http"):
-        assert opening not in slack
+        assert opening not in slack.replace("<!date^", "")
     assert all(len(block["text"]["text"]) < 3000 for block in in_slack(made)["blocks"])
     assert len(html) < 60_000
     for row in csv.reader(io.StringIO(attachments[1][2].decode())):

@@ -130,6 +130,8 @@ def findings(patient: Patient, check: Check) -> list[Finding]:
     except ClientError as error:
         code, call = error.response["Error"]["Code"], error.operation_name
         cure = "look with credentials that may read it, or see whether it is there at all"
+        if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+            cure = "AWS has an error of its own: try again in a minute"
         found.append(Finding(UNMADE, f"{call} was answered {code}", cure))
     except BotoCoreError as error:
         found.append(Finding(UNMADE, sentence(error), SIGN_IN))
