@@ -74,6 +74,7 @@ class Worker:
     runner: Runner
     reconciler: Reconciler
     received: int = 0  # of the message at hand, how often it was tried
+    copied: bool = False  # that message, or one that it comes of, was doubled on its way
     log: list[tuple[bool, Any]] = field(default_factory=list)
     at: int = 0  # how much of the log has been given again
     look_began: int = 0

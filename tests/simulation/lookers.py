@@ -92,24 +92,29 @@ class Lookers:
         self._start("stream", records, looks_at=session_id)
 
     def enqueue(self, session_id: str, body: str, after: int) -> None:
-        self.sent[session_id].append(self.now)
+        copied = self.current is not None and self.current.copied
+        if not copied:  # what comes of a message that was doubled is none of the app's
+            self.sent[session_id].append(self.now)
         if self.faults.strikes("wake-up lost"):
             return
-        for _ in range(2 if self.faults.strikes("wake-up doubled") else 1):
+        for copies in range(2 if self.faults.strikes("wake-up doubled") else 1):
             wait = after + self.random.randrange(10, 200)
             if self.faults.strikes("wake-up late"):
                 wait += self.random.randrange(2 * MINUTE)
             self.messages += 1
-            self.after(wait, self._receive, session_id, body, self.messages, 1)
+            is_copy = copied or copies > 0
+            self.after(wait, self._receive, session_id, body, self.messages, 1, is_copy)
 
     def receive_soon(self, body: str) -> None:
         self.after(self.random.randrange(10, 200), self._receive, "nonsense", body, 0, 1)
 
-    def _receive(self, session_id: str, body: str, number: int, received: int) -> None:
+    def _receive(
+        self, session_id: str, body: str, number: int, received: int, copied: bool = False
+    ) -> None:
         if 0 < number < self.brought.get(session_id, 0) and received == 1:
             self.faults.saw("wake-up reordered")
         self.brought[session_id] = max(number, self.brought.get(session_id, 0))
-        self._start("queue", body, looks_at=session_id, received=received)
+        self._start("queue", body, looks_at=session_id, received=received, copied=copied)
 
     def _start(
         self,
@@ -118,6 +123,7 @@ class Lookers:
         looks_at: str = "",
         received: int = 0,
         skew: int | None = None,
+        copied: bool = False,
     ) -> None:
         self.names[side] += 1
         worker = Worker(
@@ -131,6 +137,7 @@ class Lookers:
             self.runner,
             self.reconciler,
             received,
+            copied,
         )
         if self.workers:
             self.faults.saw("workers at once")
@@ -191,7 +198,9 @@ class Lookers:
     def _again(self, worker: Worker) -> None:
         if worker.received < RECEIVES:
             again = worker.received + 1
-            self.after(60 * SECOND, self._receive, worker.looks_at, worker.task, 0, again)
+            self.after(
+                60 * SECOND, self._receive, worker.looks_at, worker.task, 0, again, worker.copied
+            )
 
     # ---- a call from a worker
 

@@ -16,7 +16,13 @@ SAID_WITHIN = HOUR + 10 * MINUTE  # of the last that happened; then nothing is n
 HEARD_OF = 8 * MINUTE  # where up to six sessions hang at once, and one way to people too
 REPORTS = ("is late", "report delayed")
 ALARMS = ("MAY STILL HAVE", "ACTION NEEDED", "is not closed", *REPORTS)
-ANSWERS = ("You have", "Nothing was changed", "The access to")  # to who asks, as often as they do
+ANSWERS = (
+    "You have",
+    "Nothing was changed",
+    "There is nothing left",
+    "That is recorded",
+    "The access to",
+)  # to who asks, as often as they do
 WAKE_UPS = 40  # for one session, in any one minute
 
 
