@@ -81,7 +81,8 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
     try:
         document = tomllib.loads(toml if isinstance(toml, str) else _text(toml))
     except (ValueError, OSError) as error:
-        raise InvalidSettings([*mistakes, f"glasses.toml: {error}"]) from None
+        name = toml.name if isinstance(toml, Path) else GLASSES.name
+        raise InvalidSettings([*mistakes, f"{name}: {error}"]) from None
 
     top = _read(TOP, "", document, mistakes)
     glasses = _glasses(document, mistakes)

@@ -23,9 +23,12 @@ def stream_arn(app: str = "break-glass") -> str:
     """The stream of the table, which exists afterwards where this is a deployment."""
     context = _command()
     if context is not None and context.info_name in ("deploy", "package"):
-        from chalicelib.deploy import packaging
+        from chalicelib.deploy import packaging, stages
 
         packaging.install()
+        stage = context.params.get("stage", "")
+        table_is_said = bool(os.environ.get("BREAK_GLASS_TABLE"))  # .chalice/config.json's, too
+        stages.install(stage)
     if context is not None and context.info_name == "package":
         _package(context)
     if context is None or context.info_name != "deploy":
@@ -40,10 +43,13 @@ def stream_arn(app: str = "break-glass") -> str:
     patience.install()
     try:
         session = _session(context)
-        known, stage = _settings(session.region_name), context.params["stage"]
+        known = _settings(session.region_name, stages.own_glasses(stage))
         partitions.install(partitions.partition_of(session.region_name))
-        if closed := on_management_account(session, known):
-            raise click.ClickException("nothing was deployed:\n  - " + "\n  - ".join(closed))
+        refused = on_management_account(session, known)
+        if not refused and not table_is_said:
+            refused = stages.left_behind(session.client("lambda"), app, stage, known.table)
+        if refused:
+            raise click.ClickException("nothing was deployed:\n  - " + "\n  - ".join(refused))
         ensure_queue(session.client("sqs"), known.queue)
         ensure_logs(session.client("logs"), app, stage)
         arn = schema.ensure(session.client("dynamodb"), known.table)
@@ -88,8 +94,11 @@ def _package(context: "click.Context") -> None:
         partitions.install(partitions.BY_CLOUDFORMATION)
 
 
-def _settings(region: str | None) -> "Settings":
-    """What glasses.toml says. Raises ClickException with every mistake, the Region's as well."""
+def _settings(region: str | None, own: Path | None) -> "Settings":
+    """What glasses.toml says, or the stage's own file.
+
+    Raises ClickException with every mistake, the Region's as well.
+    """
     import click
 
     from chalicelib.config import settings
@@ -98,7 +107,7 @@ def _settings(region: str | None) -> "Settings":
     mistakes: list[str] = []
     known = None
     try:
-        known = settings.load(os.environ)
+        known = settings.load(os.environ, own) if own else settings.load(os.environ)
         mistakes += settings.unusable_rules(known)
     except settings.InvalidSettings as wrong:
         mistakes += wrong.mistakes
