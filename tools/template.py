@@ -18,6 +18,7 @@ from typing import Any
 from chalicelib.config.settings import Settings
 from chalicelib.deploy import infrastructure, schema
 from chalicelib.deploy.alarms import FUNCTIONS, alarms, dashboard, function_name
+from chalicelib.operations.log import namespace
 from tools import _project
 from tools.checks.patient import APP
 
@@ -72,6 +73,7 @@ def api_gateway_may_log() -> str:
 
 def template(stage: str, settings: Settings, may_log: str = "") -> dict[str, Any]:
     """What chalice merges into its own template. `may_log`: the default, and none where empty."""
+    figures = namespace(settings.table)
     resources: dict[str, Any] = {
         "Table": _table(settings.table),
         "DeadLetters": _queue(f"{settings.queue}-dlq", infrastructure.DEAD_LETTERS),
@@ -83,7 +85,7 @@ def template(stage: str, settings: Settings, may_log: str = "") -> dict[str, Any
             "Properties": {
                 "DashboardName": f"{APP}-{stage}",
                 "DashboardBody": {
-                    "Fn::Sub": dashboard(APP, stage, settings.queue, "${AWS::Region}")
+                    "Fn::Sub": dashboard(APP, stage, settings.queue, "${AWS::Region}", figures)
                 },
             },
         },
@@ -94,7 +96,7 @@ def template(stage: str, settings: Settings, may_log: str = "") -> dict[str, Any
         resources[LOGICAL[handler]] = _function(handler, name)
     target, topic = _target(settings.alarm_to, stage)
     resources |= topic
-    for alarm in alarms(APP, stage, settings.queue):
+    for alarm in alarms(APP, stage, settings.queue, (), figures):
         logical = "".join(word.title() for word in alarm["AlarmName"].split("-")) + "Alarm"
         actions = {"AlarmActions": [target], "OKActions": [target]} if target else {}
         resources[logical] = {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm | actions}

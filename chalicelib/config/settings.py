@@ -241,7 +241,10 @@ def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise OSError(f"is not there; copy glasses.example.toml to it; {CONFIGURE}") from None
+        said = (
+            "is not there; copy glasses.example.toml to it, or to glasses.STAGE.toml for one stage"
+        )
+        raise OSError(f"{said}; {CONFIGURE}") from None
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

@@ -26,7 +26,8 @@ def stream_arn(app: str = "break-glass") -> str:
         from chalicelib.deploy import packaging, stages
 
         packaging.install()
-        stage = context.params.get("stage", "")
+        stage = context.params.get("stage", "dev")  # chalice's own default
+        _refuse(stages.unusable(stage))
         table_is_said = bool(os.environ.get("BREAK_GLASS_TABLE"))  # .chalice/config.json's, too
         stages.install(stage)
     if context is not None and context.info_name == "package":
@@ -45,11 +46,11 @@ def stream_arn(app: str = "break-glass") -> str:
         session = _session(context)
         known = _settings(session.region_name, stages.own_glasses(stage))
         partitions.install(partitions.partition_of(session.region_name))
-        refused = on_management_account(session, known)
-        if not refused and not table_is_said:
-            refused = stages.left_behind(session.client("lambda"), app, stage, known.table)
-        if refused:
-            raise click.ClickException("nothing was deployed:\n  - " + "\n  - ".join(refused))
+        _refuse(on_management_account(session, known))
+        functions = session.client("lambda")
+        if not table_is_said:
+            _refuse(stages.left_behind(functions, app, stage, known.table))
+        _refuse(stages.taken(functions, app, stage, known.table, known.queue))
         ensure_queue(session.client("sqs"), known.queue)
         ensure_logs(session.client("logs"), app, stage)
         arn = schema.ensure(session.client("dynamodb"), known.table)
@@ -99,8 +100,6 @@ def _settings(region: str | None, own: Path | None) -> "Settings":
 
     Raises ClickException with every mistake, the Region's as well.
     """
-    import click
-
     from chalicelib.config import settings
     from chalicelib.deploy import partitions
 
@@ -112,10 +111,17 @@ def _settings(region: str | None, own: Path | None) -> "Settings":
     except settings.InvalidSettings as wrong:
         mistakes += wrong.mistakes
     mistakes += partitions.mistakes(region, known)
-    if known is None or mistakes:
-        listed = "\n".join(f"  - {mistake}" for mistake in mistakes)
-        raise click.ClickException(f"nothing was deployed:\n{listed}")
+    _refuse(mistakes)
+    assert known is not None  # there would be a mistake
     return known
+
+
+def _refuse(mistakes: list[str]) -> None:
+    """Ends the command where there are any. Raises ClickException with all of them."""
+    import click
+
+    if mistakes:
+        raise click.ClickException("nothing was deployed:\n  - " + "\n  - ".join(mistakes))
 
 
 def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any) -> None:
@@ -129,6 +135,7 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
         guard_route,
         tune_event_sources,
     )
+    from chalicelib.operations.log import namespace
 
     api = next(each for each in deployed["resources"] if each["resource_type"] == "rest_api")
     function = next(
@@ -139,12 +146,13 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
     group = access_log_group(app, stage)
     group_arn = f"arn:{partition}:logs:{region}:{account}:log-group:{group}"
     api_stage = api["rest_api_url"].rstrip("/").rpartition("/")[2]
+    figures = namespace(known.table)
     try:
         done = [
             *tune_event_sources(session.client("lambda"), app, stage, letters),
             *allow_loops(session.client("lambda"), app, stage),
             *guard_route(session, api["rest_api_id"], api_stage, group_arn),
-            *ensure_alarms(session, app, stage, known.queue, known.alarm_to),
+            *ensure_alarms(session, app, stage, known.queue, known.alarm_to, figures),
         ]
     except Exception as error:
         raise click.ClickException(

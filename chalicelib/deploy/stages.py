@@ -5,6 +5,7 @@ its table, queue and secrets are named for it, unless the environment says other
 carries that file as `glasses.toml`, and its functions have the names in their environment: in
 Lambda there is one file, and nothing to choose. The policies are written for the names that go
 without saying; here they get the stage's own. A stage without such a file is as it would be alone.
+What cannot work is said here as well, each in a sentence, before anything is made.
 """
 
 import os
@@ -15,10 +16,14 @@ from typing import Any, Final
 
 from chalicelib.config.keys import OTHERWISE
 from chalicelib.config.settings import GLASSES
-from chalicelib.deploy.alarms import function_name
+from chalicelib.deploy.alarms import FUNCTIONS, function_name
+from chalicelib.domain.text import clean
 
 OWN: Final = ("BREAK_GLASS_TABLE", "BREAK_GLASS_QUEUE", "BREAK_GLASS_SECRETS")
 EXAMPLE: Final = "example"  # no stage's, though its name is like one
+LONGEST: Final = 36  # EventBridge takes 64 signs, and break-glass-STAGE-reconcile-event is one name
+_NAME: Final = re.compile(f"[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST - 1}}}")
+_ENDINGS: Final = ("dlq", "alarms", "overdue", *(each for each in FUNCTIONS if "_" not in each))
 _FILE: Final = re.compile(r"chalicelib[/\\]glasses(?:\.(?P<stage>.+))?\.toml")
 _NAMED: Final = re.compile(  # of an ARN in .chalice/policy-*.json, what the stage decides
     r"(?P<head>arn:[^:]*:(?:"
@@ -76,6 +81,49 @@ def packed(files: Iterable[tuple[str, str]], own: Path | None) -> Iterator[tuple
             yield file, place
         elif own is not None and Path(file).name == own.name:
             yield file, str(Path(place).with_name(GLASSES.name))
+
+
+def unusable(stage: str) -> list[str]:
+    """Why there can be no stage of that name: AWS takes it not, or it is like another's things."""
+    said, wrong = clean(stage, 60), ""
+    if not _NAME.fullmatch(stage):
+        wrong = (
+            "it becomes part of names in AWS, so it has letters, digits, - and _, begins with a "
+            f"letter or a digit, and has {LONGEST} signs at most"
+        )
+    elif stage == EXAMPLE:
+        wrong = f"chalicelib/glasses.{stage}.toml is the file that one copies"
+    else:
+        ending = next((each for each in _ENDINGS if stage.endswith(f"-{each}")), "")
+        first = stage.removesuffix(f"-{ending}")
+        wrong = ending and f"break-glass-{stage} is a name that the stage {first} has for its own"
+    return [f"no stage can be called “{said}”: {wrong}"] if wrong else []
+
+
+def taken(client: Any, app: str, stage: str, table: str, queue: str) -> list[str]:
+    """Why the stage cannot have that table or that queue: another stage's functions read it.
+
+    `client` is Lambda's. Raises what boto3 raises.
+    """
+    ours = {function_name(app, stage, each) for each in FUNCTIONS}
+    found = {}
+    for page in client.get_paginator("list_event_source_mappings").paginate():
+        for mapping in page["EventSourceMappings"]:
+            source = mapping.get("EventSourceArn", "")
+            function = mapping["FunctionArn"].split(":")[6]
+            other = re.fullmatch(rf"{re.escape(app)}-(.+)-(?:stream|worker)", function)
+            if other is None or function in ours:
+                continue
+            if f":table/{table}/stream/" in source:
+                found[f"table {table}"] = other[1]
+            elif source.endswith(f":{queue}"):
+                found[f"queue {queue}"] = other[1]
+    return [
+        f"the {what} is the stage {other}'s: each would take the other's sessions for its own. "
+        f"Give {stage} a file of its own, chalicelib/glasses.{stage}.toml, or look at how it is "
+        f"spelt; where {other} is deleted, delete what is left of its event sources"
+        for what, other in sorted(found.items())
+    ]
 
 
 def left_behind(client: Any, app: str, stage: str, table: str) -> list[str]:

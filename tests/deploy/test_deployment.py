@@ -90,7 +90,8 @@ def test_what_aws_refuses_is_one_sentence_and_no_function_is_deployed(
     monkeypatch.setattr(settings, "load", lambda environ: KNOWN)
     monkeypatch.setattr(settings, "unusable_rules", lambda known: [])
     monkeypatch.setattr(deployment, "on_management_account", lambda session, known: [])
-    monkeypatch.setattr("chalicelib.deploy.stages.left_behind", lambda *asked: [])
+    for question in ("left_behind", "taken"):
+        monkeypatch.setattr(f"chalicelib.deploy.stages.{question}", lambda *asked: [])
     monkeypatch.setattr("chalicelib.deploy.infrastructure.ensure_queue", refuses)
     monkeypatch.setattr(deployment, "_session", lambda context: boto3.Session())
     with deploying(), pytest.raises(click.ClickException) as refused:

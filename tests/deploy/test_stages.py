@@ -18,6 +18,7 @@ from chalice.deploy.packager import LambdaDeploymentPackager as Packager
 from chalice.utils import UI, OSUtils
 
 from chalicelib.deploy import stages
+from chalicelib.deploy.alarms import FUNCTIONS, alarms, function_name
 from tools import _project
 from tools.checks import rights
 
@@ -193,6 +194,83 @@ def test_what_was_never_deployed_leaves_nothing() -> None:
     with Stubber(client) as aws:
         aws.add_client_error("get_function_configuration", "ResourceNotFoundException")
         assert stages.left_behind(client, "break-glass", "prod", "break-glass-prod") == []
+
+
+@pytest.mark.parametrize("stage", ["dev", "prod", "eu-prod_2", "9", "x" * 36, "dlq", "worker"])
+def test_a_stage_may_be_called_what_aws_takes(stage: str) -> None:
+    assert stages.unusable(stage) == []
+    longest = {f"break-glass-{stage}-{each}-event" for each in ("sweep", "reconcile")}
+    assert all(len(name) <= 64 for name in longest), "as EventBridge has it"
+
+
+@pytest.mark.parametrize(
+    ("stage", "said"),
+    [
+        ("", "letters, digits"),
+        ("-x", "begins with a letter"),
+        ("prod/eu", "letters, digits"),
+        ("Prüfung", "letters, digits"),
+        ("x" * 37, "36 signs at most"),
+        ("example", "is the file that one copies"),
+        ("prod-worker", "break-glass-prod-worker is a name that the stage prod has"),
+        ("prod-dlq", "break-glass-prod-dlq is a name that the stage prod has"),
+        ("prod-alarms", "that the stage prod has"),
+    ],
+)
+def test_a_stage_that_cannot_be_called_so_is_refused_in_a_sentence(stage: str, said: str) -> None:
+    (sentence,) = stages.unusable(stage)
+    assert sentence.startswith("no stage can be called")
+    assert said in sentence
+
+
+def test_no_two_stages_have_a_name_in_common() -> None:
+    """Whatever two names are taken: what a stage makes is told from what another makes."""
+    ours = made_by("prod")
+    for other in ("dev", "prod2", "prod-eu", "eu-prod", "worker", "dlq"):
+        assert stages.unusable(other) == []
+        assert not ours & made_by(other), other
+
+
+def made_by(stage: str) -> set[str]:
+    functions = {function_name("break-glass", stage, each) for each in FUNCTIONS}
+    return functions | {f"break-glass-{stage}-dlq", f"break-glass-{stage}-alarms"} | {
+        each["AlarmName"] for each in alarms("break-glass", stage, "queue")
+    }  # fmt: skip
+
+
+class _Mappings:
+    """Lambda, of which the event sources alone are asked."""
+
+    def __init__(self, *known: tuple[str, str]) -> None:
+        self.known = known
+
+    def get_paginator(self, name: str) -> Any:
+        pages = [
+            {"EventSourceMappings": [
+                {"EventSourceArn": source, "FunctionArn": f"arn:aws:lambda:r:1:function:{name}"}
+            ]}
+            for source, name in self.known
+        ]  # fmt: skip
+        return SimpleNamespace(paginate=lambda: [*pages, {"EventSourceMappings": [
+            {"FunctionArn": "arn:aws:lambda:r:1:function:kafka"}]}])  # fmt: skip
+
+
+STREAM = "arn:aws:dynamodb:r:1:table/break-glass/stream/2026"
+QUEUE = "arn:aws:sqs:r:1:break-glass"
+
+
+def test_no_two_stages_read_one_table_or_one_queue() -> None:
+    theirs = _Mappings((STREAM, "break-glass-dev-stream"), (QUEUE, "break-glass-dev-worker"))
+    asked = ("break-glass", "break-glass")
+    assert stages.taken(theirs, "break-glass", "dev", *asked) == []
+    queue, table = stages.taken(theirs, "break-glass", "prdo", *asked)
+    assert queue.startswith("the queue break-glass is the stage dev's")
+    assert table.startswith("the table break-glass is the stage dev's")
+    assert "Give prdo a file of its own, chalicelib/glasses.prdo.toml" in table
+    own = ("break-glass-prod", "break-glass-prod")
+    assert stages.taken(theirs, "break-glass", "prod", *own) == []
+    audit = _Mappings((STREAM, "audit"), (STREAM.replace("glass/", "glass-2/"), "break-glass-a-b"))
+    assert stages.taken(audit, "break-glass", "dev", *asked) == []
 
 
 # The commands -------------------------------------------------------------------------------------
