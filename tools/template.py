@@ -11,12 +11,13 @@ that `chalice deploy` uses. Choose one road: both make things of the same names.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 from chalicelib.config.settings import Settings
-from chalicelib.deploy import infrastructure, schema
+from chalicelib.deploy import infrastructure, schema, stages
 from chalicelib.deploy.alarms import FUNCTIONS, alarms, dashboard, function_name
 from chalicelib.operations.log import namespace
 from tools import _project
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     stage = _project.stage_name(args.stage)
+    refuse_another_table(stage, _project.table(stage))
     out = args.out or _project.project() / ".chalice" / f"merge-{stage}.json"
     may_log = api_gateway_may_log()
     made = template(stage, _project.settings(stage), may_log)
@@ -58,6 +60,17 @@ def run(args: argparse.Namespace) -> int:
         f"      then python -m tools slack-manifest --stage {stage} --stack {APP}-{stage}"
     )
     return 0
+
+
+def refuse_another_table(stage: str, table: str) -> None:
+    """Raises Problem where the stage is deployed with another one, as `chalice deploy` does."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    refused: list[str] = []
+    with contextlib.suppress(_project.Problem, BotoCoreError, ClientError):
+        refused = stages.left_behind(_project.client("lambda"), APP, stage, table)
+    if refused:
+        raise _project.Problem(*refused)
 
 
 def api_gateway_may_log() -> str:

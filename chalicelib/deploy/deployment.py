@@ -28,7 +28,6 @@ def stream_arn(app: str = "break-glass") -> str:
         packaging.install()
         stage = context.params.get("stage", "dev")  # chalice's own default
         _refuse(stages.unusable(stage))
-        table_is_said = bool(os.environ.get("BREAK_GLASS_TABLE"))  # .chalice/config.json's, too
         stages.install(stage)
     if context is not None and context.info_name == "package":
         _package(context)
@@ -48,9 +47,11 @@ def stream_arn(app: str = "break-glass") -> str:
         partitions.install(partitions.partition_of(session.region_name))
         _refuse(on_management_account(session, known))
         functions = session.client("lambda")
-        if not table_is_said:
-            _refuse(stages.left_behind(functions, app, stage, known.table))
-        _refuse(stages.taken(functions, app, stage, known.table, known.queue))
+        _refuse(
+            stages.left_behind(functions, app, stage, known.table)
+            + stages.taken(functions, app, stage, known.table, known.queue)
+            + stages.shared(stage, known)
+        )
         ensure_queue(session.client("sqs"), known.queue)
         ensure_logs(session.client("logs"), app, stage)
         arn = schema.ensure(session.client("dynamodb"), known.table)

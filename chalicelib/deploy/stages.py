@@ -11,11 +11,12 @@ What cannot work is said here as well, each in a sentence, before anything is ma
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 from chalicelib.config.keys import OTHERWISE
-from chalicelib.config.settings import GLASSES
+from chalicelib.config.settings import GLASSES, InvalidSettings, Settings, load
 from chalicelib.deploy.alarms import FUNCTIONS, function_name
 from chalicelib.domain.text import clean
 
@@ -126,6 +127,33 @@ def taken(client: Any, app: str, stage: str, table: str, queue: str) -> list[str
     ]
 
 
+def shared(stage: str, known: Settings, folder: Path = GLASSES.parent) -> list[str]:
+    """Which of the stage's glasses open what another stage's do: each ends the other's access.
+
+    By the files that are here; one that cannot be used is no stage's yet.
+    """
+    mine = own_glasses(stage, folder) or folder / GLASSES.name
+    accesses = {
+        (each.account_id, each.permission_set): each.name for each in known.glasses.values()
+    }
+    found = []
+    for file in sorted(folder.glob("glasses*.toml")):
+        if file == mine or not _FILE.fullmatch(f"chalicelib/{file.name}"):
+            continue
+        if file.name == f"glasses.{EXAMPLE}.toml":
+            continue
+        with suppress(InvalidSettings):
+            found += [
+                f"[glass.{accesses[access]}] opens {each.permission_set} on {each.account_id}, and "
+                f"so does [glass.{each.name}] of chalicelib/{file.name}: each would take the "
+                "other's access for what no session accounts for. Let one of them have another "
+                f"permission set; or, where no stage goes by {file.name}, delete it"
+                for each in load({}, file).glasses.values()
+                if (access := (each.account_id, each.permission_set)) in accesses
+            ]
+    return found
+
+
 def left_behind(client: Any, app: str, stage: str, table: str) -> list[str]:
     """Why the stage cannot get that table: it is deployed with another one, where sessions live.
 
@@ -143,10 +171,11 @@ def left_behind(client: Any, app: str, stage: str, table: str) -> list[str]:
     said = (
         f"the stage {stage} is deployed with the table {before}, and by its settings would get "
         f"{table}: whose access is open there would not be taken back, and the log would begin "
-        f"anew. chalicelib/glasses.{stage}.toml makes the difference: it was added, or is not "
-        "there. To keep what is deployed, set BREAK_GLASS_TABLE, BREAK_GLASS_QUEUE and "
-        "BREAK_GLASS_SECRETS as environment_variables of the stage in .chalice/config.json; "
-        "to move, with nobody in, set them there to the new names"
+        f"anew. Is chalicelib/glasses.{stage}.toml missing, or new? To keep {before}, set "
+        "BREAK_GLASS_TABLE, BREAK_GLASS_QUEUE and BREAK_GLASS_SECRETS to what is deployed, as "
+        f"environment_variables of the stage in .chalice/config.json. To begin with {table}, let "
+        f"open sessions end (python -m tools log --stage {stage} --open), run "
+        f"`chalice delete --stage {stage}`, and deploy"
     )
     return [said]
 

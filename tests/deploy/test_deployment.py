@@ -114,7 +114,11 @@ def test_a_stage_whose_table_would_be_left_behind_is_not_deployed(
     monkeypatch.setattr(settings, "unusable_rules", lambda known: [])
     monkeypatch.setattr(deployment, "on_management_account", lambda session, known: [])
     monkeypatch.setattr("chalicelib.deploy.stages.left_behind", left)
-    with deploying(), pytest.raises(click.ClickException, match="with another table"):
+    monkeypatch.setattr("chalicelib.deploy.stages.taken", lambda *asked: ["and it is another's"])
+    with (
+        deploying(),
+        pytest.raises(click.ClickException, match="with another table\n  - and it is another's"),
+    ):
         deployment.stream_arn()
     assert asked == [("break-glass", "dev", "break-glass")]
 

@@ -17,6 +17,7 @@ from chalice.deploy.packager import BaseLambdaDeploymentPackager, DependencyBuil
 from chalice.deploy.packager import LambdaDeploymentPackager as Packager
 from chalice.utils import UI, OSUtils
 
+from chalicelib.config import settings
 from chalicelib.deploy import stages
 from chalicelib.deploy.alarms import FUNCTIONS, alarms, function_name
 from tools import _project
@@ -271,6 +272,21 @@ def test_no_two_stages_read_one_table_or_one_queue() -> None:
     assert stages.taken(theirs, "break-glass", "prod", *own) == []
     audit = _Mappings((STREAM, "audit"), (STREAM.replace("glass/", "glass-2/"), "break-glass-a-b"))
     assert stages.taken(audit, "break-glass", "dev", *asked) == []
+
+
+def test_no_two_stages_open_the_same_access(folder: Path) -> None:
+    text = (ROOT / "chalicelib" / "glasses.example.toml").read_text()
+    (folder / "glasses.prod.toml").write_text(text)
+    known = settings.load({}, text)
+    assert stages.shared("prod", known, folder) == [], (
+        "neither the example nor one that is unusable"
+    )
+    (folder / "glasses.toml").write_text(text)
+    found = stages.shared("prod", known, folder)
+    assert len(found) == len(known.glasses)
+    assert found[0].startswith("[glass.prod] opens ")
+    assert "so does [glass.prod] of chalicelib/glasses.toml" in found[0]
+    assert stages.shared("dev", known, folder)[0].endswith("glasses.prod.toml, delete it")
 
 
 # The commands -------------------------------------------------------------------------------------

@@ -52,8 +52,8 @@ def world() -> Iterator[World]:
     with World.start(deploy=False) as world:
         world._stage()
         folder = world.staged / "chalicelib"
-        glasses = (folder / "glasses.toml").read_text()
-        (folder / f"glasses.{STAGE}.toml").write_text('alarm_to = "ops@example.com"\n' + glasses)
+        own = (folder / "glasses.toml").rename(folder / f"glasses.{STAGE}.toml")
+        own.write_text('alarm_to = "ops@example.com"\n' + own.read_text())
         yield world
 
 

@@ -218,7 +218,9 @@ def logged(world: World, stage: str) -> str:
     return said
 
 
-def test_what_cannot_work_is_refused_before_anything_is_made(world: World) -> None:
+def test_what_cannot_work_is_refused_before_anything_is_made(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
     folder = world.staged / "chalicelib"
     own = folder / f"glasses.{SECOND}.toml"
     if not own.exists():  # where this test runs alone
@@ -242,13 +244,28 @@ def test_what_cannot_work_is_refused_before_anything_is_made(world: World) -> No
 
     own.rename(kept := world.home / own.name)
     assert "is deployed with the table break-glass-second" in refused(SECOND)
+    with at(world):
+        assert main(["template", "--stage", SECOND]) == 1
+    assert "is deployed with the table break-glass-second" in capsys.readouterr().err
     shutil.copyfile(folder / "glasses.toml", mine := folder / f"glasses.{STAGE}.toml")
     assert "is deployed with the table break-glass, and" in refused(STAGE)
     mine.unlink()
+    config_file = world.staged / ".chalice" / "config.json"
+    config = config_file.read_text()
+    said_so = json.loads(config)
+    said_so["stages"][STAGE]["environment_variables"]["BREAK_GLASS_TABLE"] = "another"
+    config_file.write_text(json.dumps(said_so))
+    assert "is deployed with the table break-glass, and" in refused(STAGE), "nor if one says so"
+    config_file.write_text(config)
     usual = folder / "glasses.toml"
     usual.rename(away := world.home / usual.name)
     assert "glasses.toml: is not there" in refused(SECOND)
     away.rename(usual)
     kept.rename(own)
-    own.write_text(own.read_text().replace('"8s"', '"eight"'))
+    right = own.read_text()
+    with mock.patch.object(company, "GLASSES", FIRST_GLASSES):
+        own.write_text(company.glasses_toml())
+    said = refused(SECOND)
+    assert "and so does [glass.prod] of chalicelib/glasses.toml" in said
+    own.write_text(right.replace('"8s"', '"eight"'))
     assert "[glass.staging] duration" in refused(SECOND)
