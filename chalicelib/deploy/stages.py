@@ -24,7 +24,7 @@ OWN: Final = ("BREAK_GLASS_TABLE", "BREAK_GLASS_QUEUE", "BREAK_GLASS_SECRETS")
 EXAMPLE: Final = "example"  # no stage's, though its name is like one
 LONGEST: Final = 36  # EventBridge takes 64 signs, and break-glass-STAGE-reconcile-event is one name
 _NAME: Final = re.compile(f"[A-Za-z0-9][A-Za-z0-9_-]{{0,{LONGEST - 1}}}")
-_ENDINGS: Final = ("dlq", "alarms", "overdue", *(each for each in FUNCTIONS if "_" not in each))
+_ENDINGS: Final = ("dlq", *(each for each in FUNCTIONS if each != "api_handler"))
 _FILE: Final = re.compile(r"chalicelib[/\\]glasses(?:\.(?P<stage>.+))?\.toml")
 _NAMED: Final = re.compile(  # of an ARN in .chalice/policy-*.json, what the stage decides
     r"(?P<head>arn:[^:]*:(?:"

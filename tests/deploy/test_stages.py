@@ -215,7 +215,7 @@ def test_a_stage_may_be_called_what_aws_takes(stage: str) -> None:
         ("example", "is the file that one copies"),
         ("prod-worker", "break-glass-prod-worker is a name that the stage prod has"),
         ("prod-dlq", "break-glass-prod-dlq is a name that the stage prod has"),
-        ("prod-alarms", "that the stage prod has"),
+        ("a-b-sweep", "break-glass-a-b-sweep is a name that the stage a-b has"),
     ],
 )
 def test_a_stage_that_cannot_be_called_so_is_refused_in_a_sentence(stage: str, said: str) -> None:
