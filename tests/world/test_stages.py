@@ -130,7 +130,7 @@ def lives(world: World, stage: str, glass: str) -> None:
         before = {row["id"] for row in world.rows()}
         assert world.press("alice", glass).status == 200
         end, row = time.monotonic() + PATIENCE, {}
-        while row.get("state") not in ("SETTLING", "REPORTING", "TAILING", "CONCLUDING", "CLOSED"):
+        while not row.get("gone_at"):
             assert time.monotonic() < end, row
             time.sleep(0.3)
             row = next((each for each in world.rows() if each["id"] not in before), {})
