@@ -12,7 +12,6 @@ from chalice.app import CloudWatchEvent, DynamoDBEvent, Response, SQSEvent
 
 from chalicelib import wiring
 
-QUEUE = wiring.variable("BREAK_GLASS_QUEUE")
 BODIES = ["application/x-www-form-urlencoded", "application/json"]
 SEES_THROUGH = timedelta(seconds=20)  # what a side that may be alone waits for in place
 SWEEP_LEAVES = timedelta(seconds=10)  # no new session so close to the end of the invocation
@@ -26,6 +25,7 @@ if os.environ.get("AWS_CHALICE_CLI_MODE") == "true":  # in Lambda nothing of dep
 
     STREAM_ARN = deployment.stream_arn()  # creates table and queues, under `chalice deploy` only
     WORKERS = deployment.workers(WORKERS)
+QUEUE = wiring.variable("BREAK_GLASS_QUEUE")  # by now the stage's own
 
 
 @app.route("/slack", methods=["POST"], content_types=BODIES)

@@ -83,6 +83,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
         organizations,
         outages,
         permissions,
+        permissions_to_deploy,
         permissions_used,
         simulation,
         time_to_live,
@@ -125,6 +126,7 @@ def _furnish(endpoint: str) -> dict[str, str]:
     conditions.patch()
     elsewhere.patch()
     permissions.patch()
+    permissions_to_deploy.patch()
     permissions_used.patch()
     simulation.patch()
     failing, functions, kind = Outages(), workers.FunctionFaults(), account.AccountFaults()

@@ -14,19 +14,25 @@ import shutil
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from chalicelib.deploy.stages import own_glasses, packed
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _APP = ("app.py", "chalicelib/", "chalice/")  # what chalice puts in beside the dependencies
 
 
-def reuse(project: Path, cache: Path) -> bool:
-    """Put a ready package where chalice will look for it; False when there is none yet."""
+def reuse(project: Path, cache: Path, stage: str) -> bool:
+    """Put a ready package where chalice will look for it; False when there is none yet.
+
+    It is the stage's own, as its deployment packs it: with its glasses alone.
+    """
     kept = cache / f"{_key(project)}.zip"
     if not kept.exists():
         return False
-    packager = _packager()
+    packager = _packager(own_glasses(stage, project / "chalicelib"))
     target = Path(packager.deployment_package_filename(str(project), RUNTIME))
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(kept, target)
@@ -65,8 +71,12 @@ def _key(project: Path) -> str:
     return digest.hexdigest()[:20]
 
 
-def _packager() -> Any:
+def _packager(own: Path | None) -> Any:
     from chalice.deploy.packager import DependencyBuilder, LambdaDeploymentPackager
     from chalice.utils import UI, OSUtils
 
-    return LambdaDeploymentPackager(OSUtils(), DependencyBuilder(OSUtils()), UI())
+    class OfTheStage(LambdaDeploymentPackager):
+        def _iter_app_filenames(self, project_dir: str) -> Iterator[tuple[str, str]]:
+            yield from packed(super()._iter_app_filenames(project_dir), own)
+
+    return OfTheStage(OSUtils(), DependencyBuilder(OSUtils()), UI())

@@ -206,7 +206,7 @@ class World:
         """Stage what ships as it is now and run `chalice deploy`; answers the seconds it took."""
         began = time.monotonic()
         self._stage()
-        reused = packages.reuse(self.staged, self.cache)
+        reused = packages.reuse(self.staged, self.cache, STAGE)
         done = subprocess.run(
             [sys.executable, "-c", _CHALICE, "deploy", "--stage", STAGE],
             cwd=self.staged,

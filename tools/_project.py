@@ -78,7 +78,7 @@ def settings(stage: str) -> Settings:
     from chalicelib.config import settings as module
 
     try:
-        known = module.load(environment(stage), project() / "chalicelib" / "glasses.toml")
+        known = module.load(environment(stage), glasses(stage))
         if wrong_rules := module.unusable_rules(known):
             raise module.InvalidSettings(wrong_rules)
         return known
@@ -87,12 +87,23 @@ def settings(stage: str) -> Settings:
         raise Problem(f"the settings cannot be used:\n{mistakes}") from None
 
 
+def glasses(stage: str) -> Path:
+    """The file that the stage goes by: its own, where it has one."""
+    from chalicelib.deploy.stages import own_glasses
+
+    folder = project() / "chalicelib"
+    return own_glasses(stage, folder) or folder / "glasses.toml"
+
+
 def environment(stage: str) -> dict[str, str]:
     """What the functions of the stage have in their environment, under what we have in ours."""
+    from chalicelib.deploy.stages import named
+
     whole = config()
     own = whole.get("stages", {}).get(stage, {})
     deployed_with: dict[str, str] = whole.get("environment_variables", {})
-    return {**deployed_with, **own.get("environment_variables", {}), **os.environ}
+    said = {**deployed_with, **own.get("environment_variables", {}), **os.environ}
+    return said | named(stage, said, project() / "chalicelib")
 
 
 def table(stage: str) -> str:

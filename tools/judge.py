@@ -77,8 +77,9 @@ def run(args: argparse.Namespace) -> int:
 
 def _book(extra: Path | None) -> Book:
     own: list[Any] = []
-    if (_project.project() / "chalicelib" / "glasses.toml").exists():
-        own += _project.settings(_project.stage_name(None)).rules
+    stage = _project.stage_name(None)
+    if _project.glasses(stage).exists():
+        own += _project.settings(stage).rules
     try:
         if extra is not None:
             own += tomllib.loads(extra.read_text()).get("rule", [])

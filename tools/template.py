@@ -11,13 +11,15 @@ that `chalice deploy` uses. Choose one road: both make things of the same names.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 from chalicelib.config.settings import Settings
-from chalicelib.deploy import infrastructure, schema
+from chalicelib.deploy import infrastructure, schema, stages
 from chalicelib.deploy.alarms import FUNCTIONS, alarms, dashboard, function_name
+from chalicelib.operations.log import namespace
 from tools import _project
 from tools.checks.patient import APP
 
@@ -41,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     stage = _project.stage_name(args.stage)
+    refuse_another_table(stage, _project.table(stage))
     out = args.out or _project.project() / ".chalice" / f"merge-{stage}.json"
     may_log = api_gateway_may_log()
     made = template(stage, _project.settings(stage), may_log)
@@ -59,6 +62,17 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def refuse_another_table(stage: str, table: str) -> None:
+    """Raises Problem where the stage is deployed with another one, as `chalice deploy` does."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    refused: list[str] = []
+    with contextlib.suppress(_project.Problem, BotoCoreError, ClientError):
+        refused = stages.left_behind(_project.client("lambda"), APP, stage, table)
+    if refused:
+        raise _project.Problem(*refused)
+
+
 def api_gateway_may_log() -> str:
     """Whether the account names API Gateway a role for logs; empty where nobody can be asked."""
     from botocore.exceptions import BotoCoreError, ClientError
@@ -72,6 +86,7 @@ def api_gateway_may_log() -> str:
 
 def template(stage: str, settings: Settings, may_log: str = "") -> dict[str, Any]:
     """What chalice merges into its own template. `may_log`: the default, and none where empty."""
+    figures = namespace(settings.table)
     resources: dict[str, Any] = {
         "Table": _table(settings.table),
         "DeadLetters": _queue(f"{settings.queue}-dlq", infrastructure.DEAD_LETTERS),
@@ -83,7 +98,7 @@ def template(stage: str, settings: Settings, may_log: str = "") -> dict[str, Any
             "Properties": {
                 "DashboardName": f"{APP}-{stage}",
                 "DashboardBody": {
-                    "Fn::Sub": dashboard(APP, stage, settings.queue, "${AWS::Region}")
+                    "Fn::Sub": dashboard(APP, stage, settings.queue, "${AWS::Region}", figures)
                 },
             },
         },
@@ -94,7 +109,7 @@ def template(stage: str, settings: Settings, may_log: str = "") -> dict[str, Any
         resources[LOGICAL[handler]] = _function(handler, name)
     target, topic = _target(settings.alarm_to, stage)
     resources |= topic
-    for alarm in alarms(APP, stage, settings.queue):
+    for alarm in alarms(APP, stage, settings.queue, (), figures):
         logical = "".join(word.title() for word in alarm["AlarmName"].split("-")) + "Alarm"
         actions = {"AlarmActions": [target], "OKActions": [target]} if target else {}
         resources[logical] = {"Type": "AWS::CloudWatch::Alarm", "Properties": alarm | actions}

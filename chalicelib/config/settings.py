@@ -81,7 +81,8 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
     try:
         document = tomllib.loads(toml if isinstance(toml, str) else _text(toml))
     except (ValueError, OSError) as error:
-        raise InvalidSettings([*mistakes, f"glasses.toml: {error}"]) from None
+        name = toml.name if isinstance(toml, Path) else GLASSES.name
+        raise InvalidSettings([*mistakes, f"{name}: {error}"]) from None
 
     top = _read(TOP, "", document, mistakes)
     glasses = _glasses(document, mistakes)
@@ -240,7 +241,10 @@ def _text(path: Path) -> str:
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise OSError(f"is not there; copy glasses.example.toml to it; {CONFIGURE}") from None
+        said = (
+            "is not there; copy glasses.example.toml to it, or to glasses.STAGE.toml for one stage"
+        )
+        raise OSError(f"{said}; {CONFIGURE}") from None
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

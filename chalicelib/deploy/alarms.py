@@ -17,10 +17,17 @@ def function_name(app: str, stage: str, handler: str) -> str:
     return f"{app}-{stage}" if handler == "api_handler" else f"{app}-{stage}-{handler}"
 
 
-def alarms(app: str, stage: str, queue: str, targets: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+def alarms(
+    app: str,
+    stage: str,
+    queue: str,
+    targets: tuple[str, ...] = (),
+    figures: str = NAMESPACE,
+) -> list[dict[str, Any]]:
     """Each alarm as PutMetricAlarm takes it, and AWS::CloudWatch::Alarm too.
 
-    `targets` are told when it goes off and when it is over; there may be none.
+    `targets` are told when it goes off and when it is over; there may be none. `figures`: the
+    namespace of the stage's own.
     """
     prefix = f"{app}-{stage}"
     found = [
@@ -28,7 +35,7 @@ def alarms(app: str, stage: str, queue: str, targets: tuple[str, ...] = ()) -> l
             "AlarmName": f"{prefix}-overdue",
             "AlarmDescription": "Somebody may have access more than two minutes past the deadline. "
             "The session's message in Slack has the command that takes it back by hand.",
-            **_own("OverdueSessions", "Maximum"),
+            **_own(figures, "OverdueSessions", "Maximum"),
             **_above(0),
         },
         {
@@ -45,7 +52,7 @@ def alarms(app: str, stage: str, queue: str, targets: tuple[str, ...] = ()) -> l
             "AlarmName": f"{prefix}-no-sweep",
             "AlarmDescription": "The sweep has not come to its end for three minutes: one of three "
             "that end access is missing. python -m tools doctor says why.",
-            **_own("OpenSessions", "SampleCount"),
+            **_own(figures, "OpenSessions", "SampleCount"),
             **_above(0, periods=3, missing="breaching"),
             "ComparisonOperator": "LessThanThreshold",
             "Threshold": 1,
@@ -54,14 +61,14 @@ def alarms(app: str, stage: str, queue: str, targets: tuple[str, ...] = ()) -> l
             "AlarmName": f"{prefix}-failed-looks",
             "AlarmDescription": "A look at a session failed: the table did not answer, or in a way "
             "that nobody foresaw. It is repeated; python -m tools logs --level WARNING says why.",
-            **_own("FailedLooks", "Sum"),
+            **_own(figures, "FailedLooks", "Sum"),
             **_above(0),
         },
         {
             "AlarmName": f"{prefix}-late-report",
             "AlarmDescription": "A report is more than ten minutes late. It is tried again until "
             "it is sent: python -m tools logs --level WARNING says what is in the way.",
-            **_own("LateReports", "Maximum"),
+            **_own(figures, "LateReports", "Maximum"),
             **_above(0),
         },
     ]
@@ -109,7 +116,7 @@ def alarms(app: str, stage: str, queue: str, targets: tuple[str, ...] = ()) -> l
     return [alarm | actions for alarm in found]
 
 
-def dashboard(app: str, stage: str, queue: str, region: str) -> str:
+def dashboard(app: str, stage: str, queue: str, region: str, figures: str = NAMESPACE) -> str:
     """The dashboard's body, as PutDashboard takes it: JSON."""
     functions = [function_name(app, stage, handler) for handler in FUNCTIONS]
     lambdas = [["AWS/Lambda", "Errors", "FunctionName", name] for name in functions]
@@ -117,17 +124,17 @@ def dashboard(app: str, stage: str, queue: str, region: str) -> str:
     durations = [["AWS/Lambda", "Duration", "FunctionName", name] for name in functions]
     letters = f"{queue}-dlq"
     graphs = (
-        ("Open sessions", "Maximum", [[NAMESPACE, "OpenSessions"]]),
+        ("Open sessions", "Maximum", [[figures, "OpenSessions"]]),
         ("Past their deadline · late reports", "Maximum",
-         [[NAMESPACE, "OverdueSessions"], [NAMESPACE, "LateReports"]]),
+         [[figures, "OverdueSessions"], [figures, "LateReports"]]),
         ("Presses · grants · refusals", "Sum",
-         [[NAMESPACE, "Presses"], [NAMESPACE, "Grants"], [NAMESPACE, "Refusals"]]),
-        ("From the press to access, seconds", "p95", [[NAMESPACE, "TimeToAccessSeconds"]]),
+         [[figures, "Presses"], [figures, "Grants"], [figures, "Refusals"]]),
+        ("From the press to access, seconds", "p95", [[figures, "TimeToAccessSeconds"]]),
         ("From the end to its being gone, seconds", "Maximum",
-         [[NAMESPACE, "RevocationLagSeconds"]]),
+         [[figures, "RevocationLagSeconds"]]),
         ("Dead letters · failed looks", "Maximum",
          [["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", letters],
-          [NAMESPACE, "FailedLooks"]]),
+          [figures, "FailedLooks"]]),
         ("Errors · throttles", "Sum", lambdas + throttles),
         ("Duration, milliseconds", "p95", durations),
     )  # fmt: skip
@@ -151,8 +158,8 @@ def dashboard(app: str, stage: str, queue: str, region: str) -> str:
     return json.dumps({"widgets": widgets}, separators=(",", ":"), ensure_ascii=False)
 
 
-def _own(name: str, statistic: str) -> dict[str, Any]:
-    return {"Namespace": NAMESPACE, "MetricName": name, "Statistic": statistic}
+def _own(figures: str, name: str, statistic: str) -> dict[str, Any]:
+    return {"Namespace": figures, "MetricName": name, "Statistic": statistic}
 
 
 def _above(threshold: float, periods: int = 1, missing: str = "notBreaching") -> dict[str, Any]:

@@ -23,9 +23,12 @@ def stream_arn(app: str = "break-glass") -> str:
     """The stream of the table, which exists afterwards where this is a deployment."""
     context = _command()
     if context is not None and context.info_name in ("deploy", "package"):
-        from chalicelib.deploy import packaging
+        from chalicelib.deploy import packaging, stages
 
         packaging.install()
+        stage = context.params.get("stage", "dev")  # chalice's own default
+        _refuse(stages.unusable(stage))
+        stages.install(stage)
     if context is not None and context.info_name == "package":
         _package(context)
     if context is None or context.info_name != "deploy":
@@ -40,10 +43,15 @@ def stream_arn(app: str = "break-glass") -> str:
     patience.install()
     try:
         session = _session(context)
-        known, stage = _settings(session.region_name), context.params["stage"]
+        known = _settings(session.region_name, stages.own_glasses(stage))
         partitions.install(partitions.partition_of(session.region_name))
-        if closed := on_management_account(session, known):
-            raise click.ClickException("nothing was deployed:\n  - " + "\n  - ".join(closed))
+        _refuse(on_management_account(session, known))
+        functions = session.client("lambda")
+        _refuse(
+            stages.left_behind(functions, app, stage, known.table)
+            + stages.taken(functions, app, stage, known.table, known.queue)
+            + stages.shared(stage, known)
+        )
         ensure_queue(session.client("sqs"), known.queue)
         ensure_logs(session.client("logs"), app, stage)
         arn = schema.ensure(session.client("dynamodb"), known.table)
@@ -88,25 +96,33 @@ def _package(context: "click.Context") -> None:
         partitions.install(partitions.BY_CLOUDFORMATION)
 
 
-def _settings(region: str | None) -> "Settings":
-    """What glasses.toml says. Raises ClickException with every mistake, the Region's as well."""
-    import click
+def _settings(region: str | None, own: Path | None) -> "Settings":
+    """What glasses.toml says, or the stage's own file.
 
+    Raises ClickException with every mistake, the Region's as well.
+    """
     from chalicelib.config import settings
     from chalicelib.deploy import partitions
 
     mistakes: list[str] = []
     known = None
     try:
-        known = settings.load(os.environ)
+        known = settings.load(os.environ, own) if own else settings.load(os.environ)
         mistakes += settings.unusable_rules(known)
     except settings.InvalidSettings as wrong:
         mistakes += wrong.mistakes
     mistakes += partitions.mistakes(region, known)
-    if known is None or mistakes:
-        listed = "\n".join(f"  - {mistake}" for mistake in mistakes)
-        raise click.ClickException(f"nothing was deployed:\n{listed}")
+    _refuse(mistakes)
+    assert known is not None  # there would be a mistake
     return known
+
+
+def _refuse(mistakes: list[str]) -> None:
+    """Ends the command where there are any. Raises ClickException with all of them."""
+    import click
+
+    if mistakes:
+        raise click.ClickException("nothing was deployed:\n  - " + "\n  - ".join(mistakes))
 
 
 def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any) -> None:
@@ -120,6 +136,7 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
         guard_route,
         tune_event_sources,
     )
+    from chalicelib.operations.log import namespace
 
     api = next(each for each in deployed["resources"] if each["resource_type"] == "rest_api")
     function = next(
@@ -130,12 +147,13 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
     group = access_log_group(app, stage)
     group_arn = f"arn:{partition}:logs:{region}:{account}:log-group:{group}"
     api_stage = api["rest_api_url"].rstrip("/").rpartition("/")[2]
+    figures = namespace(known.table)
     try:
         done = [
             *tune_event_sources(session.client("lambda"), app, stage, letters),
             *allow_loops(session.client("lambda"), app, stage),
             *guard_route(session, api["rest_api_id"], api_stage, group_arn),
-            *ensure_alarms(session, app, stage, known.queue, known.alarm_to),
+            *ensure_alarms(session, app, stage, known.queue, known.alarm_to, figures),
         ]
     except Exception as error:
         raise click.ClickException(

@@ -14,6 +14,7 @@ from typing import Any, Final
 from chalicelib.deploy.alarms import FUNCTIONS, alarms, dashboard, function_name
 from chalicelib.deploy.patience import patiently
 from chalicelib.domain.ask import OPEN as AN_ASK
+from chalicelib.operations.log import NAMESPACE
 
 LOG_DAYS: Final = 90
 DAY: Final = 24 * 3600
@@ -238,17 +239,19 @@ def ensure_logs(client: Any, app: str, stage: str) -> None:
 # Alarms -------------------------------------------------------------------------------------------
 
 
-def ensure_alarms(session: Any, app: str, stage: str, queue: str, alarm_to: str) -> list[str]:
+def ensure_alarms(
+    session: Any, app: str, stage: str, queue: str, alarm_to: str, figures: str = NAMESPACE
+) -> list[str]:
     """Makes alarms and dashboard; says what they are. `alarm_to`: a topic's ARN, an e-mail or "".
 
     An e-mail gets a topic of its own, and has to be confirmed from the mail that AWS sends.
     """
     client = session.client("cloudwatch")
     targets = (_topic(session, app, stage, alarm_to),) if alarm_to else ()
-    made = alarms(app, stage, queue, targets)
+    made = alarms(app, stage, queue, targets, figures)
     for alarm in made:
         client.put_metric_alarm(**alarm)
-    body = dashboard(app, stage, queue, client.meta.region_name)
+    body = dashboard(app, stage, queue, client.meta.region_name, figures)
     client.put_dashboard(DashboardName=f"{app}-{stage}", DashboardBody=body)
     return [f"{len(made)} alarms", f"dashboard {app}-{stage}"]
 

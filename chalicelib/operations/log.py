@@ -5,6 +5,7 @@ so that a figure costs no call, no permission and no time.
 """
 
 import json
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from typing import Any, Final
 from chalicelib.domain.text import lines
 
 NAMESPACE: Final = "BreakGlass"
+USUAL: Final = "break-glass"  # the table's name where none is said
 DIMENSIONS: Final = (
     "glass",
 )  # each metric counts altogether, and by these where the line has them
@@ -25,7 +27,8 @@ def log(
     """Writes one line, whatever it is given. Facts are ids, states, counts, times, our own errors.
 
     `metrics` are figures by name; a name that ends in “Seconds” is a length of time, any other a
-    count. Each is a metric in the namespace “BreakGlass”, altogether and by glass.
+    count. Each is a metric in the namespace “BreakGlass” (or the stage's, see `namespace`),
+    altogether and by glass.
     """
     line = {"level": level.upper(), "message": what} | facts
     if metrics:
@@ -38,6 +41,11 @@ def metric(name: str, value: float = 1, /, **facts: Any) -> None:
     log("info", name, metrics={name: value}, **facts)
 
 
+def namespace(table: str) -> str:
+    """Where the figures of that table are: stages beside one another do not add up theirs."""
+    return NAMESPACE if table in ("", USUAL) else f"{NAMESPACE}/{table}"
+
+
 def embedded(metrics: Mapping[str, float], facts: Mapping[str, Any], now: float) -> dict[str, Any]:
     """What makes metrics of a line: the figures, and CloudWatch's directive. `now` in seconds."""
     named = [name for name in DIMENSIONS if facts.get(name)]
@@ -45,7 +53,8 @@ def embedded(metrics: Mapping[str, float], facts: Mapping[str, Any], now: float)
         {"Name": name, "Unit": "Seconds" if name.endswith("Seconds") else "Count"}
         for name in metrics
     ]
-    directive = {"Namespace": NAMESPACE, "Dimensions": [[], *([name] for name in named)]}
+    figures = namespace(os.environ.get("BREAK_GLASS_TABLE", ""))
+    directive = {"Namespace": figures, "Dimensions": [[], *([name] for name in named)]}
     aws = {"Timestamp": int(now * 1000), "CloudWatchMetrics": [directive | {"Metrics": units}]}
     return {**metrics, "_aws": aws}
 

@@ -20,6 +20,15 @@ def test_each_alarm_tells_whoever_is_to_know_when_it_begins_and_when_it_is_over(
     assert all("AlarmActions" not in each for each in alarms.alarms("a", "b", "c"))
 
 
+def test_a_stages_alarms_and_its_dashboard_watch_its_own_figures() -> None:
+    own = alarms.alarms("break-glass", "prod", "q", (), "BreakGlass/prod")
+    assert {"BreakGlass/prod"} == {each["Namespace"] for each in own} - {
+        "AWS/SQS", "AWS/Lambda", "AWS/ApiGateway"}  # fmt: skip
+    board = alarms.dashboard("break-glass", "prod", "q", "eu-west-1", "BreakGlass/prod")
+    assert '"BreakGlass/prod"' in board
+    assert '"BreakGlass"' not in board
+
+
 def test_each_alarm_says_what_to_do() -> None:
     assert all(len(alarm["AlarmDescription"]) > 60 for alarm in MADE)
 

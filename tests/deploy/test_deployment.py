@@ -13,6 +13,7 @@ from chalicelib.deploy import deployment, schema
 
 EXAMPLE = settings.GLASSES.with_name("glasses.example.toml")
 KNOWN: Any = SimpleNamespace(
+    table="break-glass",
     queue="break-glass",
     instance_arn="",
     trail="trail",
@@ -29,6 +30,7 @@ def _here_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("packaging", "patience"):
         monkeypatch.setattr(f"chalicelib.deploy.{module}.install", lambda: None)
     monkeypatch.setattr("chalicelib.deploy.partitions.install", lambda partition: None)
+    monkeypatch.setattr("chalicelib.deploy.stages.install", lambda stage: None)
 
 
 def deploying() -> click.Context:
@@ -88,12 +90,37 @@ def test_what_aws_refuses_is_one_sentence_and_no_function_is_deployed(
     monkeypatch.setattr(settings, "load", lambda environ: KNOWN)
     monkeypatch.setattr(settings, "unusable_rules", lambda known: [])
     monkeypatch.setattr(deployment, "on_management_account", lambda session, known: [])
+    for question in ("left_behind", "taken"):
+        monkeypatch.setattr(f"chalicelib.deploy.stages.{question}", lambda *asked: [])
     monkeypatch.setattr("chalicelib.deploy.infrastructure.ensure_queue", refuses)
     monkeypatch.setattr(deployment, "_session", lambda context: boto3.Session())
     with deploying(), pytest.raises(click.ClickException) as refused:
         deployment.stream_arn()
     assert refused.value.message.startswith("no function was deployed: ")
     assert "AccessDenied" in refused.value.message
+
+
+def test_a_stage_whose_table_would_be_left_behind_is_not_deployed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def left(client: Any, *what: str) -> list[str]:
+        asked.append(what)
+        return ["the stage dev is deployed with another table"]
+
+    monkeypatch.setenv("AWS_CHALICE_CLI_MODE", "true")
+    monkeypatch.setattr(settings, "load", lambda environ: KNOWN)
+    monkeypatch.setattr(settings, "unusable_rules", lambda known: [])
+    monkeypatch.setattr(deployment, "on_management_account", lambda session, known: [])
+    monkeypatch.setattr("chalicelib.deploy.stages.left_behind", left)
+    monkeypatch.setattr("chalicelib.deploy.stages.taken", lambda *asked: ["and it is another's"])
+    with (
+        deploying(),
+        pytest.raises(click.ClickException, match="with another table\n  - and it is another's"),
+    ):
+        deployment.stream_arn()
+    assert asked == [("break-glass", "dev", "break-glass")]
 
 
 def test_who_may_not_see_which_identity_center_it_is_deploys_all_the_same() -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chalicelib.domain.text import lines
-from chalicelib.operations.log import embedded, log, metric
+from chalicelib.operations.log import embedded, log, metric, namespace
 
 
 def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,6 +45,16 @@ def test_a_figure_without_a_glass_has_no_dimension(capsys: pytest.CaptureFixture
     line = json.loads(capsys.readouterr().out)
     assert line["SweepBacklog"] == 7
     assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [[]]
+
+
+def test_a_stage_with_a_table_of_its_own_has_figures_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for table, where in (("", "BreakGlass"), ("break-glass", "BreakGlass"),
+                         ("break-glass-prod", "BreakGlass/break-glass-prod")):  # fmt: skip
+        monkeypatch.setenv("BREAK_GLASS_TABLE", table)
+        (directive,) = embedded({"A": 1}, {}, 0)["_aws"]["CloudWatchMetrics"]
+        assert directive["Namespace"] == namespace(table) == where
 
 
 def test_the_time_of_a_metric_is_in_milliseconds() -> None:

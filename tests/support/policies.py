@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from copy import deepcopy
 from typing import Any
 
 from simulator.world import ROOT
@@ -31,6 +33,31 @@ def actions(statement: dict[str, Any]) -> list[str]:
 
 def resources(statement: dict[str, Any]) -> list[str]:
     return _listed(statement["Resource"])
+
+
+def each_less(whole: Policy) -> Iterator[tuple[str, Policy]]:
+    """The policy without one action, one resource, one kind of row; and what that was."""
+    for number, statement in enumerate(whole["Statement"]):
+        for action in actions(statement):
+            without = deepcopy(whole)
+            without["Statement"][number]["Action"] = [a for a in actions(statement) if a != action]
+            yield f"{statement['Sid']}: {action}", without
+        for resource in resources(statement):
+            without = deepcopy(whole)
+            rest = [r for r in resources(statement) if r != resource]
+            without["Statement"][number]["Resource"] = rest
+            yield f"{statement['Sid']}: {resource}", without
+        for key in _rows(statement):
+            without = deepcopy(whole)
+            _rows(without["Statement"][number]).remove(key)
+            yield f"{statement['Sid']}: {key}", without
+
+
+def _rows(statement: dict[str, Any]) -> list[str]:
+    """The ids that a statement is about."""
+    bounds = statement.get("Condition", {}).get("ForAllValues:StringLike", {})
+    found: list[str] = bounds.get("dynamodb:LeadingKeys", [])
+    return found
 
 
 def allowed(

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -216,6 +217,12 @@ def test_the_version_is_the_changelogs(
     monkeypatch.setenv("PATH", "")  # no git: a copy of the files says it too
     assert typed("--version") == 0
     assert capsys.readouterr().out == f"Break Glass {newest.lower()}\n"
+
+
+def test_the_latest_release_is_the_packages_version() -> None:
+    released = re.findall(r"^## \[(\d.*?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    package = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert package["version"] == released[0]
 
 
 def test_who_gives_up_while_a_command_loads_sees_no_traceback(

@@ -58,7 +58,7 @@ def world() -> Iterator[World]:
 def deploy(world: World, dies_at: str = "") -> tuple[int, str]:
     """`chalice deploy`, as it ends or dies: its exit code, and what it said."""
     world._stage()
-    packages.reuse(world.staged, world.cache)
+    packages.reuse(world.staged, world.cache, STAGE)
     done = subprocess.run(
         [sys.executable, "-c", MORTAL, "deploy", "--stage", STAGE],
         cwd=world.staged,

@@ -22,7 +22,9 @@ import boto3
 import click
 import pytest
 from chalice.awsclient import TypedAWSClient
+from chalice.config import Config
 from chalice.deploy.deployer import PolicyGenerator, ResultsRecorder
+from chalice.deploy.packager import BaseLambdaDeploymentPackager
 from chalice.deploy.planner import PlanStage
 from chalice.utils import OSUtils
 
@@ -145,6 +147,8 @@ def _put_back(monkeypatch: pytest.MonkeyPatch) -> None:
         PlanStage: ["execute"],
         ResultsRecorder: ["record_results"],
         PolicyGenerator: ["_read_document_from_file"],
+        Config: ["environment_variables"],
+        BaseLambdaDeploymentPackager: ["_iter_app_filenames"],
         TypedAWSClient: [*recovery.DELETES, "_is_iam_role_related_error"],
     }
     for owner, names in changed.items():

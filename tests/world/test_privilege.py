@@ -20,7 +20,7 @@ import pytest
 
 from simulator import company
 from simulator.world import ROOT, World
-from tests.support.policies import POLICIES, Policy, actions, allowed, policy, resources
+from tests.support.policies import POLICIES, actions, allowed, each_less, policy, resources
 from tests.world.life import KEPT, PATIENCE, SCHEDULED, STRAY, Life, quiet
 
 pytestmark = pytest.mark.world
@@ -119,34 +119,9 @@ SOMETIMES = {
 def test_no_permission_is_spare(asked: dict[str, list[Call]], handler: str) -> None:
     whole, calls = policy(handler), asked[handler]
     assert all(allowed(whole, *call) for call in calls)
-    spare = [said for said, without in _each_less(whole)
+    spare = [said for said, without in each_less(whole)
              if all(allowed(without, *call) for call in calls)]  # fmt: skip
     assert spare == [each for each in spare if each in SOMETIMES]
-
-
-def _each_less(whole: Policy) -> Iterator[tuple[str, Policy]]:
-    """The policy without one action, one resource, one kind of row; and what that was."""
-    for number, statement in enumerate(whole["Statement"]):
-        for action in actions(statement):
-            without = deepcopy(whole)
-            without["Statement"][number]["Action"] = [a for a in actions(statement) if a != action]
-            yield f"{statement['Sid']}: {action}", without
-        for resource in resources(statement):
-            without = deepcopy(whole)
-            rest = [r for r in resources(statement) if r != resource]
-            without["Statement"][number]["Resource"] = rest
-            yield f"{statement['Sid']}: {resource}", without
-        for key in _rows(statement):
-            without = deepcopy(whole)
-            _rows(without["Statement"][number]).remove(key)
-            yield f"{statement['Sid']}: {key}", without
-
-
-def _rows(statement: dict[str, Any]) -> list[str]:
-    """The ids that a statement is about."""
-    bounds = statement.get("Condition", {}).get("ForAllValues:StringLike", {})
-    found: list[str] = bounds.get("dynamodb:LeadingKeys", [])
-    return found
 
 
 def test_the_route_writes_asks_and_reads_one_secret_and_nothing_else() -> None:

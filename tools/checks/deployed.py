@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from chalicelib.deploy import infrastructure, schema
 from chalicelib.deploy.alarms import FUNCTIONS, alarms, function_name
+from chalicelib.operations.log import namespace
 from tools import _project, _slack
 from tools.checks.patient import AGAIN, APP, BAD, NOTE, OK, Finding, Patient, said
 
@@ -227,7 +228,8 @@ def logs(patient: Patient) -> Iterator[Finding]:
 
 def watch(patient: Patient) -> Iterator[Finding]:
     client, known = patient.aws("cloudwatch"), patient.settings
-    wanted = {each["AlarmName"]: each for each in alarms(APP, patient.stage, known.queue)}
+    made = alarms(APP, patient.stage, known.queue, (), namespace(known.table))
+    wanted = {each["AlarmName"]: each for each in made}
     found = {
         each["AlarmName"]: each
         for page in client.get_paginator("describe_alarms").paginate(AlarmNames=list(wanted))

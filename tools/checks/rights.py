@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from chalicelib.config.settings import Settings
 from chalicelib.deploy.alarms import FUNCTIONS
+from chalicelib.deploy.stages import fitted
 from tools import _project
 from tools.checks.patient import AGAIN, BAD, OK, Finding, Patient
 
@@ -58,7 +58,11 @@ Need = tuple[list[str], list[str], list[dict[str, Any]]]  # actions, resources, 
 def needs(patient: Patient, handler: str, function: str) -> Iterator[Need]:
     """What the function's policy allows, statement by statement, as requests would name it."""
     file = _policy_file(patient.stage, handler)
-    policy = json.loads((_project.project() / ".chalice" / file).read_text())
+    shipped = json.loads((_project.project() / ".chalice" / file).read_text())
+    known = patient.settings
+    names = {"BREAK_GLASS_TABLE": known.table, "BREAK_GLASS_QUEUE": known.queue,
+             "BREAK_GLASS_SECRETS": known.secrets}  # fmt: skip
+    policy = fitted(shipped, patient.stage, names)
     for statement in policy["Statement"]:
         resources = {
             named: None
@@ -92,8 +96,7 @@ def _named(patient: Patient, pattern: str, function: str) -> list[str]:
     region, account = region.replace("*", ours), account.replace("*", patient.account)
     if "/aws/lambda/" in name:
         name = f"log-group:/aws/lambda/{function}:log-stream:{ANY}"
-    known = patient.settings
-    name = _ours(service, name, known).replace("*", ANY)
+    name = name.replace("*", ANY)
     return [":".join((arn, patient.partition, service, region, account, name))]
 
 
@@ -105,15 +108,6 @@ def _of_the_glasses(patient: Patient, kind: str) -> list[str]:
         return [f"arn:{patient.partition}:sso:::account/{glass.account_id}" for glass in glasses]
     found = [patient.permission_set(glass.permission_set) for glass in glasses]
     return [each.arn for each in found if each]
-
-
-def _ours(service: str, name: str, known: Settings) -> str:
-    shipped, ours = {
-        "dynamodb": ("table/break-glass", f"table/{known.table}"),
-        "sqs": ("break-glass", known.queue),
-        "ssm": ("parameter/break-glass", f"parameter{known.secrets}"),
-    }.get(service, ("", ""))
-    return ours + name.removeprefix(shipped) if shipped and name.startswith(shipped) else name
 
 
 def _context(conditions: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
