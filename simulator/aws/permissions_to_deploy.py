@@ -91,7 +91,8 @@ def _enforced(
     if ":event-source-mapping:" in resource_arn:
         mapping = lambda_svc._esms.get(resource_arn.rpartition(":")[2])
         context["lambda:FunctionArn"] = mapping["FunctionArn"] if mapping else None
-    denied = _enforce(key, action, service, region, resource_arn, context)
+    asked: dict[str, Any] = {"resource_arn": resource_arn, "service_context": context}
+    denied = _enforce(key, action, service, region, **asked)  # an item's ARN has its conditions
     if role and not denied:
         to = {"iam:PassedToService": _PASSED_TO[service]}
         denied = _enforce(key, "iam:PassRole", "iam", region, role, to)

@@ -7,7 +7,9 @@ them, and looks that nothing is left undrawn and nothing hangs over the side.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -93,11 +95,37 @@ def served() -> Iterator[str]:
         server.server_close()
 
 
+DRAWN = ROOT / "docs" / "images" / "drawn.json"  # each picture, and the digest of its words
+
+
+def words_of() -> dict[str, str]:
+    """What each picture shows, as a digest."""
+    letter = build.to_mail(build.build(example_session(), example_records()))[2]
+    words = {
+        "messages": json.dumps(list(everything())),
+        "mails": json.dumps([html for _, (_, _, html) in every()]),
+    } | {f"report-{where}-{how}": letter for where in ("phone", "desktop") for how in SHADES}
+    return {name: hashlib.sha256(each.encode()).hexdigest()[:16] for name, each in words.items()}
+
+
+SHADES = ("light", "dark")
+
+
+def kept(name: str) -> None:
+    """Notes of which words the picture is, where it is kept."""
+    if "UPDATE_SCREENSHOTS" in os.environ:
+        known = json.loads(DRAWN.read_text()) if DRAWN.exists() else {}
+        known[name] = words_of()[name]
+        DRAWN.write_text(json.dumps(known, indent=2, sort_keys=True) + "\n")
+
+
 def whole(window: Browser, name: str, dark: bool) -> None:
     """A picture of all of the page; in the light it is kept, and in the dark only looked at."""
     tall = window.run("return document.documentElement.scrollHeight")
     window.resize(tall)
     window.picture(name, "html", keep=not dark)
+    if not dark:
+        kept(name)
 
 
 @pytest.mark.slow
@@ -144,7 +172,14 @@ def test_the_report_is_drawn(where: str, wide: int, dark: bool, tmp_path: Path) 
         assert "Look at these first" in window.read("body")
         assert window.run("return document.documentElement.scrollWidth") <= window.width
         window.resize(window.run("return document.documentElement.scrollHeight"))
-        window.picture(f"report-{where}-{'dark' if dark else 'light'}", "html")
+        name = f"report-{where}-{SHADES[dark]}"
+        window.picture(name, "html")
+        kept(name)
+
+
+def test_no_picture_is_of_other_words() -> None:
+    """UPDATE_SCREENSHOTS=1 with the slow tests of this file draws them anew."""
+    assert json.loads(DRAWN.read_text()) == words_of()
 
 
 def test_the_page_of_pictures_shows_them_and_they_are_there() -> None:
