@@ -14,6 +14,7 @@ import pytest
 
 from chalicelib.domain.machine import State
 from chalicelib.words import messages
+from chalicelib.words.messages import date
 from simulator import company
 from simulator.press import press, sign
 from tests.support.states import reachable
@@ -133,9 +134,8 @@ def test_a_second_press_on_an_open_lock_is_denied_and_says_until_when(scene: Sce
     deadline = first.until("ACTIVE")["deadline"]
     second = scene.press("carol", "s-audit", "legacy")
     row = second.until("DENIED")
-    until = at(deadline).strftime("already open until %Y-%m-%d %H:%M UTC")
-    assert until in row["reason"]
-    second.hears(until)
+    assert at(deadline).strftime("already open until %Y-%m-%d %H:%M UTC") in row["reason"]
+    second.hears(f"already open until {date(at(deadline))}")
     assert first.assigned
     assert first.row["deadline"] == deadline
     assert at(first.closes()["gone_at"]) >= at(deadline)
