@@ -14,7 +14,6 @@ import pytest
 
 from chalicelib.domain.machine import State
 from chalicelib.words import messages
-from chalicelib.words.messages import date
 from simulator import company
 from simulator.press import press, sign
 from tests.support.states import reachable
@@ -135,7 +134,7 @@ def test_a_second_press_on_an_open_lock_is_denied_and_says_until_when(scene: Sce
     second = scene.press("carol", "s-audit", "legacy")
     row = second.until("DENIED")
     assert at(deadline).strftime("already open until %Y-%m-%d %H:%M UTC") in row["reason"]
-    second.hears(f"already open until {date(at(deadline))}")
+    second.hears("already open until <!date^", at(deadline).strftime("|%H:%M UTC>"))
     assert first.assigned
     assert first.row["deadline"] == deadline
     assert at(first.closes()["gone_at"]) >= at(deadline)
