@@ -305,11 +305,13 @@ def trail_of(
 
 @cache
 def _reports() -> "SessionReports":
+    from chalicelib.adapters.dynamodb.asked_in_vain import asked_in_vain
     from chalicelib.adapters.pieces import Pieces
     from chalicelib.report.reading import SessionReports
 
     pieces = Pieces(_aws_json("dynamodb").call, settings().table, CLOCK.now)
-    return SessionReports(later(_trail), pieces, settings().rules)
+    table()  # whose connection it is
+    return SessionReports(later(_trail), pieces, settings().rules, asked_in_vain)
 
 
 @cache

@@ -62,6 +62,8 @@ class Outcome(StrEnum):
     NO_SESSION = "no such session"
 
 
+NOT_GRANTED: Final = (Outcome.REFUSED, Outcome.TOO_LATE, Outcome.NOT_EXTENDED)
+
 ID = re.compile(rf"({'|'.join(Kind)})-[0-9a-f]{{24}}")
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from chalicelib.domain.ask import Ask
 from chalicelib.domain.session import Session
 from chalicelib.judge.suffices import Used
 from chalicelib.report.notable import Worth
@@ -126,6 +127,7 @@ class Report:
     picture: Picture | None
     digest: str
     new_is_exact: bool  # False: what is marked as new was told by its time alone
+    asked: tuple[Ask, ...] = ()  # what was asked of the session in vain, the first of it
 
     @property
     def count(self) -> int:

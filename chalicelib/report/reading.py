@@ -9,10 +9,12 @@ nothing, and whoever repeats the piece comes to the same.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import ExternalError, Lost, Unavailable
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Attachment, Mail, Pieces, Reading, Reported, Trail, TrailPage
@@ -20,10 +22,12 @@ from chalicelib.domain.session import Session
 from chalicelib.judge.rules import Book, usable
 from chalicelib.report import build as report
 from chalicelib.report.asking import ask
+from chalicelib.report.made import Report
 from chalicelib.report.progress import NO_START, Progress, Spoilt, Work, kept, load, names, save
 from chalicelib.report.search import ANYONE, Query, seconds
 from chalicelib.words import gaps
 
+MOST_ASKS = 20  # in vain, in a report
 PAGE = 1_000  # rows; a record has 256 KB at the most, and a page has to fit into a worker's memory
 AGAIN = 2_000  # records of a search that are rather read again than written down …
 PAGES = 3  # … and pages, of which those of a bucket may be long and have few records
@@ -40,14 +44,20 @@ SELDOM = timedelta(minutes=1)  # how often a slow one is looked at, at the least
 PATIENCE = timedelta(minutes=15)  # how long it rests at the most after queries came to nothing
 
 Remaining = Callable[[], timedelta]
+InVain = Callable[[Session, int], Iterable[Ask]]  # what was asked of it and refused, so many
 
 
 class SessionReports:
     """See ports.Reports."""
 
     def __init__(
-        self, trail: Trail, pieces: Pieces, rules: Iterable[Mapping[str, Any]] = ()
+        self,
+        trail: Trail,
+        pieces: Pieces,
+        rules: Iterable[Mapping[str, Any]] = (),
+        in_vain: InVain = lambda session, most: (),
     ) -> None:
+        self._in_vain = in_vain
         self._trail = trail
         self._pieces = pieces
         self._rules = tuple(rules)
@@ -64,8 +74,9 @@ class SessionReports:
         if not session.trail_query:
             return self._begin(session, now, given_up, again or late >= LATE)
         piece = _Piece(
-            self._trail, self._pieces, self._book, session, now, remaining, given_up, again
-        )
+            self._trail, self._pieces, self._book, session, now, remaining, given_up, again,
+            self._in_vain,
+        )  # fmt: skip
         try:
             begun = session.trail_query_at or now
             if late >= BLIND and now - begun >= BLIND - GIVE_UP:
@@ -124,7 +135,9 @@ class _Piece:
         remaining: Remaining,
         given_up: bool,
         again: bool,
+        in_vain: InVain,
     ) -> None:
+        self.in_vain = in_vain
         self.trail, self.pieces, self.book = trail, pieces, book
         self.session, self.now, self.given_up, self.again = session, now, given_up, again
         self.remaining, self.begun = remaining, remaining()
@@ -357,10 +370,19 @@ class _Piece:
         )
         mail = None
         if made.adds_something:
+            made = self._with_asks(made)
             subject, text, html, attached = report.to_mail(made)
             attachments = tuple(Attachment(*each) for each in attached)
             mail = Mail(self.session.report_to, subject, text, html, attachments)
         return Reported(mail, report.told(made), made.count, made.digest)
+
+    def _with_asks(self, made: Report) -> Report:
+        """What was asked in vain is in the mail alone, so it is read when there is one."""
+        try:
+            asked = tuple(self.in_vain(self.session, MOST_ASKS))
+        except ExternalError:
+            return replace(made, missing=(*made.missing, gaps.WHO_ASKED))
+        return replace(made, asked=asked)
 
 
 def _due(session: Session) -> datetime:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from chalicelib.domain.ask import Ask, Kind
 from chalicelib.domain.session import Session, from_iso
 from chalicelib.domain.text import clean as plain
 from chalicelib.judge.judgement import NAMES_NOTHING
@@ -250,6 +251,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Deadline", clock(session.deadline)),
         ("Extended", _extended(session)),
         ("Ended", _ended(session)),
+        *(("Asked in vain", _in_vain(each)) for each in report.asked),
         ("Revoked", _revoked(session)),
         ("Credentials until", f"{clock(session.credentials_until)} at the latest" if lived else ""),
         (
@@ -259,6 +261,17 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Session", session.id),
     ]
     return [(label, plain(value, 600)) for label, value in facts if value]
+
+
+def _in_vain(asked: Ask) -> str:
+    """`End now by mallory@example.com (U0MALLORY), 2026-11-22 12:05:01 UTC: refused`."""
+    what = ASKED[asked.kind]
+    return (
+        f"{what} by {asked.person} ({asked.slack_user}), {clock(asked.asked_at)}: {asked.outcome}"
+    )
+
+
+ASKED = {Kind.END: "End now", Kind.EXTEND: "Extend", Kind.REASON: "A reason"}
 
 
 def _extended(session: Session) -> str:

@@ -6,6 +6,7 @@ from typing import Final
 
 NOT_IN_TIME: Final = "The trail could not be read in all that time."
 ENDLESS: Final = "The trail could not be read to its end: its search did not end."
+WHO_ASKED: Final = "Who asked something of the session in vain could not be read; the log has it."
 
 
 def not_searched(why: str) -> str:

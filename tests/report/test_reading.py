@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Attachment, Mail, Reading, Reported
 from chalicelib.domain.session import Session
 from chalicelib.report import build as report
 from chalicelib.report import evidence, progress, reading
+from chalicelib.words import gaps
+from tests.support.stories import NOON
 from tests.trail.example import FIRST_REPORT, example_records, example_session, late_records
 from tests.trail.labelled import Case, cases
 from tests.trail.logs import UNTIL, Logs, Reader, lines
@@ -549,6 +552,33 @@ def test_who_was_down_for_half_a_day_still_reads_the_trail() -> None:
     reader.write(_reading(reader.piece()))
     reader.session = reader.session.with_(trail_query_at=reader.now)
     assert reader.report().events > 0
+
+
+def asked_in_vain(session: Session, most: int) -> list[Ask]:
+    """By somebody who may not, and by somebody who came too late."""
+    asked = Ask(id="end-" + "0" * 24, session_id=session.id, asked_at=NOON, slack_user="U0MALLORY")
+    refused = asked.with_(person="mallory@example.com", outcome=Outcome.REFUSED)
+    late = refused.with_(id="extend-" + "0" * 24, person="bob@example.com", slack_user="U0BOB")
+    return [refused, late.with_(outcome=Outcome.TOO_LATE)][:most]
+
+
+def test_who_asked_something_of_the_session_in_vain_is_in_the_report() -> None:
+    mail = Reader(Logs(lines(example_records())), session_of(), in_vain=asked_in_vain).report().mail
+    assert mail is not None
+    for body in (mail.text, mail.html):
+        assert (
+            "End now by mallory@example.com (U0MALLORY), 2026-11-22 12:00:00 UTC: refused" in body
+        )
+        assert "Extend by bob@example.com (U0BOB), 2026-11-22 12:00:00 UTC: too late" in body
+
+
+def test_a_report_that_cannot_say_who_asked_in_vain_says_that() -> None:
+    def down(session: Session, most: int) -> list[Ask]:
+        raise Unavailable("DynamoDB: down")
+
+    mail = Reader(Logs(lines(example_records())), session_of(), in_vain=down).report().mail
+    assert mail is not None
+    assert gaps.WHO_ASKED in mail.text
 
 
 def test_what_nobody_will_go_on_from_is_stopped() -> None:

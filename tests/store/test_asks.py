@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from chalicelib.adapters.dynamodb.asked_in_vain import asked_in_vain
 from chalicelib.domain.ask import Kind, Outcome
 from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.machine import Event
@@ -370,3 +371,23 @@ def test_a_decided_ask_that_an_operator_has_spoiled_is_unreadable_and_stays(
         with pytest.raises(Unreadable):  # it is part of the log
             dynamodb.books.asked(row_id)
     dynamodb.clear()
+
+
+@pytest.mark.world
+def test_what_was_asked_of_a_session_in_vain_is_found_for_its_report(dynamodb: Store) -> None:
+    """The first of it, by the account's index; what was granted, and what others' sessions were
+    asked, is not."""
+    dynamodb.clear()
+    held = dynamodb.open()
+    outcomes = [*Outcome, Outcome.REFUSED]
+    for number, outcome in enumerate(outcomes):
+        for kind, session_id in ((Kind.END, held.id), (Kind.EXTEND, bg(9))):
+            at = NOON + number * MINUTE
+            sent = pressed(held, kind, number, session_id=session_id, asked_at=at)
+            asked = dynamodb.ask(sent)
+            said = ended(asked, outcome=outcome, account_id=held.account_id)
+            dynamodb.books.decide(said, None)
+    found = asked_in_vain(held, 20)
+    assert [each.outcome for each in found] == ["refused", "too late", "not extended", "refused"]
+    assert {(each.session_id, each.slack_user) for each in found} == {(held.id, "U0BOB")}
+    assert asked_in_vain(held, 2) == found[:2]

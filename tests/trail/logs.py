@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.cloudtrail import CloudTrail
+from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Reading, Reported, TrailPage
@@ -186,6 +187,7 @@ class Reader:
     group: str = "trail"
     again: bool = False
     bucket: Any = None  # the trail instead of the logs
+    in_vain: Callable[[Session, int], Iterable[Ask]] = lambda session, most: ()
     progress: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
@@ -196,7 +198,7 @@ class Reader:
 
     def piece(self) -> Reading | Reported:
         """One piece by a worker that knows nothing of the others; nothing is written down."""
-        reports = SessionReports(self.trail, self.kept)
+        reports = SessionReports(self.trail, self.kept, in_vain=self.in_vain)
         remaining: Callable[[], timedelta] = Hourglass(self.pages)
         return reports.go_on(self.session, self.now, remaining, self.again)
 

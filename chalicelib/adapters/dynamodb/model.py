@@ -176,5 +176,7 @@ class Row(Model):
         standing: UnicodeAttribute
         busy_token: UnicodeAttribute
         look_at: TimeAttribute
+        asked_at: TimeAttribute
+        outcome: UnicodeAttribute
 
         def __getattr__(self, name: str) -> Any: ...
