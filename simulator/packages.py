@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from chalicelib.deploy.packaging import WHOLE
 from chalicelib.deploy.stages import own_glasses, packed
 
 RUNTIME = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -38,6 +39,7 @@ def reuse(project: Path, cache: Path, stage: str) -> bool:
     shutil.copyfile(kept, target)
     with zipfile.ZipFile(target, "a", zipfile.ZIP_DEFLATED) as package:
         packager._add_app_files(package, str(project))
+        package.comment = WHOLE  # as of one that a deployment has made to its end
     return True
 
 

@@ -25,7 +25,7 @@ from functools import wraps
 from pathlib import Path
 from types import CodeType
 from typing import Any, Final
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, BadZipFile, ZipFile, ZipInfo
 
 SERVICES: Final = frozenset(
     {"dynamodb", "identitystore", "logs", "s3", "sesv2", "sns", "sso-admin", "sts"}
@@ -36,6 +36,7 @@ DATA: Final = "botocore/data/"
 UNUSED: Final = ("boto3/data/", "boto3/examples/")  # of boto3's resources; we use clients alone
 RUNTIME: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 UNCHECKED_HASH: Final = (1).to_bytes(4, "little")  # PEP 552: goes by no time, and asks no source
+WHOLE: Final = b"whole"  # the comment of a package that was made to its end
 READABLE: Final = 0o644 << 16
 # SHA-256 of what chalice 1.34.0 adds: its files in the wheel on PyPI, which is itself
 # sha256:e0b01050a9dc3f4818a8bb4e36b67decf9066639db4cb21b8eb18edb99e9d1c9
@@ -62,6 +63,9 @@ def install() -> None:
 
     @wraps(made)
     def made_lean(self: Any, project_dir: str, python_version: str) -> Any:
+        again = Path(self.deployment_package_filename(project_dir, python_version))
+        if not is_whole(again):  # somebody interrupted the one that was making it
+            again.unlink(missing_ok=True)
         try:
             package = made(self, project_dir, python_version)
             lean(Path(package), python_version)
@@ -73,6 +77,7 @@ def install() -> None:
     def checked(self: Any, abi: str, directory: str, requirements: str) -> Any:
         wheels, missing = downloaded(self, abi, directory, requirements)
         check_wheels((Path(directory, wheel.filename) for wheel in wheels), Path(requirements))
+        check_nothing_missing(str(each) for each in missing)
         return wheels, missing
 
     Packager.create_deployment_package = made_lean
@@ -88,6 +93,26 @@ def check_wheels(wheels: Iterable[Path], requirements: Path) -> None:
                 f"{wheel.name} is none of the files that requirements.txt pins. Deploy with the "
                 "Python and on a machine like Lambda's, or look where it comes from."
             )
+
+
+def check_nothing_missing(packages: Iterable[str]) -> None:
+    """Chalice would deploy without what it could not pack, and say so in passing. Raises
+    NotPinned."""
+    if names := ", ".join(sorted(packages)):
+        raise NotPinned(
+            f"{names} cannot be packed, for there is no wheel of it for Lambda. Deploy with the "
+            "Python and on a machine like Lambda's, or pin a version that has one."
+        )
+
+
+def is_whole(package: Path) -> bool:
+    """Whether that package was made to its end: `lean` has marked it. So has none that is not
+    there."""
+    try:
+        with ZipFile(package) as made:
+            return made.comment == WHOLE
+    except (OSError, BadZipFile):
+        return False
 
 
 def check_chalice(package: ZipFile) -> None:
@@ -118,6 +143,7 @@ def lean(package: Path, runtime: str = RUNTIME) -> None:
         check_chalice(made)
     draft = package.with_suffix(".draft")
     with ZipFile(package) as old, ZipFile(draft, "w", ZIP_DEFLATED) as new:
+        new.comment = WHOLE
         entries = {entry.filename: entry for entry in old.infolist() if needed(entry.filename)}
         sources = [name for name in entries if name.endswith(".py")]
         compiled = {_place(name): name for name in sources} if runtime == RUNTIME else {}

@@ -208,14 +208,17 @@ def test_a_wheel_that_came_without_its_hash_does_not_ship(
     digest = hashlib.sha256(b"as pinned").hexdigest()
     requirements.write_text(f"thing==1.0 \\\n    --hash=sha256:{digest}\n")
     monkeypatch.setattr(Packager, "create_deployment_package", lambda *_: "")
-    monkeypatch.setattr(
-        DependencyBuilder, "_download_dependencies", lambda *_: ({found}, {"missing"})
-    )
+    missing: set[str] = set()
+    monkeypatch.setattr(DependencyBuilder, "_download_dependencies", lambda *_: ({found}, missing))
     packaging.install()
     builder = DependencyBuilder(OSUtils())
     found = wheel(tmp_path, b"as pinned")
     answer = builder._download_dependencies("cp311", str(tmp_path), str(requirements))
-    assert answer == ({found}, {"missing"})
+    assert answer == ({found}, set())
+    missing.add("other==2.0(sdist)")
+    with pytest.raises(packaging.NotPinned, match=r"other==2\.0.* cannot be packed"):
+        builder._download_dependencies("cp311", str(tmp_path), str(requirements))
+    missing.clear()
     found = wheel(tmp_path, b"another's")
     with pytest.raises(packaging.NotPinned, match=r"thing-1\.0"):
         builder._download_dependencies("cp311", str(tmp_path), str(requirements))
@@ -228,11 +231,46 @@ def test_what_is_not_pinned_ends_the_command_with_a_sentence(
         raise packaging.NotPinned("thing.whl is not pinned")
 
     monkeypatch.setattr(Packager, "create_deployment_package", made)
+    monkeypatch.setattr(Packager, "deployment_package_filename", lambda *_: str(tmp_path / "x.zip"))
     monkeypatch.setattr(DependencyBuilder, "_download_dependencies", lambda *_: (set(), set()))
     packaging.install()
     packager = Packager(OSUtils(), DependencyBuilder(OSUtils()), UI())
     with pytest.raises(click.ClickException, match=r"no function was deployed: thing\.whl"):
         packager.create_deployment_package("app", packaging.RUNTIME)
+
+
+def test_a_package_whose_making_was_interrupted_is_made_anew(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Chalice takes any file of that name for ready, and would ship functions without the app."""
+    place = tmp_path / "it.zip"
+    making = [KeyboardInterrupt(), None]
+
+    def made(self: Any, project_dir: str, python_version: str) -> str:
+        if place.exists():
+            reused.append(place)
+            return str(place)
+        shutil.copyfile(package, place)
+        if interrupted := making.pop(0):
+            raise interrupted
+        return str(place)
+
+    reused: list[Path] = []
+    monkeypatch.setattr(Packager, "create_deployment_package", made)
+    monkeypatch.setattr(Packager, "deployment_package_filename", lambda *_: str(place))
+    monkeypatch.setattr(DependencyBuilder, "_download_dependencies", lambda *_: (set(), set()))
+    packaging.install()
+    packager = Packager(OSUtils(), DependencyBuilder(OSUtils()), UI())
+    with pytest.raises(KeyboardInterrupt):
+        packager.create_deployment_package("app", packaging.RUNTIME)
+    assert not packaging.is_whole(place)
+    packager.create_deployment_package("app", packaging.RUNTIME)
+    assert reused == [], "made anew"
+    assert packaging.is_whole(place)
+    packager.create_deployment_package("app", packaging.RUNTIME)
+    assert reused == [place], "and what is whole is taken again"
+    place.write_bytes(b"PK, and killed")
+    assert not packaging.is_whole(place)
 
 
 def test_once_installed_every_package_is_made_lean(package: Path, monkeypatch: pytest.MonkeyPatch):
@@ -241,6 +279,7 @@ def test_once_installed_every_package_is_made_lean(package: Path, monkeypatch: p
         return str(package)
 
     monkeypatch.setattr(Packager, "create_deployment_package", made)
+    monkeypatch.setattr(Packager, "deployment_package_filename", lambda *_: f"{package}.other")
     monkeypatch.setattr(DependencyBuilder, "_download_dependencies", lambda *_: (set(), set()))
     packaging.install()
     packager = Packager(OSUtils(), DependencyBuilder(OSUtils()), UI())
