@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from chalicelib.domain.errors import Refused, Unavailable
 
 HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
+PATHS: Final = ("/actions/", "/commands/", "/app/")  # and none of a workspace's own webhooks
 API_HOSTS: Final = frozenset({"slack.com", "slack-gov.com"})
 TIMEOUT: Final = 1.0  # seconds in all of the route, whom Slack gives three for everything
 SPENT: Final = frozenset({"used_url", "expired_url"})
@@ -70,7 +71,7 @@ def _trusted(url: str, slack_api_url: str) -> SplitResult | None:
     if parts is None:
         return None
     if parts.scheme == "https" and parts.hostname in HOSTS and parts.port in (None, 443):
-        return parts
+        return parts if parts.path.startswith(PATHS) else None
     if api is None or api.hostname in API_HOSTS:
         return None
     return parts if _origin(parts) == _origin(api) else None

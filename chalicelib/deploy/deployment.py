@@ -188,16 +188,22 @@ def _remembered(session: Any, known: "Settings") -> list[str]:
 
 
 def on_management_account(session: Any, known: "Settings") -> list[str]:
-    """The glasses on the organisation's management account, each as a mistake with its cure.
+    """The glasses on the organisation's management account, each as a mistake with its cure; or
+    that there is no Identity Center where one deploys.
 
     None where whoever deploys may not see whose the instance is: `doctor` and the press tell them.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from chalicelib.adapters.identity_center.calls import NoInstance
     from chalicelib.domain.errors import Unavailable
 
     try:
         *_, owner = _instance(session, known)
+    except NoInstance as nowhere:
+        if known.instance_arn and known.identity_store_id:
+            return []
+        return [f"{nowhere}, or deploy in the account and the Region where it is"]
     except (Unavailable, BotoCoreError, ClientError):
         return []
     return [

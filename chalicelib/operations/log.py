@@ -36,11 +36,6 @@ def log(
     print(json.dumps(_fit(line), ensure_ascii=False), file=sys.stdout, flush=True)
 
 
-def metric(name: str, value: float = 1, /, **facts: Any) -> None:
-    """One figure, where there is nothing else to say."""
-    log("info", name, metrics={name: value}, **facts)
-
-
 def namespace(table: str) -> str:
     """Where the figures of that table are: stages beside one another do not add up theirs."""
     return NAMESPACE if table in ("", USUAL) else f"{NAMESPACE}/{table}"

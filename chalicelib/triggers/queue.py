@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import Any
 
 from chalicelib.domain.errors import Unreadable
@@ -11,6 +12,7 @@ from chalicelib.triggers.common import NOW, Failures, Remaining, Trigger, again
 from chalicelib.workflow.answers import Turn
 from chalicelib.workflow.timing import POLL
 
+FURTHEST = timedelta(days=31)  # no wake-up of ours is for later
 SOON = 4  # times that a look that failed is tried again in seconds, before SQS brings it again
 
 
@@ -40,9 +42,10 @@ class FromQueue(Trigger):
             if not isinstance(row_id, str) or not row_id:
                 raise ValueError("no session in it")
             at = from_iso(told["at"]) if "at" in told else None
-            tried = int(told.get("tried", 0))
+            tried = min(max(int(told.get("tried", 0)), 0), SOON)
             left = at - self.clock.now() if at else NOW
-        except (ValueError, TypeError, KeyError):
+            left = left if left < FURTHEST else NOW  # or it would be passed on for ever
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             self.log("error", "a message that is no wake-up")
             self.queue.bury(body)
             return

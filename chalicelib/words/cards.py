@@ -123,8 +123,7 @@ def warns_still(session: Session, now: datetime) -> bool:
 
 def warned(session: Session) -> Message:
     """The warning when it is over or was put off: in its place, and true from then on."""
-    was = f"Your access to {name(session)} was to end at {date(session.warned_for)}."
-    text = f"{was} The card above says how it stands."
+    text = f"This warning about {name(session)} is over; the card above says how it stands."
     return _message(plain(text), [_context(text)])
 
 

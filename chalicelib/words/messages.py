@@ -76,6 +76,9 @@ NO_REASON = "no reason given"
 NEVER_OPEN = "It was never open."
 
 
+REASON_GIVEN = "A reason was given already, and it stays."
+
+
 NOBODY = "Slack does not know you as a person of this workspace."
 
 
@@ -167,10 +170,10 @@ def what_became_of(session: Session, now: datetime) -> str:
         facts = [f"since {moment(over, now)}"] if begun else []
         facts += [f"tried {times(session.tries)}"] if session.tries else []
         return f"It is being taken back ({', '.join(facts)}).".replace(" ()", "")
-    if session.state is State.REQUESTED:
-        return "It is not open yet."
     if session.state is State.DENIED:
         return NEVER_OPEN
+    if session.state is State.REQUESTED or (session.gone_at is None and not session.final):
+        return "It is not open yet."
     return f"It has been closed since {moment(session.gone_at, now)}."
 
 

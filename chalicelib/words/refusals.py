@@ -61,6 +61,7 @@ DELETED_SESSION_AT_IT: Final = "a session that was deleted may still be at it"
 EARLIER_MAY_LAND: Final = "an earlier request for this access may still be under way at AWS"
 STILL_LISTED: Final = "the delete succeeded, and the assignment is still listed"
 FAILED: Final = "it failed"
+NO_END: Final = "others have written its row each time that this turn was about to"
 
 
 def our_mistake(kind: str) -> str:

@@ -11,11 +11,11 @@ from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Chat, Clock, Letters, Log, Mail, Post, Topics
 from chalicelib.domain.session import MAIL, RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
 from chalicelib.operations.trace import trace
-from chalicelib.words import answers, cards, messages
+from chalicelib.words import answers, cards, messages, refusals
 from chalicelib.workflow import notifications
 
 SAYS_FOR = timedelta(seconds=12)  # then what is still untold is left to the next look: the last
-# one may take Slack's time twice, and all of it has to be over within runner.SAYING
+# one may take Slack's time twice, and all of it has to be over within NOTIFYING_TAKES
 ALARMS = frozenset({"alarm", "alarm_mail"})
 
 
@@ -87,7 +87,8 @@ class Notifier:
 
         What fails is left: what comes of it is said in any case.
         """
-        message = answers.later(trouble, session.deadline if session else None)
+        theirs = session is not None and session.slack_user == ask.slack_user
+        message = answers.later(trouble, session.deadline if session and theirs else None)
         try:
             self.chat.respond(ask.response_url, messages.ephemeral_of(message))
         except Exception as error:
@@ -112,7 +113,7 @@ class Notifier:
             return str(error)
         kind = type(error).__name__
         self.log("error", "telling failed", session=session_id, error=kind, trace=trace(error))
-        return f"a mistake in the program: {kind}"
+        return refusals.our_mistake(kind)
 
     def _say(self, session: Session, each: str) -> Session:
         """One piece of news to whom it is for; the session with what that used up or made."""
@@ -126,7 +127,7 @@ class Notifier:
         if each == notifications.MINE or each in notifications.OLDER:
             return self._mine(session, now)
         if each == "warning" and session.warned_for == session.deadline:  # else it was extended
-            session = self._mine(session, now)
+            session = self._mine(self._warned(session), now)
             warning = cards.warning(session, now)
             said = self.chat.post(session.mine_channel, warning, session.mine_ts)
             return session.with_(warning_ts=said.ts)
@@ -151,12 +152,8 @@ class Notifier:
         With it the warning, which is not to keep buttons that do nothing.
         """
         message = cards.mine(session, now)
-        if session.warning_ts and not cards.warns_still(session, now):
-            try:
-                self.chat.update(session.mine_channel, session.warning_ts, cards.warned(session))
-            except Refused as refused:  # somebody has deleted it
-                self.log("info", "not edited", session=session.id, error=str(refused))
-            session = session.with_(warning_ts="")
+        if not cards.warns_still(session, now):
+            session = self._warned(session)
         if session.mine_ts:
             try:
                 self.chat.update(session.mine_channel, session.mine_ts, message)
@@ -165,6 +162,15 @@ class Notifier:
                 self.log("info", "posted anew", session=session.id, error=str(refused))
         said = self.chat.post(session.slack_user, message)
         return session.with_(mine_channel=said.channel, mine_ts=said.ts)
+
+    def _warned(self, session: Session) -> Session:
+        """The warning that was posted last has no button any more."""
+        if session.warning_ts:
+            try:
+                self.chat.update(session.mine_channel, session.warning_ts, cards.warned(session))
+            except Refused as refused:  # somebody has deleted it
+                self.log("info", "not edited", session=session.id, error=str(refused))
+        return session.with_(warning_ts="")
 
     def _used(self, session: Session) -> None:
         """That access was given, whatever becomes of Slack."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from chalicelib.domain.errors import Stale, Unwritable
+from chalicelib.domain.errors import Stale, Unavailable, Unwritable
 from chalicelib.domain.machine import DUTIES, Duty, Event
 from chalicelib.domain.schedule import busy, escalates_at, what_is_due
 from chalicelib.domain.session import Session
@@ -84,7 +84,8 @@ class Runner:
         """Does what the session asks for, step by step, until there is nothing but to wait.
 
         `row_id` is a session's, or an ask's, which is decided first. `known`: the session as it was
-        just read, with a lease. Returns when to look again, or None for never.
+        just read, with a lease. Returns when to look again, or None for never. Raises Unavailable,
+        also where others have written its row each time that this turn was about to.
         """
         return self._go_on(row_id, turn, known)
 
@@ -116,7 +117,7 @@ class Runner:
                 continue
             return rest
         self.log("error", "a session moves in a circle", session=session_id)
-        return None
+        raise Unavailable(refusals.NO_END)  # so it comes again, and the sweep makes it known
 
     def step(self, session_id: str, turn: Turn, known: Session | None = None) -> "Rest | None":
         """One step: read, decide, act, write. When to look again, or None for never.

@@ -24,6 +24,7 @@ MESSAGE = {"response_type": "ephemeral", "text": messages.INCOMING}
     "url",
     [
         "https://hooks.slack.com/actions/T1/2/x",
+        "https://hooks.slack.com/commands/T1/2/x",
         "https://hooks.slack.com:443/actions/T1/2/x",
         "https://HOOKS.slack.com/actions/T1/2/x",
         "https://hooks.slack-gov.com/actions/T1/2/x",
@@ -45,6 +46,8 @@ def test_slacks_hooks_may_be_posted_to(url):
         "https://slack.com/x",
         "https://hooks.slack.com.evil.example.com/x",
         "https://evil.example.com/hooks.slack.com",
+        "https://hooks.slack.com/services/T1/B1/x",  # of any workspace, and no answer to a press
+        "https://hooks.slack.com/workflows/T1/A1/x",
         "https://hooks.slack.com@evil.example.com/x",
         "https://user@hooks.slack.com/x",
         "https://:@hooks.slack.com/x",

@@ -1,5 +1,6 @@
 """What `chalice deploy` asks of app.py, where nothing is deployed; the rest is in tests/world."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -146,6 +147,8 @@ class _Center:
         return self
 
     def get_paginator(self, name: str) -> Any:
+        if not self.owner:
+            return SimpleNamespace(paginate=lambda: [{"Instances": []}])
         found = {"InstanceArn": "arn", "IdentityStoreId": "d-1", "OwnerAccountId": self.owner}
         return SimpleNamespace(paginate=lambda: [{"Instances": [found]}])
 
@@ -156,6 +159,16 @@ def test_a_glass_on_the_management_account_is_a_mistake_where_that_can_be_known(
     assert mistake.startswith("[glass.prod] account: 111122223333 is the organisation's management")
     assert deployment.on_management_account(_Center("999999999999"), known) == []
     assert deployment.on_management_account(_Center(NoRegionError()), known) == []
+
+
+def test_where_there_is_no_identity_center_nothing_is_deployed() -> None:
+    """As in another Region; whoever names the instance and its store is believed."""
+    known: Any = settings.load({}, EXAMPLE.read_text())
+    (mistake,) = deployment.on_management_account(_Center(""), known)
+    assert "(here: none)" in mistake
+    assert mistake.endswith("or deploy in the account and the Region where it is")
+    named = replace(known, instance_arn="arn:aws:sso:::instance/ssoins-1", identity_store_id="d-1")
+    assert deployment.on_management_account(_Center(""), named) == []
 
 
 def test_with_such_a_glass_nothing_is_deployed(monkeypatch: pytest.MonkeyPatch) -> None:

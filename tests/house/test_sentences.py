@@ -10,7 +10,6 @@ ROOT = Path(__file__).parents[2]
 WORDS = 3  # so many make a sentence
 LOGS = {"log", "failed"}  # what these are called with only operators read, in the log
 LEFT = {  # what still stands where it is made; of the last two only the log has it
-    "workflow/notifier.py": {"a mistake in the program: "},
     "workflow/asks.py": {" asks for a session, and is not one"},
     "triggers/queue.py": {"no session in it"},
 }

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from chalicelib.domain.text import lines
-from chalicelib.operations.log import embedded, log, metric, namespace
+from chalicelib.operations.log import embedded, log, namespace
 
 
 def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
@@ -41,7 +41,7 @@ def test_figures_are_metrics_altogether_and_by_glass(capsys: pytest.CaptureFixtu
 
 
 def test_a_figure_without_a_glass_has_no_dimension(capsys: pytest.CaptureFixture[str]) -> None:
-    metric("SweepBacklog", 7)
+    log("info", "SweepBacklog", metrics={"SweepBacklog": 7})
     line = json.loads(capsys.readouterr().out)
     assert line["SweepBacklog"] == 7
     assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [[]]

@@ -78,6 +78,8 @@ def test_a_message_that_cannot_be_passed_on_comes_again(world: Everything) -> No
         '{"session": "bg-1", "at": 5}',
         '{"session": "bg-1", "tried": "often"}',
         '{"session": "bg-1", "tried": []}',
+        '{"session": "bg-1", "tried": Infinity}',
+        "[" * 100_000,
         '{"session": "bg-1", "at": "2026-11-22T12:00:00"}',
     ],
 )
@@ -87,6 +89,23 @@ def test_a_message_that_says_nothing_is_buried_at_once(
     assert world.queue_side.work_through([message(body)], world.remaining) == NONE
     assert (world.buried, world.looked) == ([body], [])
     assert "a message that is no wake-up" in said(lines)
+
+
+def test_a_wake_up_for_another_age_is_a_look_now_and_travels_no_further(world: Everything) -> None:
+    """Whoever may send to the queue could keep a message in it for ever."""
+    body = wake("bg-1", "9999-12-31T00:00:00.000Z")
+    assert world.queue_side.work_through([message(body)], world.remaining) == NONE
+    assert (world.looked, world.passed_on) == (["bg-1"], [])
+
+
+@pytest.mark.parametrize(("tried", "then"), [(-1_000_000, 1), (SOON + 1, None)])
+def test_how_often_it_was_tried_is_within_what_we_count(
+    world: Everything, tried: int, then: int | None
+) -> None:
+    world.answers["bg-1"] = [Unavailable("DynamoDB: down")]
+    failed = world.queue_side.work_through([message(wake("bg-1", tried=tried))], world.remaining)
+    assert [n for _, _, n in world.tried] == ([then] if then else [])
+    assert (failed == NONE) is (then is not None)
 
 
 def test_a_row_that_nobody_can_read_is_buried_at_once(world: Everything) -> None:

@@ -8,18 +8,12 @@ from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import Session
+from chalicelib.words import messages
 from chalicelib.words.messages import date
+from chalicelib.workflow.asked import reasoned
 from tests.fakes.outside import World
 from tests.fakes.rows import MINUTE, SECOND, asked, pressed, stuck
-from tests.support.stories import (
-    HOUR,
-    NOON,
-    active,
-    glass,
-    requested,
-    revoking,
-    settling,
-)
+from tests.support.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
 
 
 def test_the_card_is_posted_once_and_edited_until_the_end(world: World) -> None:
@@ -46,9 +40,8 @@ def test_a_warning_keeps_no_button_that_does_nothing(world: World, kind: str) ->
     world.ask(asked(session, kind, "U0BOB", world.time), patience=5 * SECOND)
     world.look(session, patience=5)
     assert world.row(session.id).warning_ts == ""
-    was = [text for _, text in world.told if "was to end at" in text]
-    assert len(was) == 1
-    assert date(NOON + HOUR) in was[0]
+    over = [text for _, text in world.told if "This warning about “prod” is over" in text]
+    assert len(over) == 1
 
 
 def test_a_warning_that_somebody_deleted_holds_up_nothing(world: World) -> None:
@@ -187,6 +180,32 @@ def test_a_reason_is_noted_whenever_it_comes_and_only_from_whoever_has_the_acces
     ask = world.ask(asked(session, "reason", "U0ALICE", **said))
     assert (ask.outcome, ask.owed, ask.person) == ("noted", (), "alice@example.com")
     assert world.row(session.id).why == "INC-4711"
+
+
+@pytest.mark.parametrize("state", [granting(), active(), revoking(), settling()])
+def test_a_reason_is_taken_once_so_that_nobody_holds_up_the_end_by_giving_more(
+    world: World, state: Session
+) -> None:
+    """Each write of the row puts off whoever is about to write what ends access."""
+    session = world.keep(state.with_(why="INC-4711", mine_ts="1.0", mine_channel="D0ALICE"))
+    _, after = reasoned(asked(session, "reason", "U0ALICE", why="INC-4712"), session)
+    assert after is None, "not even its version"
+    ask = world.ask(asked(session, "reason", "U0ALICE", why="INC-4712"))
+    assert (ask.outcome, world.row(session.id).why) == ("too late", "INC-4711")
+    assert any(messages.REASON_GIVEN in text for _, text in world.told)
+
+
+def test_a_warning_for_a_new_deadline_leaves_no_button_on_the_one_before(world: World) -> None:
+    """Where *Extend* moves the deadline by less than people are warned before it."""
+    late = active(extended=1, deadline=NOON + HOUR + SECOND, warn_before=MINUTE)
+    session = world.keep(
+        late.with_(mine_channel="D0ALICE", mine_ts="1.5", warning_ts="1.6", warned_for=NOON + HOUR)
+    )
+    world.assignments.add(session.access)
+    world.time = NOON + HOUR - SECOND
+    row = world.look(session)
+    assert row.warning_ts not in ("", "1.6")
+    assert any("This warning about “prod” is over" in text for _, text in world.told)
 
 
 def test_a_reason_is_on_both_cards_at_once(world: World) -> None:

@@ -160,17 +160,21 @@ class Pace:
             self.slow_down()
 
 
+class NoInstance(Unavailable):
+    """ListInstances answers, and it is none, or there is no telling which."""
+
+
 def discover(client: Any, instance_arn: str = "") -> tuple[str, str, str]:
     """The instance's ARN, its identity store's id and the account that owns it, by ListInstances.
 
-    `instance_arn` picks one of several. Raises Unavailable where there is none, or no telling
-    which.
+    `instance_arn` picks one of several. Raises NoInstance where there is none, or no telling
+    which, and Unavailable.
     """
     instances = _instances(client)
     fitting = [(arn, *rest) for arn, rest in instances.items() if instance_arn in ("", arn)]
     if len(fitting) != 1:
         found = ", ".join(instances) or "none"
-        raise Unavailable(
+        raise NoInstance(
             f"no telling which IAM Identity Center instance is meant (here: {found}); "
             "set identity_center_instance and identity_store"
         )
