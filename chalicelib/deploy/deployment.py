@@ -163,7 +163,10 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
         ) from error
     done += _remembered(session, known)
     click.echo("Put right: " + ", ".join(done))
-    click.echo("Next: python -m tools slack-manifest, or python -m tools doctor")
+    click.echo(
+        f"Next: python -m tools slack-manifest --stage {stage}, "
+        f"or python -m tools doctor --stage {stage}"
+    )
 
 
 def _remembered(session: Any, known: "Settings") -> list[str]:
