@@ -9,10 +9,25 @@ from botocore.exceptions import ClientError
 
 from simulator import company
 from simulator.trail_places import BUCKET, ELSEWHERE, GROUP
-from simulator.world import World
+from simulator.world import STAGE, World
+from tests.world.ops import at
 from tests.world.scene import GLASSES, Scene
+from tools.checks.patient import UNMADE, Patient, findings
+from tools.checks.told import trail
 
 pytestmark = pytest.mark.world
+
+
+def test_a_wrong_external_id_is_said_by_doctor() -> None:
+    with World.start(deploy=False, trail=ELSEWHERE) as world:
+        world._stage()
+        glasses = world.staged / "chalicelib" / "glasses.toml"
+        glasses.write_text(glasses.read_text().replace('"4711"', '"4712"'))
+        with at(world):
+            (found,) = findings(Patient(STAGE), trail)
+    assert found.state == UNMADE  # AWS says that it may not, and not why
+    assert "could not be tried" in found.said
+    assert "parameter ExternalId is “4712”, as trail_external_id has it" in found.cure
 
 
 @pytest.fixture(params=[ELSEWHERE, BUCKET])
