@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import contextlib
 import importlib
@@ -12,7 +13,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from tools._project import Misused, Problem, use_local_world
+from tools._project import Misused, Problem, about, stage_name, use_local_world
 from tools._usage import Help, Parser
 from tools._words import Printable
 
@@ -49,10 +50,18 @@ def _main(arguments: list[str] | None) -> int:
                 name, help=summary, description=module.__doc__, formatter_class=Help
             )
             module.add_arguments(command)
+            command.add_argument(
+                "--local",
+                action="store_true",
+                default=argparse.SUPPRESS,
+                help="against the world that `make demo` has up",
+            )
             command.set_defaults(run=module.run)
         else:
             commands.add_parser(name, help=summary)
-    args = parser.parse_args(asked)
+    args, unknown = parser.parse_known_args(asked)
+    if unknown:
+        _refuse(commands.choices.get(args.command, parser), args, unknown)
     if args.command is None:
         parser.print_help()
         return 0
@@ -61,19 +70,36 @@ def _main(arguments: list[str] | None) -> int:
             use_local_world()
         return int(args.run(args))
     except Misused as misused:
-        print(f"python -m tools {args.command}: {misused}", file=sys.stderr)
+        print(f"python -m tools {args.command}: {_said(args, str(misused))}", file=sys.stderr)
         return 2
     except Problem as problem:
-        print(problem, file=sys.stderr)
+        print(_said(args, str(problem)), file=sys.stderr)
         return 1
     except BrokenPipeError:  # `| head` has seen enough
         sys.stderr.close()
         return 0
     except Exception as error:
-        print(_sentence(error), file=sys.stderr)
+        print(_said(args, _sentence(error)), file=sys.stderr)
         if os.environ.get(TRACEBACK):
             traceback.print_exception(error)
         return 1
+
+
+def _refuse(parser: argparse.ArgumentParser, args: argparse.Namespace, unknown: list[str]) -> None:
+    """Ends the command: what was typed has words too many, of which one may be a stage's name."""
+    hint = ""
+    if getattr(args, "stage", "") is None and not unknown[0].startswith("-"):
+        hint = f" (a stage is named by --stage {unknown[0]})"
+    parser.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+
+
+def _said(args: argparse.Namespace, text: str) -> str:
+    """What went wrong, with the stage in its hints."""
+    if not hasattr(args, "stage"):
+        return text
+    with contextlib.suppress(Misused):  # there are several, and that is what is wrong
+        return about(stage_name(args.stage), text)
+    return text
 
 
 def _sentence(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_STAGE = "dev"
+_ABOUT_A_STAGE = re.compile(
+    r"(python -m tools (?:alert|doctor|judge|logs?|secrets|slack-manifest|standing|suggest"
+    r"|template)"
+    r"|chalice (?:deploy|delete))(?![\w-]|[^`\n;,]*--stage)"
+)
 
 
 class Problem(Exception):
@@ -65,12 +71,45 @@ def config() -> dict[str, Any]:
     return found
 
 
+def stages() -> list[str]:
+    """The stages that there are from here: those that are deployed or have a file of glasses.
+
+    `glasses.toml` is theirs who have no other; where nobody deployed goes by it, it is dev's.
+    """
+    from chalicelib.deploy.stages import own_glasses, unusable
+
+    folder = project() / "chalicelib"
+    deployed = {file.stem for file in (project() / ".chalice" / "deployed").glob("*.json")}
+    files = {file.name.split(".", 1)[1][: -len(".toml")] for file in folder.glob("glasses.*.toml")}
+    found = deployed | {each for each in files if not unusable(each)}
+    usual = (folder / "glasses.toml").is_file()
+    if usual and all(own_glasses(each, folder) for each in deployed):
+        found.add(DEFAULT_STAGE)
+    return sorted(found)
+
+
 def stage_name(asked: str | None) -> str:
-    """The stage asked for; else the only one that is deployed, else chalice's own default."""
+    """The stage asked for; else the only one there is, else chalice's own default.
+
+    Raises Misused where there are several: what is meant for one is done to no other.
+    """
     if asked:
         return asked
-    deployed = sorted((project() / ".chalice" / "deployed").glob("*.json"))
-    return deployed[0].stem if len(deployed) == 1 else DEFAULT_STAGE
+    there = stages()
+    if len(there) > 1:
+        raise Misused(f"say which stage with --stage: there are {', '.join(there)}")
+    return there[0] if there else DEFAULT_STAGE
+
+
+def about(stage: str, text: str) -> str:
+    """A hint as it is for the stage: its commands with `--stage`, its own file of glasses.
+
+    Where the stage goes without saying, as one alone does that is called dev, no command names it.
+    """
+    text = text.replace("glasses.toml", glasses(stage).name)
+    if stage == DEFAULT_STAGE and stages() in ([], [stage]):
+        return text
+    return _ABOUT_A_STAGE.sub(rf"\1 --stage {stage}", text)
 
 
 def settings(stage: str) -> Settings:
@@ -168,7 +207,7 @@ def _reachable(url: str, api: str) -> str:
 
 def add_stage(parser: Any, stack: bool = False) -> None:
     parser.add_argument(
-        "--stage", help=f"chalice's stage (the one that is deployed, else {DEFAULT_STAGE})"
+        "--stage", help=f"chalice's stage (the only one there is, else {DEFAULT_STAGE})"
     )
     if stack:
         parser.add_argument("--stack", default="", help="the stack, where CloudFormation deployed")

@@ -17,13 +17,16 @@ SUMMARY = "alert demo: posts a failed deployment's message, with Retry and Break
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     _project.add_stage(parser)
-    parser.add_argument("which", choices=["demo"])
+    parser.add_argument(
+        "which", choices=["demo"], metavar="demo", help="the one alert that there is"
+    )
     parser.add_argument("--glass", help="the glass that the button breaks (the first one)")
     parser.add_argument("--channel", help="the id of the channel (the glass's own)")
 
 
 def run(args: argparse.Namespace) -> int:
-    settings = _project.settings(_project.stage_name(args.stage))
+    stage = _project.stage_name(args.stage)
+    settings = _project.settings(stage)
     name = args.glass or next(iter(settings.glasses))
     glass = settings.glass(name)
     if glass is None:
@@ -40,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
         hint = "; invite the app to the channel" if "channel" in str(problem) else ""
         raise Problem(f"nothing was posted to {channel}. {problem}{hint}") from None
     print(f"posted to {said.get('channel', channel)}; its second button breaks “{name}”")
-    print(f"Next: press it, then look at it: python -m tools log --glass {name}")
+    look = _project.about(stage, f"python -m tools log --glass {name}")
+    print(f"Next: press it, then look at it: {look}")
     return 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 
 from tools import _project
 from tools._project import Misused
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     for title, check in CHECKS:
         if title not in (*chosen, *FIRST):
             continue
-        said = findings(patient, check)
+        said = [_about(patient.stage, each) for each in findings(patient, check)]
         stops = title in FIRST and any(each.state in NOT_READY for each in said)
         for finding in said if stops or title in chosen else []:
             line = {"check": title, "state": finding.state, "said": finding.said}
@@ -55,13 +56,19 @@ def run(args: argparse.Namespace) -> int:
         told = {"ready": ready, "unmade": unmade, "stage": patient.stage, "findings": found}
         print(as_json(told, indent=2))
     elif ready:
-        print(f"\nReady: {counted}. Next: python -m tools alert demo")
+        after = _project.about(patient.stage, "python -m tools alert demo")
+        print(f"\nReady: {counted}. Next: {after}")
     else:
         said = [f"{bad} of {counted} need a cure"] if bad else []
         checks = "1 check" if unmade == 1 else f"{unmade} checks"
         said += [f"{checks} could not be made"] if unmade else []
         print(f"\nNOT READY: {', and '.join(said)}.", file=sys.stderr)
     return 0 if ready else 1
+
+
+def _about(stage: str, finding: Finding) -> Finding:
+    told = (_project.about(stage, each) for each in (finding.said, finding.cure))
+    return replace(finding, **dict(zip(("said", "cure"), told, strict=True)))
 
 
 def _show(title: str, finding: Finding) -> None:

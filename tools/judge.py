@@ -43,6 +43,7 @@ class Read:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    _project.add_stage(parser)
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="file or folder")
     parser.add_argument("--rules", type=Path, metavar="FILE", help="more rules, as TOML")
     parser.add_argument("--account", default="", help="whose account is home: its 12 digits")
@@ -54,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    book, read = _book(args.rules), Read()
+    book, read = _book(args.rules, args.stage), Read()
     events = (
         event_of(record, time_of(record), "account", "", args.account, book)
         for record in records(args.files, read)
@@ -75,9 +76,9 @@ def run(args: argparse.Namespace) -> int:
     return 1 if read.unreadable or not read.records else 0
 
 
-def _book(extra: Path | None) -> Book:
+def _book(extra: Path | None, asked: str | None) -> Book:
     own: list[Any] = []
-    stage = _project.stage_name(None)
+    stage = _project.stage_name(asked)
     if _project.glasses(stage).exists():
         own += _project.settings(stage).rules
     try:

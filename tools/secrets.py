@@ -37,7 +37,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    settings = _project.settings(_project.stage_name(args.stage))
+    stage = _project.stage_name(args.stage)
+    settings = _project.settings(stage)
     _project.need_credentials()
     names = [args.only] if args.only else list(ASKED)
     given = {name: value for name in names if (value := _asked(name))}
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"kept {path}, encrypted under the account's own key aws/ssm")
     for name in set(names) - set(given):
         print(f"left {settings.secrets}/{name} as it is")
-    print("Next: python -m tools doctor")
+    print(_project.about(stage, "Next: python -m tools doctor"))
     return 0
 
 

@@ -31,15 +31,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    url = args.url or _project.deployed(_project.stage_name(args.stage), args.stack).slack_url
+    stage = args.stage if args.url else _project.stage_name(args.stage)
+    url = args.url or _project.deployed(stage, args.stack).slack_url
     print(json.dumps(manifest(url, args.name), indent=2))
     sys.stdout.flush()
     scopes = "\n".join(f"  {name:18} {reason}" for name, reason in SCOPES.items())
+    secrets = "python -m tools secrets"
     print(
         f"\nThe manifest above has presses sent to {url}\nand asks for these scopes:\n{scopes}\n\n"
         "Next: at https://api.slack.com/apps choose “Create New App”, “From a manifest”, JSON,\n"
         "and paste it; then “Install to Workspace” and invite the app to the glasses' channels\n"
-        "(/invite @Break Glass). Then hand over its two secrets: python -m tools secrets",
+        f"(/invite @{args.name}). Then hand over its two secrets: "
+        f"{_project.about(stage, secrets) if stage else secrets}",
         file=sys.stderr,
     )
     return 0

@@ -41,7 +41,7 @@ def alarms(
         {
             "AlarmName": f"{prefix}-dead-letters",
             "AlarmDescription": "A wake-up was given up on. Its session goes on by the sweep; the "
-            f"message in {queue}-dlq says which: python -m tools log SESSION_ID",
+            f"message in {queue}-dlq says which: python -m tools log --stage {stage} SESSION_ID",
             "Namespace": "AWS/SQS",
             "MetricName": "ApproximateNumberOfMessagesVisible",
             "Dimensions": [{"Name": "QueueName", "Value": f"{queue}-dlq"}],
@@ -51,7 +51,7 @@ def alarms(
         {
             "AlarmName": f"{prefix}-no-sweep",
             "AlarmDescription": "The sweep has not come to its end for three minutes: one of three "
-            "that end access is missing. python -m tools doctor says why.",
+            f"that end access is missing. python -m tools doctor --stage {stage} says why.",
             **_own(figures, "OpenSessions", "SampleCount"),
             **_above(0, periods=3, missing="breaching"),
             "ComparisonOperator": "LessThanThreshold",
@@ -60,14 +60,16 @@ def alarms(
         {
             "AlarmName": f"{prefix}-failed-looks",
             "AlarmDescription": "A look at a session failed: the table did not answer, or in a way "
-            "that nobody foresaw. It is repeated; python -m tools logs --level WARNING says why.",
+            "that nobody foresaw. It is repeated; "
+            f"python -m tools logs --stage {stage} --level WARNING says why.",
             **_own(figures, "FailedLooks", "Sum"),
             **_above(0),
         },
         {
             "AlarmName": f"{prefix}-late-report",
             "AlarmDescription": "A report is more than ten minutes late. It is tried again until "
-            "it is sent: python -m tools logs --level WARNING says what is in the way.",
+            "it is sent: "
+            f"python -m tools logs --stage {stage} --level WARNING says what is in the way.",
             **_own(figures, "LateReports", "Maximum"),
             **_above(0),
         },
@@ -76,7 +78,7 @@ def alarms(
         {
             "AlarmName": f"{prefix}-{handler.replace('_', '-')}-errors",
             "AlarmDescription": f"The function {handler} failed or timed out. What it was about is "
-            "repeated; python -m tools logs shows it.",
+            f"repeated; python -m tools logs --stage {stage} shows it.",
             "Namespace": "AWS/Lambda",
             "MetricName": "Errors",
             "Dimensions": [{"Name": "FunctionName", "Value": function_name(app, stage, handler)}],
@@ -90,7 +92,8 @@ def alarms(
             "AlarmName": f"{prefix}-{handler.replace('_', '-')}-throttles",
             "AlarmDescription": f"Lambda had no room to run the function {handler}: the account "
             "runs as many functions at once as it may. Presses are refused then, and looks come "
-            "late. python -m tools doctor says how many that are, and how to have more.",
+            f"late. python -m tools doctor --stage {stage} says how many that are, and how to have "
+            "more.",
             "Namespace": "AWS/Lambda",
             "MetricName": "Throttles",
             "Dimensions": [{"Name": "FunctionName", "Value": function_name(app, stage, handler)}],
@@ -104,7 +107,8 @@ def alarms(
             "AlarmName": f"{prefix}-route-failures",
             "AlarmDescription": "Somebody pressed a button and got no answer: API Gateway answered "
             "with a 5xx. Their press may be lost; they can press again. "
-            "python -m tools logs --function api_handler, or the throttles, say why.",
+            f"python -m tools logs --stage {stage} --function api_handler, or the throttles, "
+            "say why.",
             "Namespace": "AWS/ApiGateway",
             "MetricName": "5XXError",
             "Dimensions": [{"Name": "ApiName", "Value": app}],  # of all stages: it knows no finer

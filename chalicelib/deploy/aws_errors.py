@@ -56,6 +56,11 @@ def cause(error: BaseException | None) -> BotoCoreError | ClientError | None:
     return None
 
 
+def denied(error: BaseException | None) -> bool:
+    """Whether AWS forbids these credentials the request: nothing is known then of what it is of."""
+    return isinstance(error, ClientError) and _code(error) in _DENIED
+
+
 def sentence(error: BotoCoreError | ClientError) -> str:
     """What is wrong, and what to do about it."""
     said, cure = _said(error)

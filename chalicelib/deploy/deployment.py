@@ -56,7 +56,8 @@ def stream_arn(app: str = "break-glass") -> str:
         ensure_logs(session.client("logs"), app, stage)
         arn = schema.ensure(session.client("dynamodb"), known.table)
     except (BotoCoreError, ClientError) as error:
-        raise click.ClickException(f"no function was deployed: {sentence(error)}") from None
+        said = sentence(error).replace("tools doctor", f"tools doctor --stage {stage}")
+        raise click.ClickException(f"no function was deployed: {said}") from None
 
     record = Path.cwd() / ".chalice" / "deployed" / f"{stage}.json"
     all_is_done: list[bool] = []
@@ -159,11 +160,14 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
         raise click.ClickException(
             f"the app is deployed, but NOT FINISHED: {error}\n"
             "Event sources, throttling, access log or alarms are not as they should be. "
-            "Put right what it says and run `chalice deploy` again."
+            f"Put right what it says and run `chalice deploy --stage {stage}` again."
         ) from error
     done += _remembered(session, known)
     click.echo("Put right: " + ", ".join(done))
-    click.echo("Next: python -m tools slack-manifest, or python -m tools doctor")
+    click.echo(
+        f"Next: python -m tools slack-manifest --stage {stage}, "
+        f"or python -m tools doctor --stage {stage}"
+    )
 
 
 def _remembered(session: Any, known: "Settings") -> list[str]:

@@ -1,6 +1,7 @@
 """What is watched, and that what it watches is really said."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,11 @@ def test_the_dashboard_shows_each_figure_without_overlap() -> None:
     for name in ("Presses", "Grants", "Refusals", "TimeToAccessSeconds", "RevocationLagSeconds",
                  "OpenSessions", "OverdueSessions", "LateReports"):  # fmt: skip
         assert f'"{name}"' in shown
+
+
+def test_the_commands_that_an_alarm_names_are_about_its_stage() -> None:
+    """Whoever is woken by it has one stage of several to look at."""
+    told = [each["AlarmDescription"] for each in MADE]
+    named = re.findall(r"python -m tools \w+(.{13})", " ".join(told))
+    assert len(named) > 10
+    assert set(named) == {" --stage prod"}

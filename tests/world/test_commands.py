@@ -14,7 +14,7 @@ import pytest
 from chalicelib.deploy import schema
 from simulator import company
 from simulator.outside import BOT_TOKEN, SIGNING_SECRET
-from simulator.world import World
+from simulator.world import STAGE, World
 from tests.world.ops import at, tool, world_of_sessions_of
 from tools import log, slack_manifest
 from tools._rows import Rows, Wanted, moment
@@ -116,6 +116,14 @@ def test_the_alert_has_both_buttons_and_the_second_carries_the_glasss_name(world
     assert retry["action_id"] == "retry"
     assert (broken["action_id"], broken["value"]) == ("break_glass", "staging")
     assert broken["text"]["text"] == "Break Glass Staging"
+
+
+def test_what_to_do_next_is_said_of_the_stage(world: World) -> None:
+    secrets, alert = tool(world, "secrets", stdin="\n\n"), tool(world, "alert", "demo")
+    ready = tool(world, "doctor", "--only", "clock")
+    assert f"Next: python -m tools doctor --stage {STAGE}\n" in secrets.out
+    assert f"python -m tools log --stage {STAGE} --glass prod\n" in alert.out
+    assert f"Next: python -m tools alert --stage {STAGE} demo\n" in ready.out
 
 
 def test_an_alert_for_no_glass_is_refused_with_those_that_there_are(world: World) -> None:

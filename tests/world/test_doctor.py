@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import boto3
 import pytest
 
 from simulator import company
-from simulator.world import STAGE, World
+from simulator.world import ROOT, STAGE, World
 from tests.world.ops import at, tool
 from tools.checks import every as _checks
 from tools.checks.every import CHECKS
@@ -412,6 +413,40 @@ def test_what_could_not_be_looked_at_is_not_called_ready(world: World) -> None:
     assert (said.code, told["ready"], told["unmade"]) == (1, False, 1)
     assert "????" in said.out
     assert said.err == "\nNOT READY: 1 check could not be made.\n"
+
+
+@contextmanager
+def as_the_deployer(world: World) -> Iterator[None]:
+    """This process has the rights of whoever deploys, and no others."""
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    policy = (ROOT / "docs" / "deployer-policy.json").read_text().replace("STAGE", STAGE)
+    iam, name = world.aws("iam"), "deploys-it"
+    trusting = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trusting)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="deploy", PolicyDocument=policy)
+    sts = world.aws("sts")
+    found = sts.assume_role(RoleArn=role, RoleSessionName="ci")["Credentials"]
+    credentials = {
+        "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": found["SessionToken"],
+    }
+    with at(world), mock.patch.dict(os.environ, credentials), mock.patch("boto3.DEFAULT_SESSION"):
+        boto3.setup_default_session()
+        yield
+    iam.delete_role_policy(RoleName=name, PolicyName="deploy")
+    iam.delete_role(RoleName=name)
+
+
+def test_what_the_deployer_may_not_see_is_not_called_bad(world: World) -> None:
+    """Nor is a cure named that cures nothing: all is well, but for who looks."""
+    with as_the_deployer(world):
+        found = {title: findings(Patient(STAGE), check) for title, check in CHECKS}
+    assert {title: wrong(each) for title, each in found.items() if wrong(each)} == {}
+    for title in ("permission sets", "people", "route", "deadlines", "trail", "Slack", "channels"):
+        assert [each.state for each in found[title]] == [UNMADE], title
+    unmade = [each for said in found.values() for each in said if each.state == UNMADE]
+    assert {each.cure for each in unmade} == {"look with credentials that may read it"}
 
 
 def refuse(patient: Patient) -> Iterator[Finding]:

@@ -91,7 +91,7 @@ def test_what_drifted_is_put_right_by_the_next_deployment(world: World) -> None:
     done = chalice(world, "deploy")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Put right: event source of break-glass-local-stream" in done.stdout
-    assert "Next: python -m tools" in done.stdout
+    assert f"Next: python -m tools slack-manifest --stage {STAGE}, or" in done.stdout
     told = json.loads(tool(world, "doctor", "--json").out)
     assert [each["said"] for each in told["findings"] if each["state"] == "bad"] == []
 

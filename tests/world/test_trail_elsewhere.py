@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError
 
 from simulator import company
-from simulator.trail_places import BUCKET, ELSEWHERE, GROUP
-from simulator.world import World
+from simulator.trail_places import BUCKET, ELSEWHERE, GROUP, ROLE
+from simulator.world import STAGE, World
+from tests.world.ops import at
 from tests.world.scene import GLASSES, Scene
+from tools.checks.patient import OK, UNMADE, Patient, findings
+from tools.checks.told import trail
 
 pytestmark = pytest.mark.world
+
+
+def test_a_wrong_external_id_is_said_by_doctor() -> None:
+    with World.start(deploy=False, trail=ELSEWHERE) as world:
+        world._stage()
+        iam, name = world._of_account("iam", company.ARCHIVE_ACCOUNT), ROLE.rpartition("/")[2]
+        trust = json.dumps(iam.get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"])
+        us = trust.replace(":role/none", ":root")  # AlsoTrusted
+        iam.update_assume_role_policy(RoleName=name, PolicyDocument=us)
+        with at(world):
+            assert {each.state for each in findings(Patient(STAGE), trail)} == {OK}
+        glasses = world.staged / "chalicelib" / "glasses.toml"
+        glasses.write_text(glasses.read_text().replace('"4711"', '"4712"'))
+        with at(world):
+            (found,) = findings(Patient(STAGE), trail)
+    assert found.state == UNMADE  # AWS says that it may not, and not why
+    assert "could not be tried" in found.said
+    assert "parameter ExternalId is “4712”, as trail_external_id has it" in found.cure
 
 
 @pytest.fixture(params=[ELSEWHERE, BUCKET])

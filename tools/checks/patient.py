@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.config.settings import Settings
-from chalicelib.deploy.aws_errors import SIGN_IN, sentence
+from chalicelib.deploy.aws_errors import SIGN_IN, cause, denied, sentence
 from chalicelib.domain.errors import ExternalError
 from chalicelib.domain.session import PermissionSet
 from tools import _project, _slack
@@ -27,6 +27,9 @@ MOST_SKEW = timedelta(seconds=30)  # Slack's signatures live five minutes, AWS's
 
 
 QUIET = timedelta(hours=24)  # an account in use says something in a day
+
+
+MAY_READ = "look with credentials that may read it"
 
 
 AGAIN = "run `chalice deploy` again: it puts right what has drifted"
@@ -129,21 +132,29 @@ def findings(patient: Patient, check: Check) -> list[Finding]:
         found.extend(check(patient))
     except ClientError as error:
         code, call = error.response["Error"]["Code"], error.operation_name
-        cure = "look with credentials that may read it, or see whether it is there at all"
+        cure = MAY_READ + ("" if denied(error) else ", or see whether it is there at all")
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
             cure = "AWS has an error of its own: try again in a minute"
         found.append(Finding(UNMADE, f"{call} was answered {code}", cure))
     except BotoCoreError as error:
         found.append(Finding(UNMADE, sentence(error), SIGN_IN))
     except Problem as problem:
-        found.append(Finding(BAD, str(problem), "see what it says"))
+        cure = MAY_READ if denied(cause(problem)) else "see what it says"
+        found.append(Finding(UNMADE if unseen(problem) else BAD, str(problem), cure))
     except ExternalError as trouble:
         cure = "run doctor again in a minute; if it stays, look at that service in this account"
+        cure = MAY_READ if denied(cause(trouble)) else cure
         found.append(Finding(UNMADE, str(trouble), cure))
     except (AttributeError, LookupError, TypeError, ValueError) as error:
         said = f"the answer makes no sense here: {type(error).__name__}: {error}"
         found.append(Finding(UNMADE, said, "look at that service yourself, and tell us of it"))
     return found
+
+
+def unseen(trouble: Exception) -> bool:
+    """Whether AWS did not let us look, or could not be asked: so nothing is known of the thing."""
+    behind = cause(trouble)
+    return isinstance(behind, BotoCoreError) or denied(behind)
 
 
 def said(values: Mapping[str, Any]) -> str:

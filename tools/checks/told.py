@@ -10,6 +10,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.config.settings import Settings
+from chalicelib.deploy.aws_errors import cause, denied
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ports import Trail
 from chalicelib.operations.metrics import OVERDUE_AFTER
@@ -17,7 +18,17 @@ from chalicelib.report.search import anyone_in
 from tools import _project
 from tools._project import Problem
 from tools._rows import Rows
-from tools.checks.patient import BAD, NOTE, OK, QUIET, Finding, Patient
+from tools.checks.patient import (
+    BAD,
+    MAY_READ,
+    NOTE,
+    OK,
+    QUIET,
+    UNMADE,
+    Finding,
+    Patient,
+    unseen,
+)
 from tools.slack_manifest import SCOPES
 
 
@@ -45,7 +56,8 @@ def trail(patient: Patient) -> Iterator[Finding]:
         try:
             heard = _heard_of(reads, account_id, patient.now())
         except Unavailable as trouble:
-            yield Finding(BAD, *_unread(known, str(trouble)))
+            state = UNMADE if unseen(trouble) else BAD
+            yield Finding(state, *_unread(known, trouble))
             return
         if heard:
             yield Finding(OK, f"the trail has had events from {account_id} within a day")
@@ -92,6 +104,8 @@ def slack(patient: Patient) -> Iterator[Finding]:
     try:
         found = patient.slack("auth.test")
     except Problem as problem:
+        if unseen(problem):
+            raise
         yield Finding(BAD, f"with the bot's token, {problem}", cure)
         return
     yield Finding(OK, f"the bot is {found.get('user')} in {found.get('team')}")
@@ -111,6 +125,8 @@ def channels(patient: Patient) -> Iterator[Finding]:
         try:
             found = patient.slack("conversations.info", channel=channel).get("channel", {})
         except Problem as problem:
+            if unseen(problem):
+                raise
             lacks = "missing_scope" in str(problem)
             cure = "correct the glass's channel (its id, not its name), or /invite the app to it"
             if "cannot be read" in str(problem):
@@ -118,7 +134,7 @@ def channels(patient: Patient) -> Iterator[Finding]:
             yield Finding(NOTE if lacks else BAD, f"channel {channel}: {problem}", cure)
             continue
         if not found.get("is_member"):
-            cure = "invite the app: /invite @Break Glass"
+            cure = "invite the app: /invite it, by the name that it has in Slack"
             yield Finding(BAD, f"the app is not in #{found.get('name', channel)}", cure)
         else:
             yield Finding(OK, f"the app is in #{found.get('name', channel)}")
@@ -140,13 +156,17 @@ def _heard_of(trail: Trail, account_id: str, now: datetime) -> bool:
     raise Problem("the trail has not answered within half a minute")
 
 
-def _unread(known: Settings, trouble: str) -> tuple[str, str]:
+def _unread(known: Settings, error: Unavailable) -> tuple[str, str]:
     """What is said of a trail that cannot be read, and its cure."""
+    trouble = str(error)
     if "AssumeRole" in trouble:
         cure = (
-            "deploy docs/trail-role-logs.yaml or docs/trail-role-s3.yaml in the account that owns "
-            "the trail, with this account and the external id of the settings; to have doctor try "
-            "it, name yourself in its parameter AlsoTrusted"
+            "AWS says no more, so it is one of three. The role does not trust you: name yourself "
+            "in its stack's parameter AlsoTrusted, or look with credentials that may assume it. "
+            "Its external id is another one: see that its stack's parameter ExternalId is "
+            f"“{known.trail_external_id}”, as trail_external_id has it. Or it is not there: deploy "
+            "docs/trail-role-logs.yaml or docs/trail-role-s3.yaml in the account that owns the "
+            "trail"
         )
         return f"the role {known.trail_role} could not be tried: {trouble}", cure
     if "ResourceNotFound" in trouble:
@@ -156,6 +176,8 @@ def _unread(known: Settings, trouble: str) -> tuple[str, str]:
         )
         name = known.trail.rpartition(":log-group:")[2].removesuffix(":*")
         return f"the trail's log group {name} does not exist here", cure
+    if denied(cause(error)):
+        return f"the trail {known.trail} cannot be read: {trouble}", MAY_READ
     cure = "see that you, and the functions, may read it; docs/deploy.md, “Where the trail is”"
     return f"the trail {known.trail} cannot be read: {trouble}", cure
 
