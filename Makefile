@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 CHECKS := $(VENV)/.checks
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 AXE := axe-playwright-python==0.1.8 # for the axe-core in it alone: without a second browser driver
-WORKERS ?= 3
+WORKERS ?= 4
 
 .DEFAULT_GOAL := help
 # What waits for a local AWS, a browser or minutes.
@@ -24,7 +24,7 @@ install: $(READY) ## what deploying takes, into .venv; `make test` and `make che
 story: $(READY) ## plays the whole journey once, on a local AWS, and says what it saw
 	@$(PY) -m simulator.story
 
-test: $(CHECKS) ## every test; three files at a time, for most of it is waiting; WORKERS=0: one by one
+test: $(CHECKS) ## every test; four files at a time, for most of it is waiting; WORKERS=0: one by one
 	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 	@$(PY) -m tests.covered
 

@@ -391,3 +391,7 @@ def test_what_was_asked_of_a_session_in_vain_is_found_for_its_report(dynamodb: S
     assert [each.outcome for each in found] == ["refused", "too late", "not extended", "refused"]
     assert {(each.session_id, each.slack_user) for each in found} == {(held.id, "U0BOB")}
     assert asked_in_vain(held, 2) == found[:2]
+    good = {"kind": "ask", "session_id": held.id, "account_id": held.account_id,
+            "outcome": "refused", "asked_at": "2026-11-22T12:00:30.000Z"}  # fmt: skip
+    dynamodb.spoil("asked/end-" + "f" * 24, {**good, "slack_user": 7})
+    assert len(asked_in_vain(held, 20)) <= len(found), "what says nothing is none of them"

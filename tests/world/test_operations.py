@@ -104,7 +104,7 @@ def test_a_deployment_that_cannot_be_finished_says_so_and_fails(world: World) ->
         world._stage()
     assert done.returncode != 0
     assert "the app is deployed, but NOT FINISHED: no alarms today" in done.stderr
-    assert "run `chalice deploy` again" in done.stderr
+    assert "run `chalice deploy --stage local` again" in done.stderr
 
 
 def test_a_deployment_with_wrong_settings_does_not_begin(world: World) -> None:

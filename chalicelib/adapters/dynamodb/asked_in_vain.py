@@ -1,5 +1,7 @@
 """Who asked something of a session and did not get it: for its report."""
 
+from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 from chalicelib.adapters.dynamodb.errors import translated
@@ -16,7 +18,8 @@ ATTRIBUTES: Final = ["id", "session_id", "asked_at", "slack_user", "person", "ou
 def asked_in_vain(session: Session, most: int) -> list[Ask]:
     """The first of them, up to so many, in the order of their time. Raises Unavailable.
 
-    From the index by account, so perhaps late. A row that an operator has spoiled is left out.
+    From the index by account, so perhaps late. A row that an operator has spoiled ends it: the log
+    has all.
     """
     found: list[Ask] = []
     with translated():
@@ -26,12 +29,7 @@ def asked_in_vain(session: Session, most: int) -> list[Ask]:
             filter_condition=(Row.session_id == session.id) & Row.outcome.is_in(*NOT_GRANTED),
             attributes_to_get=ATTRIBUTES,
         )
-        try:
-            for row in rows:
-                if ask.is_decided(str(row.id)) and len(found) < most:
-                    found.append(ask_in(str(row.id), row))
-                if len(found) == most:
-                    break
-        except (*SPOILED, Unreadable):
-            pass
+        with suppress(*SPOILED, Unreadable):
+            decided = (row for row in rows if ask.is_decided(str(row.id)))
+            found.extend(ask_in(str(row.id), row) for row in islice(decided, most))
     return found
