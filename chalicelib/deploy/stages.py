@@ -173,8 +173,8 @@ def left_behind(client: Any, app: str, stage: str, table: str) -> list[str]:
         f"{table}: whose access is open there would not be taken back, and the log would begin "
         f"anew. Is chalicelib/glasses.{stage}.toml missing, or new? To keep {before}, set "
         "BREAK_GLASS_TABLE, BREAK_GLASS_QUEUE and BREAK_GLASS_SECRETS to what is deployed, as "
-        f"environment_variables of the stage in .chalice/config.json. To begin with {table}, let "
-        f"open sessions end (python -m tools log --stage {stage} --open), run "
+        f"environment_variables of the stage in .chalice/config.json. To begin with {table}, wait "
+        f"until every session is CLOSED or DENIED (python -m tools log --stage {stage}), run "
         f"`chalice delete --stage {stage}`, and deploy"
     )
     return [said]
