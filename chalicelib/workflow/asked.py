@@ -65,8 +65,9 @@ def reasoned(decided: Ask, session: Session) -> tuple[Ask, Session | None]:
         return decided.with_(outcome=Outcome.REFUSED, reason=""), None
     if session.state is State.DENIED:
         return decided.with_(outcome=Outcome.TOO_LATE, reason=messages.NEVER_OPEN), None
-    if session.why:  # once: each write puts off whoever is just writing what ends access
-        return decided.with_(outcome=Outcome.TOO_LATE, reason=messages.REASON_GIVEN), None
+    if session.why or not decided.why:  # once: each write puts off who is writing what ends access
+        said = messages.REASON_GIVEN if session.why else messages.NO_REASON
+        return decided.with_(outcome=Outcome.TOO_LATE, reason=said), None
     owed = notifications.owing(session, *notifications.of_a_change(session))
     after = session.with_(why=decided.why, owed=owed)
     return decided.with_(outcome=Outcome.NOTED, owed=()), after

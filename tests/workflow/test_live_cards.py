@@ -195,6 +195,13 @@ def test_a_reason_is_taken_once_so_that_nobody_holds_up_the_end_by_giving_more(
     assert any(messages.REASON_GIVEN in text for _, text in world.told)
 
 
+def test_a_reason_that_says_nothing_changes_nothing(world: World) -> None:
+    """The route sends none; whoever has its role could, without end."""
+    session = world.keep(active())
+    assert reasoned(asked(session, "reason", "U0ALICE"), session)[1] is None
+    assert world.ask(asked(session, "reason", "U0ALICE")).outcome == "too late"
+
+
 def test_a_warning_for_a_new_deadline_leaves_no_button_on_the_one_before(world: World) -> None:
     """Where *Extend* moves the deadline by less than people are warned before it."""
     late = active(extended=1, deadline=NOON + HOUR + SECOND, warn_before=MINUTE)
