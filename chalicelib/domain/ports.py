@@ -99,7 +99,8 @@ class Store(Protocol):
         """Deletes a lock whose holder is no live session; nothing where it is not so by now."""
 
     def living(self, access: Access) -> Sequence[str]:
-        """Ids of sessions that hold, or are taking, this access; from an index, so perhaps late."""
+        """Ids of sessions that hold, are taking, or wait for this access; from an index, so perhaps
+        late."""
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:
         """Ids of the sessions to look at, the longest due first; from an index."""
@@ -121,7 +122,8 @@ class Books(Store, Protocol):
         """The session's id of each lease."""
 
     def alive(self) -> Sequence[str]:
-        """Ids of the sessions that hold a lock, or should; of those without a next look too."""
+        """Ids of the sessions that hold a lock, or should, or wait for approval; of those without
+        a next look too."""
 
     def restore_lock(self, session: Session) -> None:
         """Puts the missing lock of a live session; Stale where row or lock changed meanwhile."""

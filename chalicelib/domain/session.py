@@ -17,6 +17,7 @@ RESPONSE_URL_USES = 5
 TAKE_BACK_WITHIN = timedelta(minutes=5)  # what was found; or let go, and try again in an hour
 FOUND = "found"  # the shape of a session that nobody pressed for; see reconcile.py
 SESSION_ID = re.compile(r"bg-[0-9a-f]{24}")
+WARN_UNACKNOWLEDGED = timedelta(minutes=2)  # before access ends that nobody has acknowledged
 WARN_BEFORE = timedelta(minutes=5)  # the end, where access lasts longer than twice as long
 MAIL, NOBODY = "report_to", "nobody"  # who hears of access that was given: Glass.tell_to
 REQUIRED, OPTIONAL = "required", "optional"  # a reason: Glass.reason
@@ -88,6 +89,11 @@ class Person:
     email: str
 
 
+def groups_among(who: tuple[str, ...]) -> tuple[str, ...]:
+    """The Identity Center groups that are named there."""
+    return tuple(each.removeprefix("group:") for each in who if each.startswith("group:"))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glass:
     """A named access that may be broken open; one `[glass.NAME]` table of glasses.toml."""
@@ -106,6 +112,10 @@ class Glass:
     tell_to: str = MAIL  # who hears at once of access that was given: MAIL | NOBODY | a topic's ARN
     tell_refusals: bool = False  # whether the channel hears who was refused
     reason: str = OPTIONAL  # REQUIRED: nobody is let in who does not say why
+    approve: timedelta | None = None  # how long a press waits for another person; None: not at all
+    acknowledge: timedelta | None = None  # how long access lasts that no other has acknowledged
+    approvers: tuple[str, ...] = ()  # who may approve and acknowledge; empty: who may break it
+    bypass: tuple[str, ...] = ()  # who may go in without approval
 
     @property
     def warns(self) -> timedelta:
@@ -115,9 +125,9 @@ class Glass:
         return WARN_BEFORE if self.duration > 2 * WARN_BEFORE else timedelta(0)
 
     @property
-    def groups(self) -> tuple[str, ...]:
-        """The Identity Center groups whose members may break this glass."""
-        return tuple(who.removeprefix("group:") for who in self.may if who.startswith("group:"))
+    def second(self) -> tuple[str, ...]:
+        """Who may approve and acknowledge, each for others."""
+        return self.approvers or self.may
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,6 +171,18 @@ class Session:
     duration: timedelta = timedelta(0)
     tail: timedelta = timedelta(0)  # the permission set's session duration
     extend: timedelta = timedelta(0)
+
+    # The other pair of eyes.
+    may_approve: str = ""  # who may approve or acknowledge, in words
+    approve_until: datetime | None = None  # then it is denied
+    approved_at: datetime | None = None
+    approved_by: str = ""  # e-mail, as are the others
+    declined_by: str = ""
+    may_bypass: str = ""  # “yes”: the person may go in without approval …
+    bypassed_at: datetime | None = None  # … and has
+    acknowledge: timedelta = timedelta(0)  # how long access lasts until another acknowledges it
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
 
     # Who hears of it.
     report_to: tuple[str, ...] = ()
@@ -286,12 +308,23 @@ class Session:
         return time
 
     @property
+    def unacknowledged(self) -> bool:
+        """Whether access ends early unless another person acknowledges it by the deadline."""
+        return bool(self.acknowledge) and self.acknowledged_at is None
+
+    @property
+    def warns(self) -> timedelta:
+        """How long before the deadline at hand it is said that access will end."""
+        soon = min(WARN_UNACKNOWLEDGED, self.acknowledge / 2)
+        return soon if self.unacknowledged else self.warn_before
+
+    @property
     def warns_at(self) -> datetime | None:
         """When the person is to be warned that access will end; None: not, or not any more."""
-        told = self.warned_for == self.deadline or not self.warn_before or self.stands
+        told = self.warned_for == self.deadline or not self.warns or self.stands
         if told or self.state is not State.ACTIVE or self.deadline is None:
             return None
-        at = self.deadline - self.warn_before
+        at = self.deadline - self.warns
         return at if self.granted_at is None or at > self.granted_at else None
 
     @property

@@ -14,6 +14,7 @@ from chalicelib.domain.ask import Kind
 from chalicelib.domain.machine import ROWS, State
 from chalicelib.domain.session import Session
 from chalicelib.domain.text import clean
+from chalicelib.words import approval
 from chalicelib.words.markup import Block, escape, mrkdwn, plain, section
 from chalicelib.words.messages import (
     ERROR,
@@ -22,6 +23,7 @@ from chalicelib.words.messages import (
     STANDS,
     Message,
     account,
+    as_sentence,
     date,
     ephemeral,
     mention,
@@ -38,6 +40,7 @@ ASKS_WHY: Final = "Why? A reason or a ticket, for the report."
 class Phase(StrEnum):
     """What a session is to people."""
 
+    APPROVING = "waiting for approval"
     COMING = "coming"
     OPEN = "open"
     ENDING = "being taken back"
@@ -50,6 +53,8 @@ class Phase(StrEnum):
 def phase(session: Session, now: datetime) -> Phase:
     """Never open from the deadline on, whatever has been written."""
     over = session.over_since
+    if session.state in (State.REQUESTED, State.APPROVING):
+        return Phase.APPROVING
     if session.live and session.state is not State.REVOKING and over and now < over:
         return Phase.COMING if session.state is State.GRANTING else Phase.OPEN
     if session.stands:
@@ -67,6 +72,8 @@ def head(session: Session, now: datetime) -> str:
     what = f"{escape(session.permission_set)} on {where}"
     over = date(session.over_since)
     match phase(session, now):
+        case Phase.APPROVING:
+            return f":hourglass: *{what}* · {approval.stands(session)}"
         case Phase.COMING:
             return f":hourglass_flowing_sand: *{what}* · access is coming"
         case Phase.OPEN if session.stands:
@@ -95,6 +102,9 @@ def mine(session: Session, now: datetime) -> Message:
     seen, first, said = phase(session, now), head(session, now), _sentence(session, now)
     notes = _context(f"{_people(session)}{_reason(session)}")
     field = [] if session.why or seen is Phase.NEVER else [why(f"{WHY} {session.id}")]
+    if seen is Phase.APPROVING:
+        buttons = [*approval.own(session), *field]
+        return _message(said, [section(first), section(said), *buttons, notes])
     if seen in (Phase.NEVER, Phase.STAYS, Phase.CLOSED):
         return _message(said, [_context(f"{first}\n{said}"), *field, notes])
     if seen is not Phase.OPEN:
@@ -138,6 +148,8 @@ def _sentence(session: Session, now: datetime) -> str:
     """The person's card in one sentence, which is also what a phone shows of it."""
     given = f"{escape(session.permission_set)} on {account(session)}"
     match phase(session, now):
+        case Phase.APPROVING:
+            return approval.sentence(session)
         case Phase.COMING:
             slow = f"AWS has not given it yet ({escape(session.last_error, ERROR)}). "
             return (
@@ -200,10 +212,14 @@ def channel(session: Session, now: datetime) -> Message:
         said = f"{who} had {had} until {date(session.gone_at)}. {_people(session)}It is closed."
         if seen is Phase.STAYS:
             said = f"{who} broke the glass “{escape(session.glass)}” for {had}. {STANDS}"
+    elif seen is Phase.APPROVING or (seen is Phase.NEVER and session.approve_until):
+        said = f"{approval.asks(session)} {as_sentence(session.reason)}".rstrip()
     notes = _context(f"{_reason(session)} · session `{session.id}`")
     blocks = [section(head(session, now)), section(said)]
     if seen in (Phase.COMING, Phase.OPEN):
         blocks.append(actions(session, Phase.ENDING))
+        blocks[-1]["elements"] += approval.acknowledge(session) if seen is Phase.OPEN else []
+    blocks += approval.others(session)
     return _message(f"{head(session, now)} · {said}", [*blocks, notes], seen)
 
 
@@ -226,7 +242,7 @@ def actions(session: Session, seen: Phase) -> Block:
     elements: list[dict[str, Any]] = []
     if seen is Phase.OPEN and session.portal:
         elements.append(_button("open_console", "Open AWS console", url=console(session)))
-    known = Kind.EXTEND in ROWS[session.state].asks
+    known = Kind.EXTEND in ROWS[session.state].asks and not session.unacknowledged
     if known and session.extend and not session.extended:
         seconds = session.extend.total_seconds()
         label = f"Extend {max(1, round(seconds / 60))} min" if seconds >= 60 else "Extend"
@@ -300,7 +316,7 @@ def _context(text: str) -> Block:
 
 def _people(session: Session) -> str:
     """Who else had a hand in it."""
-    said = ""
+    said = approval.had_a_say(session)
     if session.extended_by:
         said += f"{escape(session.extended_by)} extended it. "
     if session.ended_by:

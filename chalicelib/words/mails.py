@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from chalicelib.domain.session import Glass, Noted, Session
 from chalicelib.domain.text import clean
-from chalicelib.words import links
+from chalicelib.words import approval, links
 from chalicelib.words.findings import how_many, if_right, noted_person, place_of
 from chalicelib.words.messages import ERROR, NO_REASON, clock, delete_command, times
 from chalicelib.words.rendering import rendered
@@ -202,6 +202,7 @@ def _course(session: Session) -> list[tuple[str, str]]:
     extended = f", extended by {clean(session.extended_by)}" if session.extended else ""
     return [
         *_holder(session),
+        ("Approved", approval.by(session)),
         ("Since", _date(session.granted_at) or "never seen to come"),
         ("Deadline", f"{_date(session.deadline)}{extended}"),
         ("Ended", f"{_date(session.ended_at)} by {by}" if by else ""),

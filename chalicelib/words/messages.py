@@ -43,6 +43,12 @@ NOT_OURS = "This button is not for Break Glass, so nothing was done here."
 YOUR_OWN = "It is your own access, so somebody else has to say it."
 
 
+THEIRS_ALONE = "Only the person who asked for the access can."
+
+
+WHY_ALONE = "Say why in the card's field first: who goes in without approval has to."
+
+
 NOT_AGAIN = "That works once, and where the glass allows it."
 
 
@@ -56,6 +62,9 @@ NOT_ASKED = (
 
 
 ALREADY_OPEN = "It is already open until "
+
+
+ALREADY_WAITING = "You have asked already, and it waits for approval until "
 
 
 WHY_FIRST = "This glass wants to know why"
@@ -131,9 +140,14 @@ def already_open(holder: Session) -> str:
     )
 
 
+def already_waiting(other: Session) -> str:
+    """Why a second one does not wait as well."""
+    return f"{ALREADY_WAITING}{moment(other.approve_until)}"
+
+
 def denied(session: Session) -> Message:
     """To the person alone: why they are not let in, and where it is open for them already."""
-    added = " was added" if session.reason.startswith(ALREADY_OPEN) else ""
+    added = " was added" if session.reason.startswith((ALREADY_OPEN, ALREADY_WAITING)) else ""
     text = f"No access{added} to {name(session)}. {as_sentence(session.reason)}"
     if SLACK_CHANNEL.fullmatch(session.mine_channel):
         where = f"https://slack.com/app_redirect?channel={session.mine_channel}"
@@ -164,6 +178,8 @@ def what_became_of(session: Session, now: datetime) -> str:
         ended = session.gone_at or session.over_since
         since = f" (since {moment(ended, now)})" if ended and ended <= now else ""
         return f"{OVER}{since}; the access stood before it and stays."
+    if session.state is State.APPROVING:
+        return f"It waits for approval until {moment(session.approve_until)}."
     if session.live:
         over = session.over_since
         begun = over and (session.state is State.REVOKING or over <= now)  # else its lease is gone
@@ -177,10 +193,19 @@ def what_became_of(session: Session, now: datetime) -> str:
     return f"It has been closed since {moment(session.gone_at, now)}."
 
 
+def why_not_acknowledged(session: Session) -> str:
+    """Of a session that is open."""
+    if session.acknowledged_by:
+        return f"{clean(session.acknowledged_by)} acknowledged it already."
+    return "It needs no acknowledgement."
+
+
 def why_not_extended(session: Session) -> str:
     """Of a session that is open."""
     if not session.extend:
         return "This glass does not allow it."
+    if session.unacknowledged:
+        return "Another person has to acknowledge it first."
     if session.extended:
         by = f" by {clean(session.extended_by)}" if session.extended_by else ""
         return f"It was extended already{by}, and that works only once."

@@ -1,16 +1,36 @@
 """Who may: decided from the settings and the directory as they stand at the moment of the act."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
+from chalicelib.domain.ask import OF_THEIR_OWN, Kind
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.ports import Chat, Clock, Directory, IdentityCenter
-from chalicelib.domain.session import REQUIRED, Glass, PermissionSet, Person, Session
+from chalicelib.domain.session import (
+    REQUIRED,
+    Glass,
+    PermissionSet,
+    Person,
+    Session,
+    groups_among,
+)
 from chalicelib.words import messages, refusals
 from chalicelib.workflow import policy
 
 REMEMBERED = timedelta(seconds=30)  # who may not end or extend: they may press and press
 MOST = 1_000  # of them
+
+
+# Whose it is to ask, and what that is called; all else is for those who may break the glass.
+WHOSE: Final[dict[Kind, tuple[Callable[[Glass], tuple[str, ...]], str]]] = {
+    Kind.BREAK: (lambda glass: glass.may, "break"),
+    Kind.APPROVE: (lambda glass: glass.second, "approve access to"),
+    Kind.DECLINE: (lambda glass: glass.second, "decline access to"),
+    Kind.ACKNOWLEDGE: (lambda glass: glass.second, "acknowledge access to"),
+    Kind.BYPASS: (lambda glass: glass.bypass, "go without approval into"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +97,30 @@ class Decider:
             principal_id=person.principal_id,
             **self._given(glass, permission_set),
         )
+        if not session.approved_by:  # else another person knows of it
+            session = session.with_(acknowledge=glass.acknowledge or timedelta(0))
+        if glass.approve or glass.acknowledge:
+            session = session.with_(may_approve=refusals.whom(glass.second))
         refusal = self._refusal(glass, email, person.principal_id)
         if refusal is None and glass.reason == REQUIRED and not session.why:
             refusal = messages.WHY_FIRST  # the route, which sees to it, has not known the glass
         return session, refusal
+
+    def waits(self, session: Session, now: datetime) -> dict[str, object] | None:
+        """What a session that is known, and must wait for another's approval, is told of that.
+
+        None: nobody has to approve it, or it was approved, or has gone in without. Raises
+        ExternalError.
+        """
+        glass = self.glasses.by_name[session.glass]
+        if glass.approve is None or session.approved_at or session.bypassed_at:
+            return None
+        email, principal = session.email, session.principal_id
+        outside = glass.bypass and self._refusal(glass, email, principal, Kind.BYPASS)
+        return {
+            "approve_until": now + glass.approve,
+            "may_bypass": "yes" if glass.bypass and not outside else "",
+        }
 
     def found(self, session: Session) -> Session | None:
         """The session that takes back what nobody accounts for; None where it must not.
@@ -111,7 +151,8 @@ class Decider:
         """Whether the channel hears of it: whoever finds the access open was not refused."""
         glass = self.glasses.by_name.get(session.glass)
         told = glass is not None and glass.tell_refusals and bool(session.channel)
-        return told and not refusal.startswith((messages.ALREADY_OPEN, messages.WHY_FIRST))
+        known = (messages.ALREADY_OPEN, messages.ALREADY_WAITING, messages.WHY_FIRST)
+        return told and not refusal.startswith(known)
 
     def still_refused(self, session: Session) -> str | None:
         """Why a glass does not allow to that person now what the session is to give; None: it does.
@@ -124,22 +165,25 @@ class Decider:
             return refusal
         if now.access != session.access:
             return refusals.GLASS_CHANGED
-        return None
+        return refusals.NOT_APPROVED if self.waits(now, self.clock.now()) else None
 
-    def may_touch(self, session: Session, slack_user: str, *, own: bool = True) -> May:
-        """Whether they may ask it: whom the glass allows, and who holds it where it is their `own`.
+    def may_touch(self, session: Session, slack_user: str, kind: Kind) -> May:
+        """Whether they may ask it: whom the glass allows, and who holds it where it is their own.
 
         Who somebody is, the directory says: two users of Slack may be one person. Raises
         ExternalError.
         """
-        if slack_user == session.slack_user:
+        theirs, own = slack_user == session.slack_user, kind in OF_THEIR_OWN
+        if kind is Kind.BYPASS and not theirs:
+            return May(slack_user, messages.THEIRS_ALONE)
+        if theirs and kind is not Kind.BYPASS:
             return May(session.email, "" if own else messages.YOUR_OWN)
-        key = slack_user, session.glass, "" if own else session.principal_id
+        key = slack_user, f"{kind} {session.glass}", "" if own else session.principal_id
         now = self.clock.now()
         known = self._refused.get(key)
         if known is not None and now < known[1]:
             return known[0]
-        may = self._may_touch(session, slack_user, own)
+        may = self._may_touch(session, slack_user, kind)
         if may.refusal:
             if len(self._refused) >= MOST:
                 self.forget()
@@ -150,7 +194,7 @@ class Decider:
         """Remembers nobody any more."""
         self._refused.clear()
 
-    def _may_touch(self, session: Session, slack_user: str, own: bool) -> May:
+    def _may_touch(self, session: Session, slack_user: str, kind: Kind) -> May:
         glass = self.glasses.by_name.get(session.glass)
         email, nobody = self._identify(slack_user)
         if nobody:
@@ -158,9 +202,9 @@ class Decider:
         person, unclear = self._person(email)
         if glass is None or person is None:
             return May(email, unclear or refusals.nobody(glass))
-        if not own and person.principal_id == session.principal_id:
+        if kind not in OF_THEIR_OWN and person.principal_id == session.principal_id:
             return May(email, messages.YOUR_OWN)
-        return May(email, self._refusal(glass, email, person.principal_id) or "")
+        return May(email, self._refusal(glass, email, person.principal_id, kind) or "")
 
     def _given(self, glass: Glass, permission_set: PermissionSet) -> dict[str, object]:
         """What a session copies of its glass, so that no deployment changes it in flight."""
@@ -215,8 +259,14 @@ class Decider:
     def _identify(self, slack_user: str) -> tuple[str, str]:
         return policy.identify(slack_user, self.glasses.people, self.chat.email)
 
-    def _refusal(self, glass: Glass, email: str, principal_id: str) -> str | None:
-        groups: frozenset[str] = frozenset()
-        if glass.groups and not policy.named(glass, email):
-            groups = self.directory.groups_of(principal_id, glass.groups)
-        return policy.refusal(glass, email, groups)
+    def _refusal(
+        self, glass: Glass, email: str, principal_id: str, kind: Kind = Kind.BREAK
+    ) -> str | None:
+        """Why they may not; None where they may."""
+        who, do = WHOSE.get(kind, WHOSE[Kind.BREAK])
+        may, groups = who(glass), frozenset[str]()
+        if groups_among(may) and not policy.named(may, email):
+            groups = self.directory.groups_of(principal_id, groups_among(may))
+        if policy.among(may, email, groups):
+            return None
+        return refusals.not_among(glass, email, may, do)

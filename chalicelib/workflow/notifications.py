@@ -13,7 +13,7 @@ OLDER: Final = frozenset({"granted", "slow", "extended", "over", "failed"})  # a
 ENDS: Final = {"alarm": "resolved", "alarm_mail": "resolved_mail"}  # who heard the one …
 MAILS: Final = frozenset({"alarm_mail", "resolved_mail", "taken_back_mail"})
 CARDS: Final = frozenset({MINE, "card_again"})
-OUTDATED: Final = OLDER | CARDS | {"waiting", "warning", "alarm", "alarm_mail"}
+OUTDATED: Final = OLDER | CARDS | {"waiting", "warning", "unacknowledged", "alarm", "alarm_mail"}
 
 
 def owing(session: Session, *notifications: str) -> tuple[str, ...]:
@@ -23,9 +23,20 @@ def owing(session: Session, *notifications: str) -> tuple[str, ...]:
 
 def of_a_grant(session: Session) -> tuple[str, ...]:
     """The mail comes last: what follows one is written by itself."""
-    card = ("card",) if session.channel else ()
+    card = ("card_again" if session.approve_until else "card",) if session.channel else ()
+    said = ("decided",) if session.approved_by else ()  # an edited card rings nobody
     used = ("used",) if session.tell_to not in ("", NOBODY) else ()
-    return (MINE, *card, *used)
+    return (MINE, *said, *card, *used)
+
+
+def of_a_wait(session: Session) -> tuple[str, ...]:
+    """Both cards; the channel's asks others."""
+    return (MINE, "card") if session.channel else (MINE,)
+
+
+def of_a_decision(session: Session) -> tuple[str, ...]:
+    """What became of the wait, where it is over without access; an edited card rings nobody."""
+    return (MINE, "decided", "card_again") if session.channel else (MINE, "decided")
 
 
 def of_a_change(session: Session) -> tuple[str, ...]:
@@ -36,7 +47,8 @@ def of_a_change(session: Session) -> tuple[str, ...]:
 
 def of_a_warning(session: Session) -> tuple[str, ...]:
     """The warning, which brings the person's card up to date as well."""
-    return (*(each for each in session.owed if each != MINE), "warning")
+    alone = ("unacknowledged",) if session.unacknowledged and session.channel else ()
+    return (*(each for each in session.owed if each != MINE), "warning", *alone)
 
 
 def of_the_end(session: Session) -> tuple[str, ...]:

@@ -11,12 +11,13 @@ from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Chat, Clock, Letters, Log, Mail, Post, Topics
 from chalicelib.domain.session import MAIL, RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
 from chalicelib.operations.trace import trace
-from chalicelib.words import answers, cards, messages, refusals
+from chalicelib.words import answers, approval, cards, messages, refusals
 from chalicelib.workflow import notifications
 
 SAYS_FOR = timedelta(seconds=12)  # then what is still untold is left to the next look: the last
 # one may take Slack's time twice, and all of it has to be over within NOTIFYING_TAKES
 ALARMS = frozenset({"alarm", "alarm_mail"})
+TO_CHANNEL = messages.TO_CHANNEL | {"unacknowledged": approval.unacknowledged}
 
 
 class Notifier:
@@ -131,6 +132,10 @@ class Notifier:
             warning = cards.warning(session, now)
             said = self.chat.post(session.mine_channel, warning, session.mine_ts)
             return session.with_(warning_ts=said.ts)
+        if each == "decided":
+            where = session.mine_channel or session.slack_user
+            self.chat.post(where, approval.decided(session), session.mine_ts)
+            return session
         if each == "card":
             said = self.chat.post(session.channel, cards.channel(session, now))
             return session.with_(card_ts=said.ts)
@@ -142,8 +147,8 @@ class Notifier:
         elif each in notifications.MAILS:
             mail = Mail(session.report_to, *self.letters.about(each, session, now))
             self.post.send(replace(mail, reached=session.reached_by(each)))
-        elif each in messages.TO_CHANNEL:
-            self.chat.post(session.channel, messages.TO_CHANNEL[each](session), session.card_ts)
+        elif each in TO_CHANNEL:
+            self.chat.post(session.channel, TO_CHANNEL[each](session), session.card_ts)
         return session
 
     def _mine(self, session: Session, now: datetime) -> Session:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Mapping
 from string import ascii_lowercase, ascii_uppercase
 
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.session import Glass
-from chalicelib.words import messages, refusals
+from chalicelib.domain.session import groups_among
+from chalicelib.words import messages
 
 EVERYONE = "everyone"
 _SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -42,19 +42,16 @@ def identify(
     return email, ""
 
 
-def refusal(glass: Glass, email: str, groups: Collection[str]) -> str | None:
-    """Why this person may not break this glass; None where they may.
+def among(who: tuple[str, ...], email: str, groups: Collection[str]) -> bool:
+    """Whether this person is one of those.
 
-    `groups` are those of `glass.groups` that they are in. E-mails are compared without regard to
-    case, as directories do.
+    `groups` are those of them that they are in. E-mails are compared without regard to case, as
+    directories do.
     """
-    if EVERYONE in glass.may or named(glass, email):
-        return None
-    if any(group in groups for group in glass.groups):
-        return None
-    return refusals.not_among(glass, email)
+    named_group = any(group in groups for group in groups_among(who))
+    return EVERYONE in who or named(who, email) or named_group
 
 
-def named(glass: Glass, email: str) -> bool:
-    """Whether the glass lists the person by e-mail, so that no group need be asked."""
-    return key(email) in map(key, glass.may)
+def named(who: tuple[str, ...], email: str) -> bool:
+    """Whether the person is listed by e-mail, so that no group need be asked."""
+    return key(email) in map(key, who)

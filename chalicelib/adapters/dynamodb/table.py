@@ -36,7 +36,7 @@ from chalicelib.adapters.dynamodb.values import (
     timed,
 )
 from chalicelib.domain import ask, rows
-from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.instance import ROW as INSTANCE
 from chalicelib.domain.machine import LIVE, State
@@ -195,7 +195,7 @@ class Table:
             transaction.save(row, condition=Row.id.does_not_exist())
             if session is not None:
                 self._put(transaction, session)
-                if decided.outcome == Outcome.EXTENDED:
+                if decided.deadline_after is not None:
                     transaction.save(lease_row(session), condition=Row.id.exists())
 
     def answered(self, decided: Ask) -> None:
@@ -337,7 +337,7 @@ class Table:
             return [row.id for row in found if row.id.startswith(BEGINS[kind])]
 
     def alive(self) -> Sequence[str]:
-        """The whole index, which holds live sessions alone, however long the log is."""
+        """The whole index, which holds live and waiting sessions alone, however long the log is."""
         with translated():
             found = Row.by_access.scan(attributes_to_get=IDS)
             return [row.id for row in found if SESSION_ID.fullmatch(row.id)]
