@@ -31,7 +31,6 @@ class Event(StrEnum):
     APPROVED = "approved"
     BYPASSED = "gone in without approval"
     DECLINED = "declined"
-    WITHDRAWN = "withdrawn"
     NOT_APPROVED = "not approved in time"
     REFUSED = "refused"
     WAITED_TOO_LONG = "waited too long"
@@ -110,7 +109,7 @@ ROWS: dict[State, Row] = {
             Event.APPROVED: State.REQUESTED,
             Event.BYPASSED: State.REQUESTED,
             Event.DECLINED: State.DENIED,
-            Event.WITHDRAWN: State.DENIED,
+            Event.ENDED: State.DENIED,
             Event.NOT_APPROVED: State.DENIED,
         },
         then=Event.NOT_APPROVED,

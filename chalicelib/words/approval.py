@@ -53,15 +53,20 @@ def had_a_say(session: Session) -> str:
     if session.approved_by:
         said += f"{escape(session.approved_by)} approved it. "
     if session.bypassed_at:
-        said += "They went in *without approval*. "
+        said += "*Without approval.* "
     if session.acknowledged_by:
         said += f"{escape(session.acknowledged_by)} acknowledged it. "
-    elif session.unacknowledged and session.state is State.ACTIVE:
-        said += (
-            f"It ends at {date(session.deadline)} unless another person acknowledges it: "
-            f"{escape(session.may_approve, ERROR)}. "
-        )
     return said
+
+
+def ends_early(session: Session) -> str:
+    """Of access that is open and that nobody has acknowledged: what comes of that."""
+    if not session.unacknowledged:
+        return ""
+    return (
+        f"It ends at {date(session.deadline)} unless another person acknowledges it: "
+        f"{escape(session.may_approve, ERROR)}. "
+    )
 
 
 def by(session: Session) -> str:

@@ -141,7 +141,8 @@ def _how(session: Session) -> str:
     """What to know of access that is open."""
     stands = "You had this access before; it was left alone and will stay. "
     how = "" if session.portal else "Open your AWS access portal. "
-    return f"{how}{stands if session.stands else ''}Everything you do will be reported."
+    early = approval.ends_early(session)
+    return f"{early}{how}{stands if session.stands else ''}Everything you do will be reported."
 
 
 def _sentence(session: Session, now: datetime) -> str:
@@ -206,7 +207,8 @@ def channel(session: Session, now: datetime) -> Message:
     """The glass's channel's card; its thread takes the alarms and the report."""
     seen = phase(session, now)
     who = f"{mention(session.slack_user)} ({escape(session.email)})"
-    said = f"{who} broke the glass “{escape(session.glass)}”. {_people(session)}".rstrip()
+    said = f"{who} broke the glass “{escape(session.glass)}”. {_people(session)}"
+    said = f"{said}{approval.ends_early(session) if seen is Phase.OPEN else ''}".rstrip()
     if seen in (Phase.STAYS, Phase.CLOSED):
         had = f"*{escape(session.permission_set)}* on *{account(session)}*"
         said = f"{who} had {had} until {date(session.gone_at)}. {_people(session)}It is closed."

@@ -197,6 +197,8 @@ def why_not_acknowledged(session: Session) -> str:
     """Of a session that is open."""
     if session.acknowledged_by:
         return f"{clean(session.acknowledged_by)} acknowledged it already."
+    if session.acknowledge:
+        return "The access has not come yet."
     return "It needs no acknowledgement."
 
 

@@ -6,6 +6,7 @@ read both, in messages, mails and the log.
 
 from typing import Final
 
+from chalicelib.domain.ask import Kind
 from chalicelib.domain.session import Glass, groups_among
 from chalicelib.domain.text import clean
 
@@ -26,10 +27,20 @@ UNCONFIRMED: Final = "Your e-mail address in Slack is not confirmed: confirm it,
 NAMED: Final = 3  # of those who may, to whoever may not
 
 
-def not_among(glass: Glass, email: str, may: tuple[str, ...] = (), do: str = "break") -> str:
+def not_among(glass: Glass, email: str, may: tuple[str, ...] = (), kind: Kind = Kind.BREAK) -> str:
     """That this person may not do that with the glass, and whom to ask instead."""
+    do = DO.get(kind, DO[Kind.BREAK])
     those = f"{clean(email)} is not among those who may {do} “{glass.name}”"
     return f"{those}; ask {whom(may or glass.may)}"
+
+
+DO: Final = {
+    Kind.BREAK: "break",
+    Kind.APPROVE: "approve access to",
+    Kind.DECLINE: "decline access to",
+    Kind.ACKNOWLEDGE: "acknowledge access to",
+    Kind.BYPASS: "go without approval into",
+}
 
 
 def unknown(glass: Glass, email: str) -> str:

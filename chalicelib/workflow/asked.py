@@ -50,13 +50,14 @@ def withdrawn(decided: Ask, session: Session, by: str, now: datetime) -> Decided
         changes["owed"] = notifications.owing(session, *notifications.of_a_change(session))
     else:
         changes["declined_by"] = by
-    after = session.entered(Event.WITHDRAWN, now, side, **changes)
+    after = session.entered(Event.ENDED, now, side, **changes)
     return decided.with_(outcome=Outcome.WITHDRAWN, owed=_owed(decided, session)), after
 
 
 def acknowledged(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
     """*Acknowledge*: access lasts as long as the glass says."""
-    if not session.unacknowledged or session.allowed_at is None:
+    known = Kind.ACKNOWLEDGE in ROWS[session.state].asks and session.unacknowledged
+    if not known or session.allowed_at is None:
         said = messages.why_not_acknowledged(session)
         return decided.with_(outcome=Outcome.TOO_LATE, reason=said), None
     after = session.entered(

@@ -1,9 +1,7 @@
 """Who may: decided from the settings and the directory as they stand at the moment of the act."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
 
 from chalicelib.domain.ask import OF_THEIR_OWN, Kind
 from chalicelib.domain.errors import Refused
@@ -21,16 +19,6 @@ from chalicelib.workflow import policy
 
 REMEMBERED = timedelta(seconds=30)  # who may not end or extend: they may press and press
 MOST = 1_000  # of them
-
-
-# Whose it is to ask, and what that is called; all else is for those who may break the glass.
-WHOSE: Final[dict[Kind, tuple[Callable[[Glass], tuple[str, ...]], str]]] = {
-    Kind.BREAK: (lambda glass: glass.may, "break"),
-    Kind.APPROVE: (lambda glass: glass.second, "approve access to"),
-    Kind.DECLINE: (lambda glass: glass.second, "decline access to"),
-    Kind.ACKNOWLEDGE: (lambda glass: glass.second, "acknowledge access to"),
-    Kind.BYPASS: (lambda glass: glass.bypass, "go without approval into"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +85,8 @@ class Decider:
             principal_id=person.principal_id,
             **self._given(glass, permission_set),
         )
-        if not session.approved_by:  # else another person knows of it
-            session = session.with_(acknowledge=glass.acknowledge or timedelta(0))
+        if session.approved_by:  # so another person knows of it
+            session = session.with_(acknowledge=timedelta(0))
         if glass.approve or glass.acknowledge:
             session = session.with_(may_approve=refusals.whom(glass.second))
         refusal = self._refusal(glass, email, person.principal_id)
@@ -137,14 +125,14 @@ class Decider:
         if session.account_id != glass.account_id or self._on_management_account(glass):
             return None
         who = self.directory.user(session.principal_id)
+        never = dict.fromkeys(("extend", "acknowledge", "report_after"), timedelta(0))
         return session.with_(
             reason=refusals.WITHOUT_A_SESSION,
             email=who.email if who else "",
             name=who.name if who else "",
             user_name=who.user_name if who else "",
             person=policy.key(who.email if who else "") or session.principal_id,
-            **self._given(glass, permission_set)
-            | {"duration": session.duration, "extend": timedelta(0), "report_after": timedelta(0)},
+            **self._given(glass, permission_set) | {"duration": session.duration, **never},
         )
 
     def tells(self, session: Session, refusal: str) -> bool:
@@ -167,7 +155,7 @@ class Decider:
             return refusals.GLASS_CHANGED
         return refusals.NOT_APPROVED if self.waits(now, self.clock.now()) else None
 
-    def may_touch(self, session: Session, slack_user: str, kind: Kind) -> May:
+    def may_touch(self, session: Session, slack_user: str, kind: Kind = Kind.END) -> May:
         """Whether they may ask it: whom the glass allows, and who holds it where it is their own.
 
         Who somebody is, the directory says: two users of Slack may be one person. Raises
@@ -216,6 +204,7 @@ class Decider:
             "duration": glass.duration,
             "tail": permission_set.session_duration,
             "extend": glass.extend or timedelta(0),
+            "acknowledge": glass.acknowledge or timedelta(0),
             "report_to": glass.report_to,
             "report_after": glass.report_after,
             "channel": glass.channel,
@@ -262,11 +251,8 @@ class Decider:
     def _refusal(
         self, glass: Glass, email: str, principal_id: str, kind: Kind = Kind.BREAK
     ) -> str | None:
-        """Why they may not; None where they may."""
-        who, do = WHOSE.get(kind, WHOSE[Kind.BREAK])
-        may, groups = who(glass), frozenset[str]()
-        if groups_among(may) and not policy.named(may, email):
-            groups = self.directory.groups_of(principal_id, groups_among(may))
-        if policy.among(may, email, groups):
-            return None
-        return refusals.not_among(glass, email, may, do)
+        """Why they may not ask that of it; None where they may."""
+        groups, may = frozenset[str](), groups_among(policy.those(glass, kind))
+        if may and not policy.named(glass, email, kind):
+            groups = self.directory.groups_of(principal_id, may)
+        return policy.refusal(glass, email, groups, kind)
