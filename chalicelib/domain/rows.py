@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from chalicelib.domain import ask
 from chalicelib.domain.ask import Ask, Kind
-from chalicelib.domain.machine import State
 from chalicelib.domain.session import Session
 
 # The hash key, in the sparse index of what is due; apart, so that no flood of asks keeps a session
@@ -34,7 +33,7 @@ def values(session: Session, keep: timedelta = FOR_EVER) -> dict[str, Any]:
     kept |= {"kind": "session", "state": str(session.state), "version": session.version + 1}
     if session.look_at is not None:
         kept["open"] = DUE_SESSIONS
-    if session.live or session.state is State.APPROVING:  # each is found by who presses again
+    if session.by_access:
         kept["live_access"] = session.access.key
     over = session.concluded_at or session.denied_at
     if keep != FOR_EVER and session.final and over is not None:

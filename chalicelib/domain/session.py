@@ -276,6 +276,11 @@ class Session:
         return ROWS[self.state].locks
 
     @property
+    def by_access(self) -> bool:
+        """Whether it is found by its access: it holds the lock, or waits for another's approval."""
+        return self.live or self.state is State.APPROVING
+
+    @property
     def found(self) -> bool:
         """Whether it only takes back what stood without a session, and never grants."""
         return self.shape == FOUND
