@@ -46,9 +46,9 @@ def of_a_change(session: Session) -> tuple[str, ...]:
 
 
 def of_a_warning(session: Session) -> tuple[str, ...]:
-    """The warning, which brings the person's card up to date as well."""
+    """The person's card, then the warning in its thread: each by itself, so none comes twice."""
     alone = ("unacknowledged",) if session.unacknowledged and session.channel else ()
-    return (*(each for each in session.owed if each != MINE), "warning", *alone)
+    return (*owing(session, MINE), "warning", *alone)
 
 
 def of_the_end(session: Session) -> tuple[str, ...]:

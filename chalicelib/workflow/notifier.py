@@ -128,9 +128,9 @@ class Notifier:
         if each == notifications.MINE or each in notifications.OLDER:
             return self._mine(session, now)
         if each == "warning" and session.warned_for == session.deadline:  # else it was extended
-            session = self._mine(self._warned(session), now)
-            warning = cards.warning(session, now)
-            said = self.chat.post(session.mine_channel, warning, session.mine_ts)
+            session, warning = self._warned(session), cards.warning(session, now)
+            where = session.mine_channel or session.slack_user
+            said = self.chat.post(where, warning, session.mine_ts)
             return session.with_(warning_ts=said.ts)
         if each == "decided":
             where = session.mine_channel or session.slack_user

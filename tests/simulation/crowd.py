@@ -5,7 +5,7 @@ from datetime import timedelta
 from chalicelib.domain.ask import Ask, Kind
 from chalicelib.domain.machine import OPEN
 from chalicelib.domain.session import Access, Session
-from tests.simulation.actors import HEALED_REQUEST, SLACK, moment, stream_record
+from tests.simulation.actors import HEALED_REQUEST, moment, stream_record
 
 
 class Crowd:
@@ -65,18 +65,23 @@ class Crowd:
             asked_at=now,
             slack_user=user,
             response_url=self.random.choice(("", "https://slack.example/ask")),
+            why=self.said_by(kind),
         )
         self.say(user, f"asks to {kind} {session_id}")
         row = self.rows.sessions.get(session_id)
         if row is not None:
             self._count_ask(row, kind, user)
-            person = SLACK.get(user)
+            person = self.slack.get(user)
             may = person is not None and person.email in self.people_who_may
             if kind is Kind.END and (may or user == row.slack_user):
                 self.may_end.setdefault(session_id, self.now)
             if kind is Kind.END and user == row.slack_user and row.state in OPEN:
                 self.holder_ends.setdefault(session_id, self.now)  # whatever is deployed meanwhile
         self.rows.record(asked)
+
+    def said_by(self, kind: Kind) -> str:
+        """What is in the card's field as somebody presses."""
+        return ""
 
     def _count_ask(self, row: Session, kind: Kind, user: str) -> None:
         self.faults.saw("End now" if kind is Kind.END else "Extend")
