@@ -50,6 +50,7 @@ ANSWERED: Final = frozenset(Kind) - {Kind.BREAK, Kind.FOUND}  # whoever asks hea
 
 # What whoever has the access may ask of it themselves. Any other kind is somebody else's to ask.
 OF_THEIR_OWN: Final = frozenset({Kind.BYPASS, Kind.END, Kind.EXTEND, Kind.REASON})
+OF_ACCESS: Final = frozenset({Kind.ACKNOWLEDGE, Kind.END, Kind.EXTEND})  # that is there, or coming
 OF_A_WAIT: Final = frozenset({Kind.APPROVE, Kind.DECLINE, Kind.BYPASS})  # for another's approval
 
 

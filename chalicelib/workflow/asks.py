@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from chalicelib.domain.ask import OF_A_WAIT, Ask, Kind, Outcome
+from chalicelib.domain.ask import OF_ACCESS, Ask, Kind, Outcome
 from chalicelib.domain.ask import OPEN as AN_ASK
 from chalicelib.domain.errors import (
     ExternalError,
@@ -183,9 +183,8 @@ class Asks:
         if session is None:
             return decided.with_(outcome=Outcome.NO_SESSION, person=ask.slack_user), None
         row = ROWS[session.state]
-        over = not (row.open or ask.kind in row.asks) or reached(session.times_out_at, now)
-        over = over or (row.open and not leased)
-        over = over or (ask.kind in OF_A_WAIT and ask.kind not in row.asks)
+        there = ask.kind in row.asks or (row.open and ask.kind in OF_ACCESS)
+        over = not there or reached(session.times_out_at, now) or (row.open and not leased)
         try:
             may = self.decider.may_touch(session, ask.slack_user, ask.kind)
         except Exception:  # whatever it is, it is too late all the same

@@ -16,6 +16,7 @@ from chalicelib.workflow.answers import Turn
 from tests.fakes.outside import World
 from tests.fakes.rows import asked
 from tests.support.presses import block_actions, typed
+from tests.support.states import OVER
 from tests.support.stories import HOUR, NOON, glass
 
 MINUTE = timedelta(minutes=1)
@@ -212,7 +213,7 @@ def test_no_row_alone_brings_what_a_glass_wants_approved() -> None:
     session = there.until(there.row(press(there, "U0ALICE")), State.ACTIVE)
     there = world()
     row = there.keep(session.with_(state=State.GRANTING, granted_at=None, standing=""))
-    there.until(row, State.REVOKING, State.SETTLING, State.REPORTING)
+    there.until(row, *OVER)
     assert "create" not in there.asked
     assert there.assignments == set()
 
