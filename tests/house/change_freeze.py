@@ -46,9 +46,7 @@ def test_a_session_waits_until_the_freeze_is_lifted_and_goes_on_to_its_end() -> 
     assert (world.assignments, world.books.locks, world.books.leases) == (set(), {}, {})
     assert shown(session, world.time) == {"thaw"}
     world.time += MINUTE
-    assert press(world, "U0ALICE", "thaw", session.id) == Outcome.REFUSED, (
-        "nobody for themselves"
-    )
+    assert press(world, "U0ALICE", "thaw", session.id) == Outcome.REFUSED, "nobody for themselves"
     assert press(world, "U0MALLORY", "thaw", session.id) == Outcome.REFUSED
     assert press(world, "U0BOB", "end_now", session.id) == Outcome.TOO_LATE, "it has not begun"
     assert world.row(session.id).state == State.FROZEN
