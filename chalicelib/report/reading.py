@@ -69,7 +69,7 @@ class SessionReports:
     def go_on(
         self, session: Session, now: datetime, remaining: Remaining, again: bool = False
     ) -> Reading | Reported:
-        late = now - _due(session)
+        late = now - _due(session)  # [REPORTS 3]
         given_up = late >= GIVE_UP
         if not session.trail_query:
             return self._begin(session, now, given_up, again or late >= LATE)

@@ -48,7 +48,7 @@ class Phase(StrEnum):
 
 
 def phase(session: Session, now: datetime) -> Phase:
-    """Never open from the deadline on, whatever has been written."""
+    """Never open from the deadline on, whatever has been written [NEWS 4]."""
     over = session.over_since
     if session.live and session.state is not State.REVOKING and over and now < over:
         return Phase.COMING if session.state is State.GRANTING else Phase.OPEN
