@@ -125,8 +125,3 @@ class Alarms:
             for each in heard:
                 self._alarmed.pop((session_id, each), None)
         return over
-
-    def forget(self) -> None:
-        """Begins cold."""
-        self._alarmed.clear()
-        self._reached.clear()

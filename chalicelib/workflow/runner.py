@@ -166,11 +166,6 @@ class Runner:
         """Writes what alarm() has said, as soon as it can be: see Alarms.note_alarms."""
         return self.alarms.note_alarms()
 
-    def forget(self) -> None:
-        """Begins cold: remembers neither who was refused nor which alarm no row has."""
-        self.decider.forget()
-        self.alarms.forget()
-
     def _do(self, answer: "Rest | GoOn | None", now: datetime) -> "Rest | None":
         """Duty after duty, and what each of them answers, until there is nothing but to wait.
 
