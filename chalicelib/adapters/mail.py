@@ -11,7 +11,6 @@ from botocore.parsers import ResponseParserError
 from chalicelib.domain import text
 from chalicelib.domain.errors import ExternalError, Partly, Refused, Unavailable
 from chalicelib.domain.ports import Log, Mail
-from chalicelib.operations.log import log
 from chalicelib.transport.errors import code_of
 
 # One attempt: SES knows no idempotency token, and a second one may be a second mail.
@@ -38,7 +37,7 @@ class Ses:
         self,
         client: Any,
         sender: str,
-        say: Log = log,
+        say: Log,
         sleep: Callable[[float], None] = time.sleep,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:

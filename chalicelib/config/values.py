@@ -53,14 +53,14 @@ def addresses(value: object) -> tuple[str, ...]:
 def members(value: object) -> tuple[str, ...]:
     """Who may break a glass: everyone, or e-mails and groups."""
     members = tuple(_each(value, _member))
-    if "everyone" in members and len(members) > 1:
+    if policy.EVERYONE in members and len(members) > 1:
         raise ValueError('"everyone" stands beside others; name everyone, or only the others')
     return members
 
 
 def _member(value: object) -> str:
-    if value == "everyone":
-        return "everyone"
+    if value == policy.EVERYONE:
+        return policy.EVERYONE
     if isinstance(value, str) and re.fullmatch(r"group:\S(.*\S)?", value):
         return value
     try:

@@ -56,7 +56,6 @@ TOLD: Final = tuple(
 
 SIDE_BY_SIDE: Final = 4  # batches of one shard; a row's own records stay in order
 BESIDE_WORKERS: Final = SIDE_BY_SIDE + 4  # sweep, reconciliation, and two presses at once
-WORKERS: Final = 20  # as app.py has it
 FEWEST: Final = 2  # workers, by Lambda's own rule
 
 

@@ -67,3 +67,14 @@ def test_nobody_makes_a_second_copy_of_what_tests_share() -> None:
                         where = f"{path.relative_to(ROOT)}: {node.name}"
                         bodies.setdefault(body, set()).add(where)
     assert [sorted(where) for where in bodies.values() if len(where) > 1] == []
+
+
+def test_one_place_reads_the_environment() -> None:
+    """Where things are put together; what deploys runs under another's command."""
+    own = [ROOT / "chalicelib/wiring.py", *(ROOT / "chalicelib/deploy").glob("*.py")]
+    readers = [
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "chalicelib").rglob("*.py")
+        if path not in own and re.search(r"\bos\.(environ|getenv)\b", path.read_text())
+    ]
+    assert readers == []

@@ -154,7 +154,7 @@ def people(patient: Patient) -> Iterator[Finding]:
         known.people.values()
     )
     missing = 0
-    for who in sorted(asked - {"everyone"}):
+    for who in sorted(asked - {policy.EVERYONE}):
         name = who.removeprefix("group:")
         there = _group(patient, name) if who != name else directory.person(who) is not None
         if not there:
