@@ -15,6 +15,7 @@ from chalicelib.deploy.alarms import FUNCTIONS, alarms, dashboard, function_name
 from chalicelib.deploy.patience import patiently
 from chalicelib.domain.ask import OPEN as AN_ASK
 from chalicelib.operations.log import NAMESPACE
+from chalicelib.transport.errors import code_of
 
 LOG_DAYS: Final = 90
 DAY: Final = 24 * 3600
@@ -125,7 +126,7 @@ def allow_loops(client: Any, app: str, stage: str) -> list[str]:
             return []
         client.put_function_recursion_config(FunctionName=name, RecursiveLoop="Allow")
     except client.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] not in UNKNOWN_CALL:
+        if code_of(error) not in UNKNOWN_CALL:
             raise
         return []  # a Region without loop detection needs none
     return [f"wake-ups of {name}"]

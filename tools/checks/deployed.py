@@ -16,6 +16,7 @@ from chalicelib import wiring
 from chalicelib.deploy import infrastructure, schema
 from chalicelib.deploy.alarms import FUNCTIONS, alarms, function_name
 from chalicelib.operations.log import namespace
+from chalicelib.transport.errors import code_of
 from tools import _project, _slack
 from tools.checks.patient import AGAIN, APP, BAD, NOTE, OK, Finding, Patient, said
 
@@ -31,7 +32,7 @@ def functions(patient: Patient) -> Iterator[Finding]:
         try:
             found = client.get_function_configuration(FunctionName=name)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            if code_of(error) != "ResourceNotFoundException":
                 raise
             yield Finding(BAD, f"the function {name} is gone", AGAIN)
             continue
