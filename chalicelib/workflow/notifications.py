@@ -35,7 +35,7 @@ def of_a_change(session: Session) -> tuple[str, ...]:
 
 
 def of_a_warning(session: Session) -> tuple[str, ...]:
-    """The warning, which brings the person's card up to date as well."""
+    """The warning, which brings the person's card up to date as well [NEWS 6]."""
     return (*(each for each in session.owed if each != MINE), "warning")
 
 
@@ -56,5 +56,5 @@ def of_the_end(session: Session) -> tuple[str, ...]:
 
 
 def still_true(session: Session) -> tuple[str, ...]:
-    """What of the untold news is to be told although it is over; the end says the rest."""
+    """What of the untold news is to be told although it is over; the end says the rest [NEWS 3]."""
     return tuple(notifications for notifications in session.owed if notifications not in OUTDATED)
