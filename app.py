@@ -15,7 +15,7 @@ from chalicelib import wiring
 BODIES = ["application/x-www-form-urlencoded", "application/json"]
 SEES_THROUGH = timedelta(seconds=20)  # what a side that may be alone waits for in place
 SWEEP_LEAVES = timedelta(seconds=10)  # no new session so close to the end of the invocation
-WORKERS = 20  # side by side; fewer where the account lets few functions run at all
+WORKERS = wiring.WORKERS
 SWEEP_AT_MOST = 500  # sessions in one sweep; the next one comes in a minute
 
 app = Chalice(app_name="break-glass")

@@ -65,10 +65,10 @@ def measure(report: Report) -> None:
 
 
 def _same(case: Case) -> bool:
-    from chalicelib.report import build
+    from tests.support import reported
     from tests.trail.bucket import Bucket, Heard
     from tests.trail.logs import Logs, Reader
 
     records = [each.record for each in case.records]
     reader = Reader(Logs([]), case.session, bucket=Heard(Bucket(records)))
-    return bool(reader.report().events == build.build(case.session, records).count)
+    return bool(reader.report().events == reported.build(case.session, records).count)

@@ -26,13 +26,12 @@ from chalicelib.domain.machine import State
 from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Access, Session
 from chalicelib.triggers.common import SAYING_TAKES
-from chalicelib.wiring import SWEEP_PACE, WORKER_PACE
+from chalicelib.wiring import SWEEP_PACE, WORKER_PACE, WORKERS
 from chalicelib.workflow.answers import Outside, Turn
 from chalicelib.workflow.runner import Glasses, Runner
 from chalicelib.workflow.timing import POLL
 from tests.fakes.table import Rows
 
-WORKERS = 20  # maximum_concurrency of the queue's function, in app.py
 LIVES, SWEEPS_FOR, LEAVES, AT_MOST = 60.0, 55.0, timedelta(seconds=10), 500
 INDEX_LAG = 0.2
 ATTEMPTS = 2  # of a read, as adapters.identity_center.reading_client makes them

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from chalicelib.config.keys import OTHERWISE
 from chalicelib.config.settings import Settings, load
 from chalicelib.domain.session import whole
-from chalicelib.operations.log import log
+from chalicelib.operations.log import JsonLog
 from chalicelib.route.front import Front
 
 if TYPE_CHECKING:
@@ -51,7 +51,8 @@ class SystemClock:
 
 
 CLOCK = SystemClock()
-WORKER_PACE = 1.0  # calls of Identity Center a second: of twenty workers, as many as AWS allows
+WORKERS = 20  # side by side; fewer where the account lets few functions run at all
+WORKER_PACE = 1.0  # calls of Identity Center a second: of all workers, as many as AWS allows
 SWEEP_PACE = 10.0  # of what runs once, and slows down where the workers are at it too
 
 T = TypeVar("T")
@@ -77,6 +78,9 @@ def later(make: Callable[[], T]) -> T:
 def variable(name: str) -> str:
     """An environment variable that our settings know, without a look at the others."""
     return str(os.environ.get(name) or OTHERWISE[name])
+
+
+LOG = JsonLog(lambda: variable("BREAK_GLASS_TABLE"))
 
 
 @cache
@@ -142,7 +146,7 @@ def front() -> Front:
         glasses=lambda: settings().glasses,
         respond=respond,
         clock=CLOCK,
-        log=log,
+        log=LOG,
     )
 
 
@@ -151,7 +155,7 @@ def worker() -> "FromQueue":
     """What the queue's messages come to."""
     from chalicelib.triggers.queue import FromQueue
 
-    return FromQueue(later(runner), later(queue), later(table), CLOCK, log)
+    return FromQueue(later(runner), later(queue), later(table), CLOCK, LOG)
 
 
 @cache
@@ -159,7 +163,7 @@ def stream() -> "FromStream":
     """What the table's stream comes to."""
     from chalicelib.triggers.stream import FromStream
 
-    return FromStream(later(runner), later(queue), later(table), CLOCK, log)
+    return FromStream(later(runner), later(queue), later(table), CLOCK, LOG)
 
 
 @cache
@@ -167,7 +171,7 @@ def sweep() -> "Sweep":
     """What the minute's schedule comes to."""
     from chalicelib.triggers.sweep import Sweep
 
-    return Sweep(later(runner), later(queue), later(table), CLOCK, log)
+    return Sweep(later(runner), later(queue), later(table), CLOCK, LOG)
 
 
 @cache
@@ -183,7 +187,7 @@ def runner() -> "Runner":
     known = settings()
     identity_center, directory = _identity()
     outside = Outside(
-        store=Logged(table(), log),
+        store=Logged(table(), LOG),
         identity_center=identity_center,
         directory=directory,
         chat=_slack(),
@@ -192,7 +196,7 @@ def runner() -> "Runner":
         letters=later(_letters),
         wakeups=queue(),
         clock=CLOCK,
-        log=log,
+        log=LOG,
         token=lambda: uuid4().hex,
         reports=later(_reports),
     )
@@ -222,7 +226,7 @@ def reconciler() -> "Reconciler":
         post=later(_ses),
         letters=later(_letters),
         clock=CLOCK,
-        log=log,
+        log=LOG,
         wakeups=queue(),
         region=known.region,
     )
@@ -332,7 +336,7 @@ def _sns() -> "Sns":
 def _ses() -> "Ses":
     from chalicelib.adapters.mail import Ses, client_for
 
-    return Ses(client_for(_Clients()), settings().report_from)
+    return Ses(client_for(_Clients()), settings().report_from, LOG)
 
 
 def slack_api_url() -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
-LOOKS = ("queue", "sweep", "stream")  # the three sides from which sessions are looked at
+from chalicelib.workflow.answers import Side
+
+LOOKS: tuple[str, ...] = get_args(Side)
 
 
 class Breakable(Protocol):

@@ -161,7 +161,7 @@ class Page:
         self.feed.put("messages", self._conversation()[-200:])
         self.feed.put("views", self._slack.views())
         self.feed.put("letters", [_envelope(n, each) for n, each in enumerate(self._letters)])
-        self.feed.put("doors", _doors(self._history))
+        self.feed.put("access", _access(self._history))
         self.feed.put("switches", self._breakage.state())
 
     def _conversation(self) -> list[dict[str, Any]]:
@@ -249,21 +249,21 @@ def _world() -> dict[str, Any]:
     }
 
 
-def _doors(history: list[dict[str, Any]]) -> dict[str, Any]:
-    """Who stands in each door and what is under way, as Identity Center itself tells."""
+def _access(history: list[dict[str, Any]]) -> dict[str, Any]:
+    """Who has each access, and what is under way, as Identity Center itself tells."""
     inside: dict[tuple[str, str], dict[str, Any]] = {}
     under_way: dict[str, dict[str, Any]] = {}
     for each in history:
-        door = (each["account_id"], each["permission_set_arn"])
+        access = (each["account_id"], each["permission_set_arn"])
         who, event = each["principal_id"], each["event"]
         if event.endswith(" asked"):
             under_way[each["request_id"]] = {**_entry(each), "kind": event.partition(" ")[0]}
             continue
         under_way.pop(each["request_id"], None)
         if event == "appeared":
-            inside[(*door, who)] = _entry(each)
+            inside[(*access, who)] = _entry(each)
         elif event == "disappeared":
-            inside.pop((*door, who), None)
+            inside.pop((*access, who), None)
     return {
         "inside": list(inside.values()),
         "under_way": list(under_way.values()),

@@ -179,11 +179,12 @@ def _stacked(stage: str, stack: str) -> Deployed:
 
     from chalicelib.deploy.alarms import FUNCTIONS, function_name
     from chalicelib.deploy.aws_errors import sentence
+    from chalicelib.transport.errors import code_of
 
     try:
         (found,) = client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ValidationError":
+        if code_of(error) != "ValidationError":
             raise Problem(sentence(error)) from error
         raise Problem(f"there is no stack {stack}: {error}") from None
     except BotoCoreError as error:

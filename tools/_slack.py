@@ -14,6 +14,7 @@ def secret(prefix: str, name: str) -> str:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from chalicelib.deploy.aws_errors import sentence
+    from chalicelib.transport.errors import code_of
 
     path = f"{prefix}/{name}"
     try:
@@ -21,7 +22,7 @@ def secret(prefix: str, name: str) -> str:
     except BotoCoreError as error:
         raise Problem(sentence(error)) from error
     except ClientError as error:
-        code = error.response.get("Error", {}).get("Code", type(error).__name__)
+        code = code_of(error) or type(error).__name__
         if code != "ParameterNotFound":
             raise Problem(f"{path} cannot be read: {sentence(error)}") from error
         raise Problem(f"{path} cannot be read: {code}; run `python -m tools secrets`") from None

@@ -138,6 +138,12 @@ def _imported(package: Path) -> set[str]:
     return named - {package.name}
 
 
+def _rules() -> str:
+    from tools._rules import PROTOCOL, kept, table
+
+    return table(PROTOCOL.read_text(), kept())
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "diagram": _diagram,
     "transitions": _transitions,
@@ -145,4 +151,5 @@ PARTS: dict[str, Callable[[], str]] = {
     "settings": _settings,
     "commands": _commands,
     "house": _house,
+    "rules": _rules,
 }

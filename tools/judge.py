@@ -22,10 +22,11 @@ from typing import Any
 
 from chalicelib.domain.text import clean as plain
 from chalicelib.judge import rules
+from chalicelib.judge.clients import strange
 from chalicelib.judge.judgement import NAMES_NOTHING
 from chalicelib.judge.rules import BadRule, Book
 from chalicelib.report import evidence
-from chalicelib.report.notable import Worth
+from chalicelib.report.notable import STRANGE_CLIENT, Worth
 from chalicelib.report.worthiest import Worthiest
 from chalicelib.trail.event import Event, event_of, time_of
 from tools import _project
@@ -158,11 +159,17 @@ def _of_worth(worth: Worth) -> str:
     if worth.more_resources:
         on += f" and {worth.more_resources} more"
     said = [on or (NAMES_NOTHING if worth.unnamed else ""), worth.note, worth.error]
-    if worth.account:
-        said.append(f"in account {worth.account}")
-    if worth.by_service:
-        said.append(f"by {worth.by_service} in their name")
+    said += _by_whom(worth.account, worth.by_service)
     head = f"{worth.severity:8}  {worth.why}: {plain(worth.what)}{times}"
+    return _joined(head, said)
+
+
+def _by_whom(account: str, by_service: str) -> list[str]:
+    there = f"in account {account}" if account else ""
+    return [there, f"by {by_service} in their name" if by_service else ""]
+
+
+def _joined(head: str, said: Iterable[str]) -> str:
     return " | ".join([head, *(plain(each) for each in said if each)])
 
 
@@ -170,5 +177,7 @@ def _of_event(event: Event) -> str:
     time = f"{event.time:%Y-%m-%d %H:%M:%S}" if event.time else "no time"
     reason = event.reason or evidence.plain_reason(event)
     said = [event.resource or (NAMES_NOTHING if event.weight else ""), event.note, event.error]
+    said += _by_whom(event.account if event.elsewhere else "", event.by_service)
+    said += [f"{STRANGE_CLIENT} {word}" for word in strange(event.agent)]
     head = f"{time}  {event.severity:8}  {reason}: {plain(event.service)}:{plain(event.name)}"
-    return " | ".join([head, *(plain(each) for each in said if each)])
+    return _joined(head, said)

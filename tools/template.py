@@ -16,6 +16,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from chalicelib import wiring
 from chalicelib.config.settings import Settings
 from chalicelib.deploy import infrastructure, schema, stages
 from chalicelib.deploy.alarms import FUNCTIONS, alarms, dashboard, function_name
@@ -132,7 +133,7 @@ def template(stage: str, settings: Settings, may_log: str = "") -> dict[str, Any
             "Workers": {
                 "Type": "Number",
                 "MinValue": infrastructure.FEWEST,
-                "Default": infrastructure.WORKERS,
+                "Default": wiring.WORKERS,
                 "Description": "Workers side by side. Fewer in an account that may run few "
                 "functions at once (2 of 10): the route needs room.",
             },

@@ -11,11 +11,12 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from chalicelib.domain.errors import Rejected, Unavailable
+from chalicelib.transport.post import posted
 
 if TYPE_CHECKING:
     from ssl import SSLContext
@@ -110,19 +111,9 @@ class AwsJson:
             self.kind, url.netloc, url.path or "/", target, body, region(self.environ),
             credentials(self.environ), self.seconds(),
         )  # fmt: skip
-        connection = (
-            HTTPSConnection(url.hostname or "", url.port, timeout=CONNECT, context=self.tls())
-            if url.scheme == "https"
-            else HTTPConnection(url.hostname or "", url.port, timeout=CONNECT)
+        status, text = posted(
+            url, body, headers, self.tls, CONNECT, reads=lambda: self.kind.seconds
         )
-        try:
-            connection.connect()
-            connection.sock.settimeout(self.kind.seconds)
-            connection.request("POST", url.path or "/", body, headers)
-            response = connection.getresponse()
-            status, text = response.status, response.read()
-        finally:
-            connection.close()
         try:
             answer = json.loads(text) if text else {}
         except ValueError as error:

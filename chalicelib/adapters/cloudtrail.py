@@ -14,6 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.domain.errors import Lost, Unavailable
 from chalicelib.domain.ports import TrailPage
 from chalicelib.trail.attribution import UNREAD
+from chalicelib.transport.errors import said
 
 RUNNING = ("Scheduled", "Running")
 GONE = ("ResourceNotFoundException", "InvalidParameterException")
@@ -58,7 +59,7 @@ class CloudTrail:
                 limit=limit,
             )
         except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"the trail cannot be searched: {_said(error)}") from error
+            raise Unavailable(f"the trail cannot be searched: {said(error)}") from error
         return str(answer["queryId"])
 
     def started(self, mark: str) -> list[tuple[str, str]]:
@@ -79,8 +80,8 @@ class CloudTrail:
                 queryId=query_id, maxItems=rows, **more
             )
         except (ClientError, BotoCoreError) as error:
-            kind = Lost if _said(error) in GONE else Unavailable
-            raise kind(f"the trail's answer cannot be read: {_said(error)}") from error
+            kind = Lost if said(error) in GONE else Unavailable
+            raise kind(f"the trail's answer cannot be read: {said(error)}") from error
         status = page.get("status")
         if status in RUNNING:
             return None
@@ -99,7 +100,7 @@ class CloudTrail:
         try:
             self._client.stop_query(queryId=query_id)
         except (ClientError, BotoCoreError) as error:
-            raise Unavailable(f"a search of the trail cannot be stopped: {_said(error)}") from error
+            raise Unavailable(f"a search of the trail cannot be stopped: {said(error)}") from error
 
 
 def _fields(row: list[dict[str, str]]) -> dict[str, str]:
@@ -131,10 +132,3 @@ def _epoch(timestamp: str) -> int | None:
         return int(datetime.fromisoformat(timestamp.removesuffix("Z") + "+00:00").timestamp())
     except ValueError:
         return None
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        code = str(error.response.get("Error", {}).get("Code", "an error"))
-        return f"{code} for AssumeRole" if error.operation_name == "AssumeRole" else code
-    return type(error).__name__

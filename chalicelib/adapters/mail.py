@@ -11,7 +11,7 @@ from botocore.parsers import ResponseParserError
 from chalicelib.domain import text
 from chalicelib.domain.errors import ExternalError, Partly, Refused, Unavailable
 from chalicelib.domain.ports import Log, Mail
-from chalicelib.operations.log import log
+from chalicelib.transport.errors import code_of
 
 # One attempt: SES knows no idempotency token, and a second one may be a second mail.
 CONFIG: Final = Config(
@@ -37,7 +37,7 @@ class Ses:
         self,
         client: Any,
         sender: str,
-        say: Log = log,
+        say: Log,
         sleep: Callable[[float], None] = time.sleep,
         seconds: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -59,7 +59,7 @@ class Ses:
             self._send(mail.to[mail.reached :], content)
         except ClientError as error:
             alone = len(mail.to) == 1
-            if _code(error) not in REFUSALS or alone or not self._each(mail, content, began):
+            if code_of(error) not in REFUSALS or alone or not self._each(mail, content, began):
                 raise _translated(error) from error
 
     def _each(self, mail: Mail, content: dict[str, Any], began: float) -> int:
@@ -74,10 +74,10 @@ class Ses:
             except Unavailable as error:
                 raise _partly(error, taken, number - 1) from error
             except ClientError as error:
-                if _code(error) not in REFUSALS:
+                if code_of(error) not in REFUSALS:
                     raise _partly(_translated(error), taken, number - 1) from error
                 which = {"number": number, "of": len(mail.to), "domain": address.rpartition("@")[2]}
-                self._log("error", "SES refuses a recipient", error=_code(error), **which)
+                self._log("error", "SES refuses a recipient", error=code_of(error), **which)
         return taken
 
     def _patiently(self, address: str, content: dict[str, Any], pauses: int) -> int:
@@ -87,7 +87,7 @@ class Ses:
                 self._send((address,), content)
                 return pauses
             except ClientError as error:
-                if _code(error) not in TOO_FAST or not pauses:
+                if code_of(error) not in TOO_FAST or not pauses:
                     raise
             pauses -= 1
             self._sleep(PAUSE)
@@ -125,15 +125,11 @@ def _subject(words: str) -> str:
 
 
 def _translated(error: ClientError) -> Unavailable | Refused:
-    code, message = _code(error), error.response.get("Error", {}).get("Message", "")
+    code, message = code_of(error), error.response.get("Error", {}).get("Message", "")
     said = f"SES: {code}: {message}"[:500]
     if code in REFUSALS and "not verified" not in message:
         return Refused(said, lasting=True)
     return Unavailable(said)
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
 
 
 def _utf8(words: str) -> dict[str, str]:

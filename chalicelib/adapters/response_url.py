@@ -6,12 +6,13 @@ Apart from the rest of Slack, so that the route need not import slack_sdk.
 import json
 import time
 from collections.abc import Callable
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPException
 from ssl import SSLContext, create_default_context
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
 from chalicelib.domain.errors import Refused, Unavailable
+from chalicelib.transport.post import posted
 
 HOSTS: Final = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
 PATHS: Final = ("/actions/", "/commands/", "/app/")  # and none of a workspace's own webhooks
@@ -38,23 +39,13 @@ def respond(
         raise Refused("the response_url is not Slack's", lasting=True)
     until = time.monotonic() + timeout
     body = json.dumps(message).encode()
-    connection = (
-        HTTPSConnection(parts.hostname or "", parts.port, timeout=timeout, context=tls())
-        if parts.scheme == "https"
-        else HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
-    )
+    headers = {"Content-Type": "application/json; charset=utf-8"}
     try:
-        connection.connect()
-        connection.sock.settimeout(max(until - time.monotonic(), 0.05))
-        target = parts.path + ("?" + parts.query if parts.query else "")
-        headers = {"Content-Type": "application/json; charset=utf-8"}
-        connection.request("POST", target or "/", body, headers)
-        response = connection.getresponse()
-        status, answer = response.status, response.read(2000)
+        status, answer = posted(
+            parts, body, headers, tls, timeout, lambda: max(until - time.monotonic(), 0.05), 2000
+        )
     except (OSError, HTTPException, ValueError) as error:
         raise Unavailable(f"response_url: {type(error).__name__}") from error
-    finally:
-        connection.close()
     _judge(status, answer)
 
 

@@ -7,6 +7,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from chalicelib.domain.errors import Refused, Unavailable
+from chalicelib.transport.errors import code_of
 
 # One attempt: a second one may be a second message.
 CONFIG: Final = Config(
@@ -30,7 +31,7 @@ class Sns:
             client = self._client("sns", region_name=topic.split(":")[3], config=CONFIG)
             client.publish(TopicArn=topic, Subject=plain, Message=text)
         except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
+            code = code_of(error)
             if code in NEVER:
                 raise Refused(f"SNS: {code}", lasting=True) from error
             raise Unavailable(f"SNS: {code}") from error

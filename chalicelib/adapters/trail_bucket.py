@@ -23,6 +23,7 @@ from chalicelib.domain.ports import TrailPage
 from chalicelib.report.search import patterns
 from chalicelib.trail.attribution import UNREAD
 from chalicelib.trail.event import time_of
+from chalicelib.transport.errors import said
 
 ACCOUNTS = 20  # where an organisation has no more, all are read; else those that are known of
 LATEST = timedelta(minutes=15)  # by how much an object's own time may lie before its events'
@@ -100,7 +101,7 @@ class TrailBucket:
         except (ClientError, BotoCoreError) as error:
             if at != token:  # what was read till then is kept
                 return TrailPage(records=found, token=at)
-            raise Unavailable(f"the trail's bucket cannot be read: {_said(error)}") from error
+            raise Unavailable(f"the trail's bucket cannot be read: {said(error)}") from error
         return TrailPage(records=found, narrow=len(self._roots) > ACCOUNTS)
 
     # Which objects -------------------------------------------------------------------------------
@@ -197,7 +198,7 @@ class TrailBucket:
                 raise ValueError("it is too large to be read")
             body = answer["Body"].read()
         except ClientError as error:
-            if _said(error) in GONE:
+            if said(error) in GONE:
                 raise ValueError("it is gone") from error
             raise
         unpack = zlib.decompressobj(wbits=31)
@@ -211,10 +212,3 @@ def _delivered(key: str, first: datetime) -> bool:
     """Whether the time in the object's name is late enough; True where it says none."""
     said = re.search(r"_(\d{8}T\d{4})Z_[^/]*$", key)
     return said is None or said[1] >= f"{first:%Y%m%dT%H%M}"
-
-
-def _said(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        code = str(error.response.get("Error", {}).get("Code", "an error"))
-        return f"{code} for AssumeRole" if error.operation_name == "AssumeRole" else code
-    return type(error).__name__

@@ -34,7 +34,7 @@ from chalicelib.config.values import (
     trail,
     trail_role,
 )
-from chalicelib.domain.session import MAIL, OPTIONAL
+from chalicelib.domain.session import APP, MAIL, OPTIONAL
 
 
 def table() -> str:
@@ -86,7 +86,7 @@ TOP: Final = (
         "", "must be set"),
     Key("trail_role", trail_role, "the ARN of a role to read it by, in the account that owns it; "
         "its name begins with `break-glass-trail`", "", "the functions' own roles"),
-    Key("trail_external_id", external_id, "the external id that the role asks for", "break-glass"),
+    Key("trail_external_id", external_id, "the external id that the role asks for", APP),
     Key("cloudtrail_log_group", log_group, "the older name of `trail`, for a log group",
         "", "`trail`"),
     Key("identity_center_instance", instance, "the Identity Center instance", "", "found out"),
@@ -137,9 +137,9 @@ GLASS: Final = (
 
 
 ENVIRONMENT: Final = (
-    Key("BREAK_GLASS_TABLE", dynamodb_table, "the DynamoDB table", "break-glass"),
-    Key("BREAK_GLASS_QUEUE", sqs_queue, "the SQS queue", "break-glass"),
-    Key("BREAK_GLASS_SECRETS", ssm_prefix, "where in SSM the Slack secrets are", "/break-glass"),
+    Key("BREAK_GLASS_TABLE", dynamodb_table, "the DynamoDB table", APP),
+    Key("BREAK_GLASS_QUEUE", sqs_queue, "the SQS queue", APP),
+    Key("BREAK_GLASS_SECRETS", ssm_prefix, "where in SSM the Slack secrets are", f"/{APP}"),
     Key("SLACK_API_URL", slack_api, "where Slack's Web API is", SLACK_API),
 )
 OTHERWISE: Final = {key.name: key.default for key in ENVIRONMENT}  # where it is not set

@@ -18,7 +18,7 @@ from chalicelib.config.values import (
     mistaken_trail,
     shown,
 )
-from chalicelib.domain.session import Glass
+from chalicelib.domain.session import APP, Glass
 from chalicelib.workflow import policy
 
 GLASSES: Final = Path(__file__).parents[1] / "glasses.toml"
@@ -47,7 +47,7 @@ class Settings:
     report_from: str
     trail: str  # a log group's name or ARN, or s3://…
     trail_role: str = ""  # empty: the functions' own
-    trail_external_id: str = "break-glass"
+    trail_external_id: str = APP
     instance_arn: str = ""  # empty: discover
     identity_store_id: str = ""  # empty: discover
     access_portal: str = ""  # empty: derived from the identity store

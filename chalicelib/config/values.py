@@ -1,4 +1,7 @@
-"""What a value of the settings has to look like, and what is said of one that does not."""
+"""What a value of the settings has to look like: each function gives it back, as it is kept.
+
+Each raises ValueError, which says in words what is wrong with one that does not look so.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +25,7 @@ def string(value: object, what: str, pattern: str, hint: str) -> str:
 
 
 def address(value: object) -> str:
+    """An e-mail address, as people write it."""
     plain = r"[^@\s<>,;:\"()\[\]\\]{1,64}@[\w-]{1,63}(\.[\w-]{1,63})+"
     return string(value, "e-mail address", plain, 'write "name@example.com"')
 
@@ -44,6 +48,7 @@ _LABEL: Final = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 
 
 def addresses(value: object) -> tuple[str, ...]:
+    """Those who get the report; as many as one mail goes to."""
     addresses = tuple(_each(value, mailbox))
     if len(addresses) > RECIPIENTS:
         raise ValueError(f"{len(addresses)} addresses; one mail goes to {RECIPIENTS} at most")
@@ -53,14 +58,14 @@ def addresses(value: object) -> tuple[str, ...]:
 def members(value: object) -> tuple[str, ...]:
     """Who may break a glass: everyone, or e-mails and groups."""
     members = tuple(_each(value, _member))
-    if "everyone" in members and len(members) > 1:
+    if policy.EVERYONE in members and len(members) > 1:
         raise ValueError('"everyone" stands beside others; name everyone, or only the others')
     return members
 
 
 def _member(value: object) -> str:
-    if value == "everyone":
-        return "everyone"
+    if value == policy.EVERYONE:
+        return policy.EVERYONE
     if isinstance(value, str) and re.fullmatch(r"group:\S(.*\S)?", value):
         return value
     try:
@@ -108,6 +113,7 @@ def account(value: object) -> str:
 
 
 def permission_set(value: object) -> str:
+    """A permission set's name, or its ARN."""
     if isinstance(value, str) and value.startswith("arn:"):
         arn = r"arn:aws(-[a-z]{1,5}){0,3}:sso:::permissionSet/(sso)?ins-[\w.-]{16}/ps-[\w./-]{16}"
         hint = "it reads “arn:aws:sso:::permissionSet/ssoins-…/ps-…”"
@@ -117,16 +123,19 @@ def permission_set(value: object) -> str:
 
 
 def instance(value: object) -> str:
+    """The ARN of an Identity Center instance."""
     arn = r"arn:aws(-[a-z]{1,5}){0,3}:sso:::instance/(sso)?ins-[\w.-]{16}"
     return string(value, "instance's ARN", arn, "it reads “arn:aws:sso:::instance/ssoins-…”")
 
 
 def identity_store(value: object) -> str:
+    """An identity store's id, of today's form or the older one."""
     shape = r"d-[0-9a-f]{10}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     return string(value, "identity store's id", shape, "it reads “d-” and ten hexadecimal digits")
 
 
 def log_group(value: object) -> str:
+    """A log group's name, or its ARN where another account shares it."""
     hint = "write the name of the CloudWatch log group that the trail delivers to, or its ARN"
     arn = r"arn:aws[\w-]*:logs:[\w-]+:\d{12}:log-group:"  # of a group that another account shares
     return string(value, "log group", rf"({arn})?[\w./#-]{{1,512}}(:\*)?", hint)
@@ -188,8 +197,9 @@ def mistaken_approval(glass: Glass) -> Iterator[str]:
 
 
 def channel(value: object) -> str:
+    """A Slack channel's id; empty: the glass is silent, whatever the default."""
     if value == "":
-        return ""  # a glass may silence the default
+        return ""
     hint = "write the channel's id, as “C012ABC”; Slack shows it under the channel's details"
     return string(value, "channel", r"[CGD][A-Z0-9]{2,30}", hint)
 
@@ -203,6 +213,7 @@ def reconcile(value: object) -> str:
 
 
 def portal(value: object) -> str:
+    """The access portal's address, without a slash at its end."""
     url = r"https://[a-z0-9.-]+\.[a-z]+(:\d{1,5})?(/[\w./~-]*)?"
     hint = "write it as the browser shows it, “https://d-1234567890.awsapps.com/start”"
     return string(value, "portal's address", url, hint).rstrip("/")
@@ -222,12 +233,14 @@ def tell_to(value: object) -> str:
 
 
 def flag(value: object) -> bool:
+    """True or false."""
     if isinstance(value, bool):
         return value
     raise ValueError(f"{shown(value)} is neither true nor false; write one, without quotes")
 
 
 def alarm_to(value: object) -> str:
+    """A topic of SNS, or an e-mail address."""
     if isinstance(value, str) and value.startswith("arn:"):
         arn = r"arn:aws[\w-]*:sns:[\w-]+:\d{12}:[\w-]{1,256}"
         hint = "it reads “arn:aws:sns:eu-west-1:111122223333:name”; FIFO topics take no alarms"
@@ -252,6 +265,7 @@ def sqs_queue(value: object) -> str:
 
 
 def ssm_prefix(value: object) -> str:
+    """A path in the parameter store, under which the secrets are."""
     hint = "write it as “/break-glass”, without a slash at the end"
     return string(value, "parameter path", r"(/[\w.-]+){1,10}", hint)
 

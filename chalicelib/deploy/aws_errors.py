@@ -9,6 +9,7 @@ from botocore import exceptions as aws
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.domain.text import clean
+from chalicelib.transport.errors import code_of
 
 SIGN_IN: Final = "Sign in (`aws sso login`, AWS_PROFILE) until `aws sts get-caller-identity` works."
 AGAIN: Final = "Try again in a minute; `python -m tools doctor` looks at everything."
@@ -88,7 +89,7 @@ def _said(error: BotoCoreError | ClientError) -> tuple[str, str]:
 
 
 def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", "nothing that makes sense"))
+    return code_of(error) or "nothing that makes sense"
 
 
 def _message(error: ClientError) -> str:

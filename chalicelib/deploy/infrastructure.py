@@ -15,6 +15,7 @@ from chalicelib.deploy.alarms import FUNCTIONS, alarms, dashboard, function_name
 from chalicelib.deploy.patience import patiently
 from chalicelib.domain.ask import OPEN as AN_ASK
 from chalicelib.operations.log import NAMESPACE
+from chalicelib.transport.errors import code_of
 
 LOG_DAYS: Final = 90
 DAY: Final = 24 * 3600
@@ -56,7 +57,6 @@ TOLD: Final = tuple(
 
 SIDE_BY_SIDE: Final = 4  # batches of one shard; a row's own records stay in order
 BESIDE_WORKERS: Final = SIDE_BY_SIDE + 4  # sweep, reconciliation, and two presses at once
-WORKERS: Final = 20  # as app.py has it
 FEWEST: Final = 2  # workers, by Lambda's own rule
 
 
@@ -126,7 +126,7 @@ def allow_loops(client: Any, app: str, stage: str) -> list[str]:
             return []
         client.put_function_recursion_config(FunctionName=name, RecursiveLoop="Allow")
     except client.exceptions.ClientError as error:
-        if error.response["Error"]["Code"] not in UNKNOWN_CALL:
+        if code_of(error) not in UNKNOWN_CALL:
             raise
         return []  # a Region without loop detection needs none
     return [f"wake-ups of {name}"]

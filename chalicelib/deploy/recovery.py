@@ -99,6 +99,8 @@ def unless_gone(delete: Callable[..., None]) -> Callable[..., None]:
     from botocore.exceptions import ClientError
     from chalice.awsclient import ResourceDoesNotExistError
 
+    from chalicelib.transport.errors import code_of
+
     @wraps(delete)
     def deleted(*args: Any, **kwargs: Any) -> None:
         try:
@@ -106,7 +108,7 @@ def unless_gone(delete: Callable[..., None]) -> Callable[..., None]:
         except ResourceDoesNotExistError:
             pass
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") not in GONE:
+            if code_of(error) not in GONE:
                 raise
 
     return deleted

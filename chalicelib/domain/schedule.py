@@ -19,10 +19,10 @@ def what_is_due(session: Session, leased: bool, now: datetime) -> Event | Duty |
     """What the session's rows ask for at `now`: an event to write, a duty to do, or nothing.
 
     `leased` says whether the session's lease stands. A missing lease ends access; a lease that
-    stands proves nothing. Events may be written under another's claim, duties may not.
+    stands proves nothing. Events may be written under another's claim, duties may not [A3].
     """
     due = session.times_out_at
-    if due is not None and now >= due:
+    if due is not None and now >= due:  # [REQUESTED 1] [GRANTING 1]
         return ROWS[session.state].then
     if ROWS[session.state].open and not leased:
         return Event.LEASE_GONE

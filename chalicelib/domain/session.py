@@ -15,6 +15,7 @@ DECIDE_WITHIN = timedelta(minutes=5)  # a press that was not decided by then is 
 RESPONSE_URL_LIVES = timedelta(minutes=30)  # Slack's bound; it also takes five posts at the most
 RESPONSE_URL_USES = 5
 TAKE_BACK_WITHIN = timedelta(minutes=5)  # what was found; or let go, and try again in an hour
+APP = "break-glass"  # what things of ours are called where nobody says otherwise
 FOUND = "found"  # the shape of a session that nobody pressed for; see reconcile.py
 SESSION_ID = re.compile(r"bg-[0-9a-f]{24}")
 WARN_UNACKNOWLEDGED = timedelta(minutes=2)  # before access ends that nobody has acknowledged

@@ -29,7 +29,7 @@ def ask(
     again: bool,
     instead: str = "",
 ) -> Query:
-    """Starts a query of that round; where `again`, goes on with the one that is started already.
+    """Starts a query of that round; where `again`, goes on with one that was started [REPORTS 2].
 
     It is the search's next one then, unless it is for anyone, or comes in the place of another
     (`instead`). Raises Unavailable.

@@ -20,11 +20,12 @@ from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Attachment, Mail, Pieces, Reading, Reported, Trail, TrailPage
 from chalicelib.domain.session import Session
 from chalicelib.judge.rules import Book, usable
-from chalicelib.report import build as report
 from chalicelib.report.asking import ask
 from chalicelib.report.made import Report
+from chalicelib.report.mail import to_mail
 from chalicelib.report.progress import NO_START, Progress, Spoilt, Work, kept, load, names, save
 from chalicelib.report.search import ANYONE, Query, seconds
+from chalicelib.report.wording import told
 from chalicelib.words import gaps
 
 MOST_ASKS = 20  # in vain, in a report
@@ -69,7 +70,7 @@ class SessionReports:
     def go_on(
         self, session: Session, now: datetime, remaining: Remaining, again: bool = False
     ) -> Reading | Reported:
-        late = now - _due(session)
+        late = now - _due(session)  # [REPORTS 3]
         given_up = late >= GIVE_UP
         if not session.trail_query:
             return self._begin(session, now, given_up, again or late >= LATE)
@@ -371,10 +372,10 @@ class _Piece:
         mail = None
         if made.adds_something:
             made = self._with_asks(made)
-            subject, text, html, attached = report.to_mail(made)
+            subject, text, html, attached = to_mail(made)
             attachments = tuple(Attachment(*each) for each in attached)
             mail = Mail(self.session.report_to, subject, text, html, attachments)
-        return Reported(mail, report.told(made), made.count, made.digest)
+        return Reported(mail, told(made), made.count, made.digest)
 
     def _with_asks(self, made: Report) -> Report:
         """What was asked in vain is in the mail alone, so it is read when there is one."""

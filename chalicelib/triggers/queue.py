@@ -30,7 +30,7 @@ class FromQueue(Trigger):
         return again(failed)
 
     def work(self, body: str, remaining: Remaining) -> None:
-        """One message, one row; or a hop on the message's way, for which no row is read.
+        """One message, one row; or a hop on the message's way, for which no row is read [LOOKS 1].
 
         What can never be read goes to the dead-letter queue at once. What fails comes again in
         seconds, a few times; after that it is raised, so that SQS keeps the message, and brings it

@@ -24,7 +24,7 @@ class FromStream(Trigger):
     def follow(
         self, records: Sequence[Mapping[str, Any]], remaining: Remaining, patience: timedelta
     ) -> Failures:
-        """The stream's side. Never raises: one bad record would hold up its whole shard.
+        """The stream's side [LOOKS 2]. Never raises: one bad record would hold up its whole shard.
 
         What can be neither handled nor kept for an operator is to come again, a few times.
 

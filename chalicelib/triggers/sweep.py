@@ -22,7 +22,7 @@ class Sweep(Trigger):
     def once(
         self, remaining: Remaining, leaves: timedelta, most: int, patience: timedelta = NOW
     ) -> None:
-        """The sweep's side: looks by itself at whatever is due, the longest due first.
+        """The sweep's side [LOOKS 3]: looks by itself at whatever is due, the longest due first.
 
         Also at whatever is open and has lost its lease, for the record that tells of it may be
         lost; and then at asks, which come last, for anybody can make many of them. Where that was

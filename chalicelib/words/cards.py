@@ -31,7 +31,7 @@ from chalicelib.words.messages import (
     times,
 )
 
-MINUTE: Final = timedelta(minutes=1)  # late by so much, it is called overdue
+OVERDUE_AFTER: Final = timedelta(minutes=1)  # so late, it is called overdue
 RED: Final = "#e01e5a"
 WHY, LONGEST_WHY = "say_why", 300  # the field's action, and how many signs it takes
 ASKS_WHY: Final = "Why? A reason or a ticket, for the report."
@@ -51,7 +51,7 @@ class Phase(StrEnum):
 
 
 def phase(session: Session, now: datetime) -> Phase:
-    """Never open from the deadline on, whatever has been written."""
+    """Never open from the deadline on, whatever has been written [NEWS 4]."""
     over = session.over_since
     if session.state in (State.REQUESTED, State.APPROVING):
         return Phase.APPROVING
@@ -60,7 +60,7 @@ def phase(session: Session, now: datetime) -> Phase:
     if session.stands:
         return Phase.STAYS
     if session.live:
-        return Phase.OVERDUE if over and now >= over + MINUTE else Phase.ENDING
+        return Phase.OVERDUE if over and now >= over + OVERDUE_AFTER else Phase.ENDING
     if session.granted_at is None:
         return Phase.NEVER
     return Phase.CLOSED

@@ -17,7 +17,7 @@ REMEMBERED = 1_000  # alarms that no row has
 
 
 class Alarms:
-    """Rule A6 of the protocol: in the row, and without one where it cannot be written."""
+    """Makes known what is late: in the row, and without one where it cannot be written."""
 
     def __init__(
         self, outside: Outside, commit: Commit, notifier: Notifier, glasses: Glasses
@@ -32,7 +32,7 @@ class Alarms:
         self._reached: dict[str, str] = {}  # and whom by mail, where not all of them
 
     def escalate(self, session: Session, now: datetime, turn: Turn) -> "Rest | None":
-        """What does not get done is made known, again and again, whatever a claim or a try is at.
+        """What does not get done is made known again and again, whatever else is under way [A6].
 
         Written only; it is said in the next step, after the duty has had its try.
         """
@@ -59,7 +59,7 @@ class Alarms:
 
     def alarm(self, session_id: str, error: str) -> None:
         """Makes known what the row cannot be made to say: access that should be over, while the
-        row cannot be written. For who comes by every minute: how often it was said is kept in
+        row cannot be written [A6]. For who comes by every minute: how often it was said is kept in
         memory alone, so a function that begins cold says it once more."""
         now, due = self.clock.now(), 0
         try:
@@ -125,8 +125,3 @@ class Alarms:
             for each in heard:
                 self._alarmed.pop((session_id, each), None)
         return over
-
-    def forget(self) -> None:
-        """Begins cold."""
-        self._alarmed.clear()
-        self._reached.clear()

@@ -7,7 +7,7 @@ for, and the runner sees to that.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from chalicelib.domain.errors import ExternalError
 from chalicelib.domain.machine import Event
@@ -27,6 +27,8 @@ from chalicelib.domain.ports import (
 from chalicelib.domain.schedule import next_look
 from chalicelib.domain.session import Session
 
+Side = Literal["queue", "sweep", "stream"]  # from which rows are looked at
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:
@@ -36,7 +38,7 @@ class Turn:
     side for a first poll, and longer the stream's, which may be alone.
     """
 
-    seen_by: str  # queue | sweep | stream
+    seen_by: Side
     remaining: Callable[[], timedelta]
     patience: timedelta = timedelta(0)
     quiet: bool = False  # tells nobody anything: others wait to be looked at

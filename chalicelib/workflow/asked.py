@@ -73,7 +73,7 @@ def acknowledged(decided: Ask, session: Session, by: str, now: datetime) -> Deci
 
 
 def ended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
-    """*End now*: access is taken back at once."""
+    """*End now*: access is taken back at once [ASKS 2]."""
     if session.state is State.APPROVING:
         return withdrawn(decided, session, by, now)
     side = decided.decided_look
@@ -86,7 +86,7 @@ def ended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
 
 
 def extended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
-    """*Extend*: the deadline moves, as often and as far as the session's glass allowed."""
+    """*Extend*: the deadline moves, as often and as far as the session's glass allowed [ASKS 3]."""
     known = Kind.EXTEND in ROWS[session.state].asks and not session.unacknowledged
     extendable = known and session.extend
     if not extendable or session.extended >= EXTENSIONS or session.deadline is None:
@@ -118,7 +118,7 @@ def why_now(ask: Ask, session: Session) -> str:
 
 
 def reasoned(decided: Ask, session: Session) -> tuple[Ask, Session | None]:
-    """The reason, from whoever has or had the access; also when it is over, for report and log."""
+    """The reason, of whoever has or had the access; also when it is over, for the log [ASKS 4]."""
     if decided.slack_user != session.slack_user:
         return decided.with_(outcome=Outcome.REFUSED, reason=""), None
     if session.state is State.DENIED:

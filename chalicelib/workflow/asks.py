@@ -105,7 +105,7 @@ class Asks:
             return self.decide(row_id, turn, go_on)
 
     def _decide_ask(self, ask: Ask, turn: Turn, go_on: GoesOn) -> tuple[str, Session | None] | None:
-        """*End now* and *Extend*: whether they may, and what comes of it, in one transaction.
+        """*End now*, *Extend*: whether they may, and what comes of it, in one transaction [ASKS 1].
 
         Whoever may not changes nothing of the session: not even its version. Raises Stale.
         """
@@ -214,7 +214,7 @@ class Asks:
     ) -> tuple[str, Session | None] | None:
         """What reconciliation found: a session of its own takes it back, as any other is ended.
 
-        Lets go where somebody's session is alive, or a person has accepted it.
+        Lets go where somebody's session is alive, or a person has accepted it [ASKS 5].
         """
         now = self.clock.now()
         try:

@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Calls:
-    """Rules A4 and A5 of the protocol, and what became of a call."""
+    """Claims, outcomes, and what became of a call."""
 
     def __init__(self, outside: Outside, commit: Commit) -> None:
         self.store = outside.store
@@ -42,11 +42,11 @@ class Calls:
         self.commit = commit
 
     def settled(self, session: Session, call: str, *, deletion: bool = False) -> CallStatus | None:
-        """What became of our call; None while it may still land. Raises Unavailable.
+        """What became of our call; None while it may still land [SETTLE 1]. Raises Unavailable.
 
-        Without a request id we ask for every request in progress, and whose each is. A create that
-        is not among them may be on its way until `grant_late_until`; of a delete we need not wait
-        for that, since another one does no harm.
+        Without a request id we ask for every request in progress, and whose each is [SETTLE 2]. A
+        create that is not among them may be on its way until `grant_late_until`; of a delete we
+        need not wait for that, since another one does no harm.
         """
         if call in (CallMark.NONE, CallMark.REFUSED, CallMark.DONE):
             return NO_CALL
@@ -66,7 +66,7 @@ class Calls:
         return status
 
     def claim(self, session: Session, turn: Turn, late: str = "", **changes: Any) -> Session | None:
-        """A4: written before the act. None where there is no time left for it.
+        """Written before the act [A4]. None where there is no time left for it.
 
         `busy_until`: so long others leave it to us; nothing depends on that but how often a thing
         is asked. `late` names the field that says until when what we ask for may land, should we
@@ -86,7 +86,7 @@ class Calls:
         return claimed.with_(version=session.version + 1)
 
     def held(self, claimed: Session, act: "Callable[[], T]") -> "T | Rest | None":
-        """The act under that claim. What fails is counted under the claim, which it frees: so the
+        """The act under that claim. What fails is counted under it, and frees it [A7]: so the
         next try comes in seconds. What the call came to is not known then, and stays so."""
         try:
             return act()
@@ -125,7 +125,7 @@ class Calls:
         wait: timedelta = POLL,
         **changes: Any,
     ) -> "Rest | Unsaved | None":
-        """A5: what the call came to; where another has written meanwhile, by our token.
+        """What the call came to [A5]; where another has written meanwhile, by our token.
 
         Without `changes` it is unknown, and stays so. Who has the patience waits under the claim
         until AWS has most likely done it, and then goes on: one write has the request and what
@@ -151,7 +151,7 @@ class Calls:
             return self.lost(claimed, changes)
 
     def lost(self, claimed: Session, changes: Mapping[str, Any]) -> Rest:
-        """Another has written meanwhile: what the call came to is written by the claim's token.
+        """Another has written: what the call came to is written by the claim's token [A5].
         The row is perhaps in another state by now, whose tries and reason are its own."""
         kept = {name: value for name, value in changes.items() if name not in OF_A_STATE}
         self.store.outcome(claimed.id, claimed.busy_token, kept)

@@ -89,7 +89,9 @@ def said_slow(tried: Session) -> Session:
 
 
 def said_soon(session: Session, at: datetime, *each: str) -> Session:
-    """News for `at`: what is under way is over by then most often, and says it better."""
+    """News for `at`: what is under way is over by then most often, and says it better
+    [NEWS 5].
+    """
     if session.owed or not each:
         return session.with_(owed=notifications.owing(session, *each))
     return session.with_(owed=each, tell_at=at)

@@ -50,7 +50,7 @@ class Commit:
     def try_later(
         self, session: Session, now: datetime, error: ExternalError, **changes: Any
     ) -> "Rest | None":
-        """The duty stays to be done; the row keeps why, and how often it was tried.
+        """The duty stays to be done; the row keeps why, and how often it was tried [A7].
 
         It rests from when it has failed, not from when it was begun: a call that hangs may take
         longer than the rest, and then nothing would ever be said between two tries.

@@ -30,11 +30,11 @@ class Decide:
 
         Safe to repeat: nothing outside is touched, and the write needs the version and the lock.
         """
-        session, refusal = self.decider.known(session)
+        session, refusal = self.decider.known(session)  # [REQUESTED 2]
         if refusal is not None:
             return self._deny(session, refusal, now)
         now = self.clock.now()  # the deadline counts from here, not from before the look-ups
-        if reached(session.wait_until, now):
+        if reached(session.wait_until, now):  # [REQUESTED 1]
             return became(session, Event.WAITED_TOO_LONG)
         if (waits := self.decider.waits(session, now)) is not None:
             return self._for_another(session, waits, now, turn)
@@ -45,7 +45,7 @@ class Decide:
         allowed = said_soon(allowed, now + COME_WITHIN, notifications.MINE)
         allowed, _ = scheduled(allowed, now)
         try:
-            self.store.allow(allowed)
+            self.store.allow(allowed)  # [REQUESTED 3]
         except LockTaken:
             return self._turn_away(session, now, turn)
         allowed = allowed.with_(version=session.version + 1)
@@ -70,7 +70,7 @@ class Decide:
     def _turn_away(self, session: Session, now: datetime, turn: Turn) -> Answer:
         """Another session holds the lock: denied while it is open, else let in when it is free.
 
-        Raises Unavailable.
+        Its state says which [REQUESTED 4a]. Raises Unavailable.
         """
         lock = self.store.lock(session.access)
         if lock is None:  # free by now
@@ -92,7 +92,8 @@ class Decide:
 
     def _orphaned(self, session: Session, lock: Lock, now: datetime) -> Answer:
         """An operator deleted the row of the session that holds the lock: nobody tells any more
-        what it has asked for. The lock is free when nothing of that can land. Raises Unavailable.
+        what it has asked for. The lock is free when nothing of that can land [REQUESTED 4c]. Raises
+        Unavailable.
         """
         if session.orphan_at is None:  # from here on nobody can claim that session
             waits = Unavailable(refusals.DELETED_SESSION_AT_IT)
@@ -100,7 +101,9 @@ class Decide:
         return self._freed(session, lock, session.orphan_at + LONGEST_CLAIM, now)
 
     def _freed(self, session: Session, lock: Lock, free_at: datetime, now: datetime) -> Answer:
-        """Frees the lock when nothing of its holder's can land any more. Raises Unavailable."""
+        """Frees the lock when nothing of its holder's can land any more [REQUESTED 4b]. Raises
+        Unavailable.
+        """
         aws, since = self.identity_center, now - AWS_FORGETS_AFTER
         late = not reached(free_at, now)
         if late or aws.creating(session.access, since) or aws.deleting(session.access, since):

@@ -174,13 +174,9 @@ class Decider:
         may = self._may_touch(session, slack_user, kind)
         if may.refusal:
             if len(self._refused) >= MOST:
-                self.forget()
+                self._refused.clear()
             self._refused[key] = (may, now + REMEMBERED)
         return may
-
-    def forget(self) -> None:
-        """Remembers nobody any more."""
-        self._refused.clear()
 
     def _may_touch(self, session: Session, slack_user: str, kind: Kind) -> May:
         glass = self.glasses.by_name.get(session.glass)

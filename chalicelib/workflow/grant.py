@@ -45,7 +45,7 @@ class Grant:
         if session.standing == Prior.UNKNOWN:
             if self._another_lives(session):
                 return became(session, Event.GRANT_FAILED, reason=refusals.ANOTHER_HOLDS_IT)
-            stands = self.identity_center.assigned(session.access)
+            stands = self.identity_center.assigned(session.access)  # [GRANTING 2b]
             if session.found:
                 return self._taken_over(session, stands)
             if stands and self.identity_center.deleting(session.access, now - AWS_FORGETS_AFTER):
@@ -57,10 +57,10 @@ class Grant:
                     standing=Prior.UNEXPLAINED if session.orphan_at else Prior.EXPLAINED,
                 )
             return self._create(session, turn, proven=proven)
-        call = self.calls.settled(session, session.grant_call)
+        call = self.calls.settled(session, session.grant_call)  # [GRANTING 3a]
         if call is None and session.grant_call != CallMark.UNKNOWN:
             return Poll(session, session.grant_asked_at)
-        if self.identity_center.assigned(session.access):
+        if self.identity_center.assigned(session.access):  # [GRANTING 3b]
             return self._granted(
                 session, now, grant_call=CallMark.NONE if call else CallMark.UNKNOWN
             )
@@ -73,7 +73,7 @@ class Grant:
             return TryLater(session, failed, {"grant_call": CallMark.NONE})
         if call.succeeded and not reached(later_by(session.grant_asked_at, LISTING_LAG), now):
             return Poll(session, session.grant_asked_at)
-        return self._create(session, turn)
+        return self._create(session, turn)  # [GRANTING 3c]
 
     def _taken_over(self, session: Session, stands: bool) -> Answer:
         """What nobody accounts for is taken back as if we had given it; nothing is granted.
@@ -85,7 +85,9 @@ class Grant:
         return became(session, Event.ENDED, standing=Prior.NONE, ended_by="reconcile")
 
     def _another_lives(self, session: Session) -> bool:
-        """Looked for after the lock was taken: a lock deleted by an operator proves nothing."""
+        """Looked for after the lock was taken: a lock that an operator deleted proves nothing
+        [GRANTING 2a].
+        """
         for other_id in self.store.living(session.access):
             if other_id != session.id:
                 other, _ = self.store.read(other_id)
@@ -94,7 +96,9 @@ class Grant:
         return False
 
     def _create(self, session: Session, turn: Turn, *, proven: bool = False) -> Answer:
-        """Held once more against what a row alone cannot bring about: the lock, and the rules."""
+        """Held once more against what a row alone cannot bring about: the lock, and the rules
+        [GRANTING 2c].
+        """
         if not proven:
             lock = self.store.lock(session.access)
             refusal = self.decider.still_refused(session)
@@ -103,7 +107,7 @@ class Grant:
             if refusal is not None:
                 now = self.clock.now()
                 return became(session, Event.GRANT_FAILED, reason=refusal)
-        now = self.clock.now()  # the look-ups took time: the deadline may have passed
+        now = self.clock.now()  # the look-ups took time [GRANTING 2d]: the deadline may have passed
         if reached(session.deadline, now):
             return became(session, Event.EXPIRED)
         asked = {"standing": Prior.NONE, "grant_call": CallMark.UNKNOWN, "grant_asked_at": now}
@@ -112,7 +116,7 @@ class Grant:
     def _asks_create(self, claimed: Session, turn: Turn) -> Came:
         known = {"grant_late_until": None}
         try:
-            request_id = self.identity_center.create(claimed.access)
+            request_id = self.identity_center.create(claimed.access)  # [GRANTING 2e]
         except Refused as refused:
             answer = CallMark.REFUSED if refused.lasting else CallMark.NONE
             return Came(claimed, refused, changes={**known, "grant_call": answer})

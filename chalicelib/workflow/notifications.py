@@ -46,7 +46,7 @@ def of_a_change(session: Session) -> tuple[str, ...]:
 
 
 def of_a_warning(session: Session) -> tuple[str, ...]:
-    """The person's card, then the warning in its thread: each by itself, so none comes twice."""
+    """The person's card, then the warning in its thread: so none comes twice [NEWS 6]."""
     alone = ("unacknowledged",) if session.unacknowledged and session.channel else ()
     return (*owing(session, MINE), "warning", *alone)
 
@@ -68,5 +68,5 @@ def of_the_end(session: Session) -> tuple[str, ...]:
 
 
 def still_true(session: Session) -> tuple[str, ...]:
-    """What of the untold news is to be told although it is over; the end says the rest."""
+    """What of the untold news is to be told although it is over; the end says the rest [NEWS 3]."""
     return tuple(notifications for notifications in session.owed if notifications not in OUTDATED)

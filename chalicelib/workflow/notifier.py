@@ -39,7 +39,7 @@ class Notifier:
         """All that is owed; the session with what is still owed afterwards, and why.
 
         `keep` writes the session, and gives it back as written: at once where a mail was sent and
-        more is to be said. Safe to repeat, but what was not written by then is said again.
+        more is to be said [NEWS 2]. Safe to repeat, but what was not written by then is said again.
         """
         owed, began = list(session.owed), self.clock.now()
         kept: list[str] = []

@@ -42,7 +42,7 @@ class Outbox:
         turn: Turn,
         write: Callable[[Session], None] | None = None,
     ) -> "Rest | None":
-        """Writes what happened, then says it; nobody else says it meanwhile, unless we die."""
+        """Writes what happened, then says it; nobody else does so, unless we die [NEWS 1]."""
         write = write or self.store.write
         if turn.quiet and not being_told(session, now):
             write(session.with_(tell_at=None, tell_tries=0, look_at=now))
@@ -100,7 +100,7 @@ class Outbox:
                         raise
                     said = set(all_of_it) - set(told.owed)
                     if any(getattr(row, name) != getattr(session, name) for name in SHOWN):
-                        said -= notifications.CARDS  # they say something else by now
+                        said -= notifications.CARDS  # they say something else by now [NEWS 4]
                     still = tuple(each for each in row.owed if each not in said)
                     facts = {name: getattr(told, name) for name in (*TOLD, *TELLING)}
                     if not told.tell_token and set(still) - set(told.owed):  # come meanwhile: now

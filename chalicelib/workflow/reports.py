@@ -47,7 +47,9 @@ class ReportDuty:
         return Act(session, lambda mine: self._reads(mine, now, turn, died))  # or two would read it
 
     def _begins(self, session: Session, now: datetime, turn: Turn) -> "Rest | None":
-        """Without a claim: of two who begin at once one is not heard, and stops what it began."""
+        """Without a claim: of two who begin at once one is not heard, and stops what it began
+        [REPORTS 1].
+        """
         made = self.reports.go_on(session, now, turn.remaining, again=session.tries > 0)
         assert isinstance(made, Reading), "a search that was only begun has nothing to say"
         try:
@@ -76,7 +78,7 @@ class ReportDuty:
         return rest
 
     def _reported(self, session: Session, made: Reported, turn: Turn) -> "Rest | None":
-        """The mail is out: written at once, and then said in Slack."""
+        """The mail is out: written at once, and then said in Slack [REPORTS 4]."""
         now = self.clock.now()
         changes: dict[str, Any] = {
             "trail_query": "",

@@ -41,10 +41,10 @@ class Revoke:
         Safe to repeat: nothing is deleted that stood before us, and a delete of what is gone
         changes nothing. What it takes from nobody else is the lock's to see to. Never gives up.
         """
-        if session.standing != Prior.NONE:  # nothing of ours to take back
+        if session.standing != Prior.NONE:  # nothing of ours to take back [REVOKING 1]
             return self._release(session, turn)
         changes: dict[str, Any] = {}
-        call = self.calls.settled(session, session.revoke_call, deletion=True)
+        call = self.calls.settled(session, session.revoke_call, deletion=True)  # [REVOKING 2]
         if call is None:
             return Poll(session, session.revoke_asked_at)
         if call.failed:
@@ -63,7 +63,7 @@ class Revoke:
                 return self._delete(session.with_(**changes), turn)
             changes["revoke_succeeded_at"] = session.revoke_succeeded_at or now
         if self.identity_center.assigned(session.access):
-            listed = Unavailable(refusals.STILL_LISTED)
+            listed = Unavailable(refusals.STILL_LISTED)  # [REVOKING 5]
             changes |= proof_of(session, now)
             return TryLater(session, listed, {"revoke_call": CallMark.NONE, **changes})
         if not grant.failed and never_seen(session.with_(**changes), now):
@@ -75,7 +75,8 @@ class Revoke:
     ) -> Answer:
         """The grant may still land, so nothing is concluded; but what is there is taken back now.
 
-        What such a delete came to proves nothing: another is asked when the grant is settled.
+        What such a delete came to proves nothing: another is asked when the grant is settled
+        [REVOKING 3].
         """
         late = session.grant_late_until
         may_land = session.grant_call == CallMark.UNKNOWN and late is not None and now < late
@@ -85,9 +86,9 @@ class Revoke:
         return Poll(session.with_(**changes), session.grant_asked_at)
 
     def _delete(self, session: Session, turn: Turn, early: datetime | None = None) -> Answer:
-        """Asks for the deletion, as an SDK would: where the outcome is unknown, at once again.
+        """Asks for the deletion, as an SDK would: at once again where the outcome is unknown.
 
-        As long as one may land, the lock stays: so it can take nobody else's access.
+        As long as one may land, the lock stays: so it can take nobody else's access [REVOKING 4].
         """
         now = early or self.clock.now()
         first = session.revoke_first_asked_at is None
@@ -123,7 +124,7 @@ class Revoke:
                 self.clock.sleep(rest)
 
     def _release(self, session: Session, turn: Turn) -> Answer:
-        """REVOKED: from now on the lock is free, or will be when no delete can land any more."""
+        """REVOKED: the lock is free, or will be when no delete can land any more [REVOKING 6]."""
         now = self.clock.now()
         released = session.entered(
             Event.REVOKED,

@@ -1,7 +1,8 @@
 """advance(): the only way a session moves. Read its rows, decide, claim, do, write; again.
 
-The rules are those of docs/protocol.md and are numbered as there (A1 … A7). Each look starts from
-the rows alone, so it does not matter who looks, how often, how late, or who died half-way.
+The rules are those of docs/protocol.md; what keeps one has its number in brackets. Each look
+starts from the rows alone, so it does not matter who looks, how often, how late, or who died
+half-way.
 """
 
 from collections.abc import Callable
@@ -91,7 +92,7 @@ class Runner:
 
     def _go_on(self, row_id: str, turn: Turn, known: Session | None) -> "Rest | None":
         session_id, asked = row_id, "/" in row_id
-        for _ in range(STEPS):
+        for _ in range(STEPS):  # [LOOKS 4]
             if asked and known is None:
                 found = self.ask(row_id, turn)
                 if found is None:
@@ -126,7 +127,7 @@ class Runner:
         anybody else have written since, our next write is Stale, and we read.
         """
         try:
-            session, leased = (known, True) if known else self.store.read(session_id)  # A1
+            session, leased = (known, True) if known else self.store.read(session_id)  # [A1]
             if session is None:
                 return None
             now = self.clock.now()
@@ -140,7 +141,7 @@ class Runner:
                 warned = session.with_(warned_for=session.deadline, owed=owed)
                 return self.outbox.announce(warned, now, turn)
             says = session.owed and not turn.quiet and reached(session.tell_at or now, now)
-            if due is not None and not (says and turn.says_first):  # A3: never while another is
+            if due is not None and not (says and turn.says_first):  # never while another is
                 return self._do(GoOn(session, turn), now)
             if says:
                 rest = self.outbox.tell(self.outbox.telling(session, now), turn)
@@ -150,7 +151,7 @@ class Runner:
             if busy(session, now) or session.owed:
                 return rest_of(session, now)  # others say what comes of it, or are just saying it
             return self.commit.leave(session, now)
-        except Stale:  # A2: drop everything
+        except Stale:  # [A2]: drop everything
             return Rest(self.clock.now())
 
     def ask(self, row_id: str, turn: Turn) -> tuple[str, Session | None] | None:
@@ -165,16 +166,11 @@ class Runner:
         """Writes what alarm() has said, as soon as it can be: see Alarms.note_alarms."""
         return self.alarms.note_alarms()
 
-    def forget(self) -> None:
-        """Begins cold: remembers neither who was refused nor which alarm no row has."""
-        self.decider.forget()
-        self.alarms.forget()
-
     def _do(self, answer: "Rest | GoOn | None", now: datetime) -> "Rest | None":
         """Duty after duty, and what each of them answers, until there is nothing but to wait.
 
         What a duty lacks is kept in the row, so that it is tried again soon, counted and made
-        known; also what nobody foresaw: no mistake of ours may keep access open for long.
+        known; also what nobody foresaw [A7]: no mistake of ours may keep access open for long.
         """
         while isinstance(answer, GoOn):
             session, turn = answer.session, answer.turn
@@ -209,7 +205,7 @@ class Runner:
                 assert_never(never)
 
     def _acted(self, answer: Act, turn: Turn) -> "Rest | None":
-        """Claimed, done, and what came of it written (A4, A5)."""
+        """Claimed, done, and what came of it written."""
         claimed = self.calls.claim(answer.session, turn, answer.late, **answer.changes)
         if claimed is None:
             return self.commit.leave(answer.session, self.clock.now())
@@ -241,7 +237,7 @@ class Runner:
     ) -> "Rest | GoOn | None":
         """An event; what goes with it is said in one place, here.
 
-        The duty that it brings is begun at once, and its first write has both. Where that duty
+        The duty that it brings is begun at once, and its first write has both [A2]. Where that duty
         waits for somebody else, or there is something to say, the event is written alone.
         """
         match event:

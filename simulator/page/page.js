@@ -4,7 +4,7 @@ import { byId, h, say } from "./dom.js";
 import { showModal } from "./modal.js";
 import { showSessions, tick } from "./session.js";
 import { showSlack } from "./slack.js";
-import { showDoors, showMail, showSwitches } from "./world.js";
+import { showAccess, showMail, showSwitches } from "./world.js";
 
 const state = { messages: [], views: [], sessions: [], locks: [], letters: [], total: 0, trouble: "" };
 let ahead = 0; // the server's clock against ours, in seconds
@@ -18,7 +18,7 @@ const PARTS = {
   total: [sessions],
   locks: [sessions],
   letters: [() => showMail(state)],
-  doors: [() => showDoors(state)],
+  access: [() => showAccess(state)],
   switches: [() => showSwitches(state)],
   trouble: [() => trouble(state.trouble && `The world does not answer just now: ${state.trouble}`)],
 };

@@ -149,10 +149,10 @@ export function tick(now) {
     if (pill.textContent !== said) pill.textContent = said;
     pill.classList.toggle("overdue", overdue);
   }
-  for (const door of document.querySelectorAll(".door.open")) {
-    const held = live.filter((s) => s.glass === door.dataset.door);
+  for (const glass of document.querySelectorAll(".glass.open")) {
+    const held = live.filter((s) => s.glass === glass.dataset.glass);
     const late = Math.max(0, ...held.map((s) => Math.floor(now - overSince(s))));
-    const pill = door.querySelector(".pill");
+    const pill = glass.querySelector(".pill");
     pill.textContent = late >= LATE ? "still open" : "open";
     pill.classList.toggle("overdue", late >= LATE);
   }

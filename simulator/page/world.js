@@ -1,44 +1,44 @@
-// The world outside: the doors as Identity Center has them, the mailbox, and what can be broken.
+// The world outside: who has access as Identity Center has it, the mailbox, and what can be broken.
 
 import { byId, clock, h, keep, post, say } from "./dom.js";
 
 let letter = null; // the chosen letter's number; null follows the newest
 let form = "html";
 
-// The doors ---------------------------------------------------------------------------------------
+// Who has access -----------------------------------------------------------------------------------
 
-export function showDoors(state) {
-  const { world, doors } = state;
+export function showAccess(state) {
+  const { world, access } = state;
   const name = (id) => world.people.find((p) => p.principal_id === id)?.name ?? id;
-  const glass = (e) =>
+  const glassOf = (e) =>
     world.glasses.find((g) => g.account_id === e.account_id && g.set_arn === e.set_arn);
   const what = (e) => {
-    const g = glass(e);
+    const g = glassOf(e);
     return g ? `${g.set} on ${g.account}` : `${e.set_arn} on ${e.account_id}`;
   };
   const list = world.glasses.map((g) => ({
     ...g,
-    inside: doors.inside.filter((e) => glass(e) === g).map((e) => ({ ...e, who: name(e.who) })),
-    under_way: doors.under_way
-      .filter((e) => glass(e) === g)
+    inside: access.inside.filter((e) => glassOf(e) === g).map((e) => ({ ...e, who: name(e.who) })),
+    under_way: access.under_way
+      .filter((e) => glassOf(e) === g)
       .map((e) => ({ ...e, who: name(e.who) })),
   }));
   keep(
-    byId("door-list"),
+    byId("access-list"),
     list,
-    (door) => door.name,
-    (door) => {
-      const open = door.inside.some((e) => e.by === "Break Glass");
-      const state = open ? "open" : door.inside.length ? "standing" : "closed";
+    (glass) => glass.name,
+    (glass) => {
+      const open = glass.inside.some((e) => e.by === "Break Glass");
+      const state = open ? "open" : glass.inside.length ? "standing" : "closed";
       return h(
         "li",
-        { class: `door ${state}`, "data-door": door.name },
+        { class: `glass ${state}`, "data-glass": glass.name },
         h("span", { class: "leaf", "aria-hidden": "true" }, h("span", {})),
         h(
           "div",
           {},
-          h("p", { class: "head" }, h("b", {}, door.name), ` ${door.set} on ${door.account}`),
-          door.inside.map((e) =>
+          h("p", { class: "head" }, h("b", {}, glass.name), ` ${glass.set} on ${glass.account}`),
+          glass.inside.map((e) =>
             h(
               "p",
               {},
@@ -48,15 +48,15 @@ export function showDoors(state) {
                 : " stands here for good; not ours to take",
             ),
           ),
-          door.under_way.map((e) =>
+          glass.under_way.map((e) =>
             h(
               "p",
               { class: "hint" },
               e.kind === "create" ? `opening for ${e.who} …` : `closing behind ${e.who} …`,
             ),
           ),
-          !door.inside.length &&
-            !door.under_way.length &&
+          !glass.inside.length &&
+            !glass.under_way.length &&
             h("p", { class: "hint" }, "Nobody is in."),
         ),
         h("span", { class: `pill ${state}` }, state === "standing" ? "standing" : state),
@@ -65,7 +65,7 @@ export function showDoors(state) {
   );
   keep(
     byId("history"),
-    doors.history.map((e, i) => ({ ...e, i })).reverse(),
+    access.history.map((e, i) => ({ ...e, i })).reverse(),
     (e) => `${e.at} ${e.i}`,
     (e) =>
       h(

@@ -10,12 +10,14 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import get_args
 
+from chalicelib.workflow.answers import Side
 from simulator import company
 from simulator.soak.faults import EVERY, HOLDING, Fault
 
 FUNCTIONS = ("worker", "worker", "stream", "sweep")  # what is killed; the worker twice as often
-SIDES = ("queue", "sweep", "stream")
+SIDES = get_args(Side)
 HANDS = ("lease", "lease", "lock", "spoil", "nonsense")
 PAIRED = 0.25  # of the phases have two faults
 COLD = 0.4  # of the phases have cold functions

@@ -11,6 +11,7 @@ from botocore.stub import Stubber
 from chalicelib.adapters.mail import CONFIG, EACH_FOR, REFUSALS, Ses, client_for
 from chalicelib.domain.errors import Partly, Refused, Unavailable
 from chalicelib.domain.ports import Attachment, Mail
+from chalicelib.operations.log import JsonLog
 
 ALONE = ("a@example.com",)
 MAIL = Mail(
@@ -58,7 +59,7 @@ def test_a_mail_goes_to_all_recipients_with_its_evidence(stub: Stubber):
             },
         },
     )
-    Ses(stub.client, "bg@example.com").send(MAIL)
+    Ses(stub.client, "bg@example.com", JsonLog()).send(MAIL)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_a_mail_that_ses_will_never_take_is_refused_for_good(stub: Stubber, code
     for _ in range(1 if to == ALONE else 1 + len(to)):
         stub.add_client_error("send_email", code, message)
     with pytest.raises(Refused) as refused:
-        Ses(stub.client, "bg@example.com").send(replace(MAIL, to=to))
+        Ses(stub.client, "bg@example.com", JsonLog()).send(replace(MAIL, to=to))
     assert refused.value.lasting
 
 
@@ -91,7 +92,7 @@ def test_a_mail_that_ses_will_never_take_is_refused_for_good(stub: Stubber, code
 def test_what_can_be_mended_leaves_the_report_owed(stub: Stubber, code, message):
     stub.add_client_error("send_email", code, message)
     with pytest.raises(Unavailable, match=code):
-        Ses(stub.client, "bg@example.com").send(replace(MAIL, to=ALONE))
+        Ses(stub.client, "bg@example.com", JsonLog()).send(replace(MAIL, to=ALONE))
 
 
 class Strict:
@@ -214,7 +215,7 @@ def test_no_sign_of_a_mail_steers_who_reads_it():
     seen: list[Any] = []
     client.send_email = lambda **ask: seen.append(ask["Content"]["Simple"])  # type: ignore[method-assign]
     evil = "a\u202eb\x1b[2J\ud800"
-    Ses(client, "bg@example.com").send(Mail(ALONE, evil, f"1\n{evil}", f"<p>{evil}</p>"))
+    Ses(client, "bg@example.com", JsonLog()).send(Mail(ALONE, evil, f"1\n{evil}", f"<p>{evil}</p>"))
     said = str(seen[0])
     said.encode()
     assert not {"\u202e", "\x1b"} & set(said)
@@ -227,7 +228,7 @@ def test_an_ses_that_is_not_there_is_unavailable(session: Any):
         url = f"http://127.0.0.1:{held.getsockname()[1]}"
         client = session.client("sesv2", endpoint_url=url, config=CONFIG)
         with pytest.raises(Unavailable):
-            Ses(client, "bg@example.com").send(MAIL)
+            Ses(client, "bg@example.com", JsonLog()).send(MAIL)
 
 
 def test_a_mail_is_not_sent_twice_behind_our_back(session: Any):

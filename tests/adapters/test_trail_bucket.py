@@ -10,8 +10,8 @@ import pytest
 from chalicelib.adapters import trail_bucket
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ports import Reading, Reported
-from chalicelib.report import build as report
 from chalicelib.report import reading
+from tests.support import reported as report
 from tests.trail.bucket import ROOT, Bucket, Heard, place
 from tests.trail.labelled import Case, cases
 from tests.trail.logs import UNTIL, Logs, Reader, lines

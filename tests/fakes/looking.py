@@ -5,7 +5,7 @@ from typing import Any
 
 from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.session import Session
-from chalicelib.operations.log import log
+from chalicelib.operations.log import JsonLog
 from chalicelib.triggers.queue import FromQueue
 from chalicelib.triggers.stream import FromStream
 from chalicelib.triggers.sweep import Sweep
@@ -36,9 +36,9 @@ class Everything:
         self.rows: list[tuple[Session, bool]] = []
         self.time = NOON
         self.left = MINUTE
-        self.queue_side = FromQueue(self, self, self, self, log)
-        self.stream_side = FromStream(self, self, self, self, log)
-        self.sweep_side = Sweep(self, self, self, self, log)
+        self.queue_side = FromQueue(self, self, self, self, JsonLog())
+        self.stream_side = FromStream(self, self, self, self, JsonLog())
+        self.sweep_side = Sweep(self, self, self, self, JsonLog())
 
     @property
     def looked(self) -> list[str]:

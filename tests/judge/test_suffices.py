@@ -7,8 +7,8 @@ import pytest
 
 from chalicelib.judge import suffices
 from chalicelib.judge.suffices import Used, names
-from chalicelib.report import build as report
 from tests.judge.calls import write
+from tests.support import reported as report
 from tests.trail.example import example_records, example_session
 from tests.trail.records import event, sso_role
 

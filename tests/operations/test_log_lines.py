@@ -5,11 +5,11 @@ import json
 import pytest
 
 from chalicelib.domain.text import lines
-from chalicelib.operations.log import embedded, log, namespace
+from chalicelib.operations.log import JsonLog, embedded, namespace
 
 
 def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
-    log("warning", "two\nlines", session="bg-1")
+    JsonLog()("warning", "two\nlines", session="bg-1")
     out = capsys.readouterr().out
     assert out.count("\n") == 1
     assert json.loads(out) == {"level": "WARNING", "message": "two\nlines", "session": "bg-1"}
@@ -19,7 +19,7 @@ def test_a_line_is_one_json_object(capsys: pytest.CaptureFixture[str]) -> None:
 def test_whatever_it_is_given_is_a_line_that_harms_nobody(
     text: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    log("error", text, error=text, keys={text: (text, {text}, ValueError(text))})
+    JsonLog()("error", text, error=text, keys={text: (text, {text}, ValueError(text))})
     out = capsys.readouterr().out
     out.encode()
     assert not {"\ud800", "\x1b", "\x9b", "\u202e"} & set(out)
@@ -28,7 +28,7 @@ def test_whatever_it_is_given_is_a_line_that_harms_nobody(
 
 
 def test_figures_are_metrics_altogether_and_by_glass(capsys: pytest.CaptureFixture[str]) -> None:
-    log("error", "late", metrics={"OverdueSeconds": 120.5, "Alarms": 1}, glass="prod", id="1")
+    JsonLog()("error", "late", metrics={"OverdueSeconds": 120.5, "Alarms": 1}, glass="prod", id="1")
     line = json.loads(capsys.readouterr().out)
     assert (line["OverdueSeconds"], line["Alarms"], line["glass"]) == (120.5, 1, "prod")
     (directive,) = line["_aws"]["CloudWatchMetrics"]
@@ -41,21 +41,21 @@ def test_figures_are_metrics_altogether_and_by_glass(capsys: pytest.CaptureFixtu
 
 
 def test_a_figure_without_a_glass_has_no_dimension(capsys: pytest.CaptureFixture[str]) -> None:
-    log("info", "SweepBacklog", metrics={"SweepBacklog": 7})
+    JsonLog()("info", "SweepBacklog", metrics={"SweepBacklog": 7})
     line = json.loads(capsys.readouterr().out)
     assert line["SweepBacklog"] == 7
     assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [[]]
 
 
 def test_a_stage_with_a_table_of_its_own_has_figures_of_its_own(
-    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for table, where in (("", "BreakGlass"), ("break-glass", "BreakGlass"),
                          ("break-glass-prod", "BreakGlass/break-glass-prod")):  # fmt: skip
-        monkeypatch.setenv("BREAK_GLASS_TABLE", table)
-        (directive,) = embedded({"A": 1}, {}, 0)["_aws"]["CloudWatchMetrics"]
+        JsonLog(lambda table=table: table)("info", "counted", metrics={"A": 1})
+        (directive,) = json.loads(capsys.readouterr().out)["_aws"]["CloudWatchMetrics"]
         assert directive["Namespace"] == namespace(table) == where
 
 
 def test_the_time_of_a_metric_is_in_milliseconds() -> None:
-    assert embedded({"A": 1}, {}, 1763812800.5)["_aws"]["Timestamp"] == 1763812800500
+    assert embedded({"A": 1}, {}, 1763812800.5, "BreakGlass")["_aws"]["Timestamp"] == 1763812800500

@@ -106,14 +106,14 @@ def test_a_reply_that_is_told_to_the_channel_stands_in_both() -> None:
 
 def test_the_feed_tells_only_what_changed() -> None:
     feed = Feed()
-    feed.put("doors", ["shut"])
+    feed.put("access", ["shut"])
     feed.put("log", [])
     first = feed.since(0, 0)
-    assert first["news"] == {"doors": ["shut"], "log": []}
-    feed.put("doors", ["shut"])
+    assert first["news"] == {"access": ["shut"], "log": []}
+    feed.put("access", ["shut"])
     assert feed.since(first["number"], 0)["news"] == {}
-    feed.put("doors", ["open"])
-    assert feed.since(first["number"], 0)["news"] == {"doors": ["open"]}
+    feed.put("access", ["open"])
+    assert feed.since(first["number"], 0)["news"] == {"access": ["open"]}
     assert feed.since(10**15, 0)["news"] == {}, (
         "a browser of an earlier world waits, it crashes not"
     )
@@ -123,8 +123,8 @@ def test_the_feed_answers_as_soon_as_there_is_news() -> None:
     """It would hold for an hour, and no test lasts so long."""
     feed = Feed()
     number = feed.since(0, 0)["number"]
-    threading.Timer(0.1, lambda: feed.put("doors", ["open"])).start()
-    assert feed.since(number, 3600)["news"] == {"doors": ["open"]}
+    threading.Timer(0.1, lambda: feed.put("access", ["open"])).start()
+    assert feed.since(number, 3600)["news"] == {"access": ["open"]}
 
 
 def test_the_danger_asks_first() -> None:
@@ -179,8 +179,8 @@ def test_two_people_play_the_story_at_once(world: World, laptop: Browser, phone:
     laptop.become("Alice Ames")
     phone.become("Bob Baker")
     laptop.sees("#short", "20 to 30 s instead of an hour")
-    laptop.sees("[data-door=prod]", "Nobody is in.")
-    laptop.sees("[data-door=staging]", "Steve Stone stands here for good")
+    laptop.sees("[data-glass=prod]", "Nobody is in.")
+    laptop.sees("[data-glass=staging]", "Steve Stone stands here for good")
 
     break_glass(laptop, "Break Glass Prod")
     hush = laptop.sees(".message.ephemeral", messages.INCOMING)
@@ -193,7 +193,7 @@ def test_two_people_play_the_story_at_once(world: World, laptop: Browser, phone:
     laptop.sees("#messages", "EmergencyAdmin on Production · open until")
     laptop.sees("#messages", "aws sso login --profile break-glass-prod")
     laptop.sees("#state", "Open")
-    laptop.sees("[data-door=prod].open", "Alice Ames has been in since")
+    laptop.sees("[data-glass=prod].open", "Alice Ames has been in since")
     left = seconds_left(laptop)
     assert 10 < left <= 30
     until(lambda: seconds_left(laptop) < left, PATIENCE, lambda: "the countdown counts down")
@@ -207,7 +207,7 @@ def test_two_people_play_the_story_at_once(world: World, laptop: Browser, phone:
     phone.sees("#messages", "EmergencyOperator on Staging · open until")
     phone.shows("[data-action=say_why]").send_keys("INC-4711\n")
     phone.sees("#messages", "Reason: INC-4711")
-    phone.sees("[data-door=staging].open", "Bob Baker has been in since")
+    phone.sees("[data-glass=staging].open", "Bob Baker has been in since")
     phone.sees("#now", "Bob · staging")
     phone.picture("demo-phone")
     phone.picture("demo-phone-session", "#session")
@@ -218,12 +218,12 @@ def test_two_people_play_the_story_at_once(world: World, laptop: Browser, phone:
     phone.sees("dialog[open]", "EmergencyOperator on Staging, of bob@example.com, ends now")
     phone.click("End now", "dialog")
     phone.sees("#messages", "bob@example.com ended it.")  # on the card that was pressed
-    phone.sees("[data-door=staging].standing", "Steve Stone stands here for good")
+    phone.sees("[data-glass=staging].standing", "Steve Stone stands here for good")
     phone.sees("#messages", "@Bob Baker (bob@example.com) had EmergencyOperator")
     phone.sees("#receipt", "ended by bob@example.com")
     phone.sees("#receipt", "by Bob Baker: ended")
 
-    laptop.sees("[data-door=prod].closed", "Nobody is in.")
+    laptop.sees("[data-glass=prod].closed", "Nobody is in.")
     laptop.sees("#messages", "Your access to “prod” is closed.")
     laptop.channel("# incidents")
     laptop.sees("#messages", "had EmergencyAdmin on Production (111122223333) until")
@@ -283,7 +283,7 @@ def test_who_may_not_is_told_so_and_no_lock_opens(laptop: Browser) -> None:
     laptop.sees(".message.ephemeral", "No access to “prod”")
     laptop.sees("#state", "Denied")
     laptop.sees("#rows", "Mallory Moss")
-    assert "Mallory" not in laptop.read("#door-list") + laptop.read("#history")
+    assert "Mallory" not in laptop.read("#access-list") + laptop.read("#history")
 
 
 @pytest.mark.world
@@ -316,15 +316,15 @@ def test_access_ends_whatever_is_broken(phone: Browser) -> None:
     phone.type(Keys.ENTER, "Break Glass Staging", "#messages")
     phone.sees("dialog[open]", "Break the glass?")
     phone.type(Keys.ENTER, "Break glass", "dialog")
-    phone.sees("[data-door=staging].open", "Grace Gray has been in since")
+    phone.sees("[data-glass=staging].open", "Grace Gray has been in since")
     for switch in ("slack", "mail", "queue"):
         phone.turn(switch)
         phone.shows(f"label:has([data-switch={switch}]:checked)")
     phone.click("Kill the worker")
     phone.sees("#killed", "worker was running" if "no" in phone.read("#killed") else "killed at")
-    phone.picture("demo-phone-broken", "#doors")
-    phone.sees("[data-door=staging].standing", "Steve Stone")
-    assert "Grace" not in phone.read("#door-list")
+    phone.picture("demo-phone-broken", "#access")
+    phone.sees("[data-glass=staging].standing", "Steve Stone")
+    assert "Grace" not in phone.read("#access-list")
     phone.shows("label:has([data-switch=mail]:checked)")
     phone.click("Heal all")
     phone.sees("#letters", "Grace Gray on Staging")

@@ -20,10 +20,10 @@ from typing import Any
 
 import pytest
 
-from chalicelib.report import build
 from simulator import company
 from simulator.page import FILES
 from tests.page.browser import ROOT, Browser, browser, programs
+from tests.support import reported
 from tests.support.mailed import every
 from tests.support.said import everything
 from tests.trail.example import example_records, example_session
@@ -100,7 +100,7 @@ DRAWN = ROOT / "docs" / "images" / "drawn.json"  # each picture, and the digest 
 
 def words_of() -> dict[str, str]:
     """What each picture shows, as a digest."""
-    letter = build.to_mail(build.build(example_session(), example_records()))[2]
+    letter = reported.to_mail(reported.build(example_session(), example_records()))[2]
     words = {
         "messages": json.dumps(list(everything())),
         "mails": json.dumps([html for _, (_, _, html) in every()]),
@@ -167,7 +167,7 @@ def test_every_mail_is_drawn(dark: bool) -> None:
 def test_the_report_is_drawn(where: str, wide: int, dark: bool, tmp_path: Path) -> None:
     programs()
     letter = tmp_path / "report.html"
-    letter.write_text(build.to_mail(build.build(example_session(), example_records()))[2])
+    letter.write_text(reported.to_mail(reported.build(example_session(), example_records()))[2])
     with browser(letter.as_uri(), wide, 900, dark=dark) as window:
         assert "Look at these first" in window.read("body")
         assert window.run("return document.documentElement.scrollWidth") <= window.width

@@ -13,9 +13,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from chalicelib.adapters.cloudtrail import CloudTrail
 from chalicelib.domain.errors import Lost, Unavailable
 from chalicelib.domain.session import Session
-from chalicelib.report import build as report
 from chalicelib.report import reading, search
 from chalicelib.report.reading import SessionReports
+from tests.support import reported as report
 from tests.trail.labelled import cases
 from tests.trail.logs import UNTIL, Kept, Logs, Reader, lines
 from tests.trail.records import (

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.ports import Reported
-from chalicelib.report import build as report
 from chalicelib.report import reading
 from chalicelib.report.novelty import same
 from chalicelib.trail.event import moment
 from simulator.world import World
+from tests.support import reported as report
 from tests.trail.labelled import Case, cases
 from tests.trail.logs import Reader
 from tests.trail.records import GONE

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from chalicelib.domain.session import Session
-from chalicelib.report import build as report
 from chalicelib.report import evidence, shelf, tables, whence, worthiest
 from chalicelib.report import gathered as gathering_module
 from chalicelib.report.gathered import Gathered, gathering
 from chalicelib.report.made import Report
 from chalicelib.trail.attribution import UNREAD, Sieve
 from chalicelib.trail.facts import CredentialFacts
+from tests.support import reported as report
 from tests.trail.example import FIRST_REPORT, example_records, example_session, late_records
 from tests.trail.odd import odd_records
 from tests.trail.records import Record, assume_role, event, key_of, session_of, sso_role

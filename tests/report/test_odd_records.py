@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from chalicelib.report import build as report
 from chalicelib.report import evidence
 from chalicelib.trail.event import Event, Ownership, moment
+from tests.support import reported as report
 from tests.trail.records import Record, event, saml, session_of, sso_role
 from tests.trail.sieved import sift
 

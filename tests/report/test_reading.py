@@ -11,9 +11,9 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Attachment, Mail, Reading, Reported
 from chalicelib.domain.session import Session
-from chalicelib.report import build as report
 from chalicelib.report import evidence, progress, reading
 from chalicelib.words import gaps
+from tests.support import reported as report
 from tests.support.stories import NOON
 from tests.trail.example import FIRST_REPORT, example_records, example_session, late_records
 from tests.trail.labelled import Case, cases

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 
 from chalicelib.domain.machine import Event
 from chalicelib.judge.rules import usable
-from chalicelib.report import build as report
 from chalicelib.report import evidence
 from chalicelib.trail.event import Ownership
 from chalicelib.words import messages
+from tests.support import reported as report
 from tests.support.stories import NOON, active
 from tests.trail import outcomes, score
 from tests.trail.example import FIRST_REPORT, example_records, example_session, late_records

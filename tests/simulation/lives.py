@@ -21,7 +21,16 @@ class Meddled(World):
         self.faults.rates |= {"late": 0.3, "slow": 0.5}
 
 
-class Hung(World):
+class LetsEverybodyIn(World):
+    """A life in which nobody is refused, for it is about what comes after."""
+
+    def _glasses(self, first: bool = False) -> dict[str, Glass]:
+        made = super()._glasses(first)
+        self.people_who_may |= {person.email for person in (ANN, BOB, CLEO)}
+        return {name: replace(glass, may=("everyone",)) for name, glass in made.items()}
+
+
+class Hung(LetsEverybodyIn):
     """A life in which nothing fails but that one thing or two hang, for minutes, while the access
     of up to six people is due to end, with a queue or without."""
 
@@ -35,11 +44,6 @@ class Hung(World):
         self.ends = begins + random.choice((4, 12, 20)) * MINUTE
         start = random.choice((begins - 30 * SECOND, begins, begins + 3 * SECOND))
         self.faults.hangs += [(thing, start, self.ends) for thing in self.hung]
-
-    def _glasses(self, first: bool = False) -> dict[str, Glass]:
-        made = super()._glasses(first)
-        self.people_who_may |= {person.email for person in (ANN, BOB, CLEO)}
-        return {name: replace(glass, may=("everyone",)) for name, glass in made.items()}
 
     def _people(self) -> None:
         random, self.mode = self.random, ""
@@ -60,14 +64,9 @@ class Hung(World):
 A_LOOK = 3 * SECOND
 
 
-class Behind(World):
+class Behind(LetsEverybodyIn):
     """A life in which listings are behind, sessions are short and follow one another closely, calls
     are lost, and administrators do by hand just then what is under way."""
-
-    def _glasses(self, first: bool = False) -> dict[str, Glass]:
-        made = super()._glasses(first)
-        self.people_who_may |= {person.email for person in (ANN, BOB, CLEO)}
-        return {name: replace(glass, may=("everyone",)) for name, glass in made.items()}
 
     def _people(self) -> None:
         random, self.mode = self.random, ""

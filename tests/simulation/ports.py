@@ -14,6 +14,7 @@ from chalicelib.workflow.timing import CALL_TAKES
 from tests.simulation.actors import MS, SECOND, Came, Stopped, Worker, moment, ms_of
 
 if TYPE_CHECKING:
+    from chalicelib.workflow.runner import Runner
     from tests.simulation.world import World
 
 # ---- the ports -----------------------------------------------------------------------------------
@@ -84,6 +85,13 @@ HANGS = {  # call → what it is asked of, and how long it takes to be given up
 FORESEEN = {"Broken", *(each.__name__ for each in ExternalError.__subclasses__())}
 
 
+def cold(runner: Runner) -> None:
+    """As a function that has just begun: it remembers neither refusals nor alarms."""
+    runner.decider._refused.clear()
+    runner.alarms._alarmed.clear()
+    runner.alarms._reached.clear()
+
+
 class Looking(Ports):
     """The runner, as the triggers of this worker have it."""
 
@@ -102,7 +110,7 @@ class Looking(Ports):
         worker.looks_at = self._session_of(session_id)
         if not log[start:]:  # else it was stopped in the middle, and goes on
             world.table_failed, worker.look_began = False, world.now
-        worker.runner.forget()  # what it remembers is in no log, and time goes back here
+        cold(worker.runner)  # what it remembers is in no log, and time goes back here
         rest = worker.runner.advance(session_id, look, known)
         log[start:] = [(True, Came(rest))]
         worker.at = start + 1
@@ -111,7 +119,7 @@ class Looking(Ports):
         return rest
 
     def alarm(self, session_id: str, error: str) -> None:
-        self.worker.runner.forget()
+        cold(self.worker.runner)
         self.worker.alarms = True
         try:
             self.worker.runner.alarm(session_id, error)

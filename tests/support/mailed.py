@@ -6,8 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.domain.machine import State
-from chalicelib.report import build as report
 from chalicelib.words import mails
+from tests.support import reported as report
 from tests.support.said import steve
 from tests.support.stories import HOUR, NOON, active, glass, revoking, settling
 from tests.trail.example import example_records, example_session

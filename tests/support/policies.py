@@ -35,6 +35,15 @@ def resources(statement: dict[str, Any]) -> list[str]:
     return _listed(statement["Resource"])
 
 
+def kind_of(arn: str) -> tuple[str, str]:
+    """Service, and the first word of what is named: (`dynamodb`, `table`)."""
+    parts = arn.split(":", 5)
+    if len(parts) < 6:
+        return arn, ""
+    name = parts[5].split("/")[0].split(":")[0]
+    return parts[2], "" if parts[2] in ("sqs", "sns") else name
+
+
 def each_less(whole: Policy) -> Iterator[tuple[str, Policy]]:
     """The policy without one action, one resource, one kind of row; and what that was."""
     for number, statement in enumerate(whole["Statement"]):

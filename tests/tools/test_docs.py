@@ -82,16 +82,6 @@ def test_every_alarm_has_its_row_in_the_operators_table() -> None:
     assert expected <= named
 
 
-def test_every_rule_of_the_protocol_has_its_place_in_the_code() -> None:
-    text = (ROOT / "docs/protocol.md").read_text()
-    rules = re.findall(r"^(?:- )?\*\*(A\d|[A-Z][A-Za-z]+)\b", text, re.M)
-    kept = text.partition("## Where each rule is kept")[2].partition("\n## ")[0]
-    rows = {word for row in re.findall(r"^\| ([^|]+) \|", kept, re.M) for word in row.split()}
-    told_with = {"SQS", "Stream", "Sweep", "A"}  # who looks; a warning, which is said as cards are
-    assert {"A1", "A7", "REVOKING", "Settle", "Cards"} <= set(rules)
-    assert {rule for rule in rules if rule not in told_with | {"The"}} - rows == set()
-
-
 def test_every_decision_has_a_number_of_its_own() -> None:
     """Else a link to “decision 14” has two ends."""
     pages = sorted((ROOT / "docs/decisions").glob("*.md"))

@@ -67,6 +67,23 @@ def test_each_record_has_a_line_where_asked(
     assert "critical  watching switched off: cloudtrail:StopLogging | trail" in second
 
 
+def test_a_records_line_says_who_called_where_that_is_not_plain(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the lines have of all records together: the client, and who called in their name."""
+    from_kali = {**READ, "userAgent": "aws-cli/2.15 Linux/6.6 kali"}
+    session = sso_role() | {"invokedBy": "bedrock.amazonaws.com"}
+    by_agent = event("ListUsers", "iam", session)
+    there = {**READ, "recipientAccountId": "999999999999"}
+    (tmp_path / "a.json").write_text(json.dumps([READ, from_kali, by_agent, there]))
+    assert main(["judge", "--each", "--account", READ["recipientAccountId"], str(tmp_path)]) == 0
+    plain, kali, agent, elsewhere = capsys.readouterr().out.splitlines()
+    assert plain.endswith("read: iam:ListUsers")
+    assert kali.endswith("read: iam:ListUsers | unusual client kali")
+    assert agent.endswith("read: iam:ListUsers | by bedrock.amazonaws.com in their name")
+    assert elsewhere.endswith("read: iam:ListUsers | in account 999999999999")
+
+
 def test_the_table_has_severity_and_reason_for_every_record(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from chalicelib.report import build as report
+from tests.support import reported as report
 from tests.trail.records import Record, event, session_of, sso_role
 
 WORKER = 512 * 1024 * 1024

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain.errors import Unavailable
-from chalicelib.operations.log import log
+from chalicelib.operations.log import JsonLog
 from chalicelib.triggers.queue import SOON, FromQueue
 from chalicelib.triggers.stream import FromStream
 from chalicelib.wiring import SystemClock
@@ -50,11 +50,11 @@ def runner() -> Runner:
 
 
 def from_queue(runner: Runner, queue: Queue) -> FromQueue:
-    return FromQueue(runner, queue, None, SystemClock(), log)
+    return FromQueue(runner, queue, None, SystemClock(), JsonLog())
 
 
 def from_stream(runner: Runner, queue: Queue) -> FromStream:
-    return FromStream(runner, queue, None, SystemClock(), log)
+    return FromStream(runner, queue, None, SystemClock(), JsonLog())
 
 
 def minute() -> timedelta:

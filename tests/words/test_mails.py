@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import text
-from chalicelib.report import build as report
 from chalicelib.words import links, mails
 from tests.page.browser import browser, programs
+from tests.support import reported as report
 from tests.support.letters import Letter
 from tests.support.mailed import KNOWN, LATE, THREAD, Mail, every
 from tests.support.stories import HOUR, NOON, active, revoking, settling

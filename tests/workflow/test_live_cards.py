@@ -259,7 +259,7 @@ def test_the_channel_hears_of_who_was_refused_where_the_glass_wants_it(
     world.told.clear()
     world.keep(active(id="bg-111111111111111111111111"))
     world.look(pressed(world, id="bg-222222222222222222222222"))
-    assert {where for where, _ in world.told} == {"response_url"}, "an open door refuses nobody"
+    assert {where for where, _ in world.told} == {"response_url"}, "open access refuses nobody"
 
 
 def test_who_presses_again_is_led_to_the_card(world: World) -> None:

@@ -14,7 +14,7 @@ from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Session
-from chalicelib.operations.log import log
+from chalicelib.operations.log import JsonLog
 from chalicelib.triggers.sweep import Sweep
 from chalicelib.words import messages
 from chalicelib.words.messages import date
@@ -85,7 +85,7 @@ def place() -> Place:
         bury = send
 
     world = made.world
-    made.sweep = Sweep(world.runner(), NoQueue(), world.books, world, log)
+    made.sweep = Sweep(world.runner(), NoQueue(), world.books, world, JsonLog())
     return made
 
 

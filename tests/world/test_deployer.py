@@ -18,7 +18,7 @@ import pytest
 
 from simulator import packages
 from simulator.world import ROOT, World
-from tests.support.policies import Policy, actions, allowed, each_less, resources
+from tests.support.policies import Policy, actions, allowed, each_less, kind_of, resources
 
 pytestmark = pytest.mark.world
 
@@ -184,16 +184,8 @@ def test_every_action_exists_and_names_its_resources() -> None:
             if statement["Resource"] == "*":
                 assert asked or action in UNNAMED, f"{action} can name its resources"
             elif service != "apigateway":  # whose resources are the paths of its addresses
-                kinds = {_kind(row["resource_arn_format"]) for row in known[service]}
-                assert {_kind(each) for each in resources(statement)} <= kinds, (action, kinds)
-
-
-def _kind(arn: str) -> tuple[str, str]:
-    parts = arn.split(":", 5)
-    if len(parts) < 6:
-        return arn, ""
-    name = parts[5].split("/")[0].split(":")[0]
-    return parts[2], "" if parts[2] in ("sqs", "sns") else name
+                kinds = {kind_of(row["resource_arn_format"]) for row in known[service]}
+                assert {kind_of(each) for each in resources(statement)} <= kinds, (action, kinds)
 
 
 def test_it_fits_into_one_managed_policy() -> None:

@@ -20,7 +20,7 @@ import pytest
 
 from simulator import company
 from simulator.world import ROOT, World
-from tests.support.policies import POLICIES, actions, allowed, each_less, policy, resources
+from tests.support.policies import POLICIES, actions, allowed, each_less, kind_of, policy, resources
 from tests.world.life import KEPT, PATIENCE, SCHEDULED, STRAY, Life, quiet
 
 pytestmark = pytest.mark.world
@@ -183,17 +183,8 @@ def test_every_action_exists_and_names_its_resources(handler: str) -> None:
             if statement["Resource"] == "*":
                 assert action in UNNAMED, f"{action} can name its resources: {kinds}"
             for resource in resources(statement):
-                fits = any(_kind(resource) == _kind(each) for each in kinds)
+                fits = any(kind_of(resource) == kind_of(each) for each in kinds)
                 assert resource == "*" or fits or len(resources(statement)) > 1, (action, resource)
-
-
-def _kind(arn: str) -> tuple[str, str]:
-    """Service, and the first word of what is named: (`dynamodb`, `table`)."""
-    parts = arn.split(":", 5)
-    if len(parts) < 6:
-        return arn, ""
-    name = parts[5].split("/")[0].split(":")[0]
-    return parts[2], "" if parts[2] in ("sqs", "sns") else name
 
 
 def test_no_policy_is_larger_than_iam_takes() -> None:

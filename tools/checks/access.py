@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.deploy.aws_errors import SIGN_IN, sentence
+from chalicelib.transport.errors import code_of
 from chalicelib.workflow import policy
 from tools._project import Problem
 from tools.checks.patient import BAD, MOST_SKEW, NOTE, OK, Finding, Patient
@@ -80,7 +81,7 @@ def _organisation(patient: Patient) -> str:
     try:
         return patient.management_account
     except ClientError as error:
-        if error.response["Error"]["Code"] != "AWSOrganizationsNotInUseException":
+        if code_of(error) != "AWSOrganizationsNotInUseException":
             raise
         return ""
 
@@ -133,7 +134,7 @@ def accounts(patient: Patient) -> Iterator[Finding]:
         try:
             answer = patient.aws("organizations").describe_account(AccountId=account_id)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "AccountNotFoundException":
+            if code_of(error) != "AccountNotFoundException":
                 raise
             cure = "correct the glass's account: it is none of this organisation"
             yield Finding(BAD, f"account {account_id} does not exist", cure)
@@ -154,7 +155,7 @@ def people(patient: Patient) -> Iterator[Finding]:
         known.people.values()
     )
     missing = 0
-    for who in sorted(asked - {"everyone"}):
+    for who in sorted(asked - {policy.EVERYONE}):
         name = who.removeprefix("group:")
         there = _group(patient, name) if who != name else directory.person(who) is not None
         if not there:
@@ -201,7 +202,7 @@ def _group(patient: Patient, name: str) -> bool:
             },
         )
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+        if code_of(error) != "ResourceNotFoundException":
             raise
         return False
     return True

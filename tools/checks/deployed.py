@@ -12,9 +12,11 @@ from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
+from chalicelib import wiring
 from chalicelib.deploy import infrastructure, schema
 from chalicelib.deploy.alarms import FUNCTIONS, alarms, function_name
 from chalicelib.operations.log import namespace
+from chalicelib.transport.errors import code_of
 from tools import _project, _slack
 from tools.checks.patient import AGAIN, APP, BAD, NOTE, OK, Finding, Patient, said
 
@@ -30,7 +32,7 @@ def functions(patient: Patient) -> Iterator[Finding]:
         try:
             found = client.get_function_configuration(FunctionName=name)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            if code_of(error) != "ResourceNotFoundException":
                 raise
             yield Finding(BAD, f"the function {name} is gone", AGAIN)
             continue
@@ -130,7 +132,7 @@ def concurrency(patient: Patient) -> Iterator[Finding]:
     """Whether the route has room beside the workers, in an account that may run few functions."""
     client = patient.aws("lambda")
     limit = infrastructure.concurrency(client)
-    fewer = infrastructure.fewer(infrastructure.WORKERS, limit)
+    fewer = infrastructure.fewer(wiring.WORKERS, limit)
     name = function_name(APP, patient.stage, "worker")
     for mapping in client.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]:
         found = mapping.get("ScalingConfig", {}).get("MaximumConcurrency", limit)
@@ -144,7 +146,7 @@ def concurrency(patient: Patient) -> Iterator[Finding]:
     said = f"the account runs {limit} functions at once, all of its own counted"
     if limit < infrastructure.FEWEST + infrastructure.BESIDE_WORKERS:
         yield Finding(BAD, f"{said}: the route has no room of its own", more)
-    elif fewer < infrastructure.WORKERS:
+    elif fewer < wiring.WORKERS:
         yield Finding(NOTE, f"{said}: so there are {fewer} workers, and much at once waits", more)
     else:
         yield Finding(OK, said)

@@ -14,6 +14,7 @@ from chalicelib.config.settings import Settings
 from chalicelib.deploy.aws_errors import SIGN_IN, cause, denied, sentence
 from chalicelib.domain.errors import ExternalError
 from chalicelib.domain.session import PermissionSet
+from chalicelib.transport.errors import code_of
 from tools import _project, _slack
 from tools._project import Deployed, Problem
 
@@ -131,7 +132,7 @@ def findings(patient: Patient, check: Check) -> list[Finding]:
     try:
         found.extend(check(patient))
     except ClientError as error:
-        code, call = error.response["Error"]["Code"], error.operation_name
+        code, call = code_of(error), error.operation_name
         cure = MAY_READ + ("" if denied(error) else ", or see whether it is there at all")
         if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
             cure = "AWS has an error of its own: try again in a minute"

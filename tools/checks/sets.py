@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.domain.session import Glass, PermissionSet
+from chalicelib.transport.errors import code_of
 from tools.checks.patient import BAD, NOTE, OK, Finding, Patient, span
 
 HOUR = timedelta(hours=1)
@@ -91,7 +92,7 @@ def _customer_managed(patient: Patient, found: PermissionSet) -> list[str]:
         boundary = client.get_permissions_boundary_for_permission_set(**asked)
         named.append(boundary["PermissionsBoundary"].get("CustomerManagedPolicyReference") or {})
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+        if code_of(error) != "ResourceNotFoundException":
             raise
     return [f"{each.get('Path', '/')}{each['Name']}" for each in named if each]
 
@@ -100,7 +101,7 @@ def _there(patient: Patient, arn: str) -> bool:
     try:
         patient.aws("iam").get_policy(PolicyArn=arn)
     except ClientError as error:
-        if error.response["Error"]["Code"] != "NoSuchEntity":
+        if code_of(error) != "NoSuchEntity":
             raise
         return False
     return True

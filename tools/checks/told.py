@@ -15,6 +15,7 @@ from chalicelib.domain.errors import Unavailable
 from chalicelib.domain.ports import Trail
 from chalicelib.operations.metrics import OVERDUE_AFTER
 from chalicelib.report.search import anyone_in
+from chalicelib.transport.errors import code_of
 from tools import _project
 from tools._project import Problem
 from tools._rows import Rows
@@ -92,7 +93,7 @@ def mail(patient: Patient) -> Iterator[Finding]:
         try:
             client.get_suppressed_destination(EmailAddress=to)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "NotFoundException":
+            if code_of(error) != "NotFoundException":
                 raise
             continue
         cure = f"aws sesv2 delete-suppressed-destination --email-address {to}"
@@ -190,7 +191,7 @@ def _verified(client: Any, address: str) -> bool:
         try:
             found = client.get_email_identity(EmailIdentity=identity)
         except ClientError as error:
-            if error.response["Error"]["Code"] != "NotFoundException":
+            if code_of(error) != "NotFoundException":
                 raise
             continue
         if found.get("VerifiedForSendingStatus"):

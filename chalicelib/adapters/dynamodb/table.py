@@ -69,7 +69,7 @@ class Table:
             return None, False  # another kind of row, whatever it says of itself
         try:
             with translated():
-                with TransactGet(connection=self._connection) as transaction:
+                with TransactGet(connection=self._connection) as transaction:  # [A1]
                     row = transaction.get(Row, session_id)
                     lease = transaction.get(Row, lease_id(session_id))
                 return found_in(row.get, session_in), found_in(lease.get, lambda _: True) or False
@@ -140,7 +140,7 @@ class Table:
                 raise Unreadable(f"{row_id} says nothing: {type(error).__name__}") from error
 
     def write(self, session: Session) -> None:
-        if session.version:
+        if session.version:  # [A2]
             with translated():
                 session_row(session, self._keep).save(condition=Row.version == session.version)
             return

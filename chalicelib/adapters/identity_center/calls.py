@@ -20,6 +20,7 @@ from botocore.exceptions import (
 from botocore.parsers import ResponseParserError
 
 from chalicelib.domain.errors import ExternalError, Refused, Unavailable, Unknown
+from chalicelib.transport.errors import code_of
 
 CONNECT_TIMEOUT: Final = 2.0  # seconds
 
@@ -197,7 +198,7 @@ def outcome_of(error: Exception, missing: ExternalError) -> ExternalError:
     if not isinstance(error, ClientError):
         return Unknown(text)
     status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    code = _code(error)
+    code = code_of(error)
     if not 400 <= status < 500:
         return Unknown(text)  # a server that fails may have accepted first
     if code == NOT_FOUND:
@@ -238,7 +239,7 @@ def renewing(ask: Callable[P, R], renew: Callable[[], bool], memory: "Memory") -
             try:
                 return ask(*args, **kwargs)
             except ClientError as error:
-                if _code(error) not in NOT_OURS or not any(mend() for mend in mends):
+                if code_of(error) not in NOT_OURS or not any(mend() for mend in mends):
                     raise
 
     return again
@@ -287,24 +288,19 @@ def request_id_of(status: dict[str, Any]) -> str:
 
 
 def _crowded(error: Exception) -> bool:
-    return isinstance(error, ClientError) and _code(error) in TOO_MANY
+    return isinstance(error, ClientError) and code_of(error) in TOO_MANY
 
 
 def missing(error: ClientError) -> bool:
     """Whether there is no such user or group, in an identity store that there is."""
-    return _code(error) == NOT_FOUND and error.response.get("ResourceType") != "IDENTITY_STORE"
-
-
-def _code(error: ClientError) -> str:
-    code: str = error.response.get("Error", {}).get("Code", "")
-    return code
+    return code_of(error) == NOT_FOUND and error.response.get("ResourceType") != "IDENTITY_STORE"
 
 
 def said(error: Exception) -> str:
     """The error in words, for whoever waits, and for the log."""
     if isinstance(error, ClientError):
         message = error.response.get("Error", {}).get("Message", "")
-        said = f"{_code(error)}: {message}" if message.strip(" .") else _code(error)
+        said = f"{code_of(error)}: {message}" if message.strip(" .") else code_of(error)
         return f"IAM Identity Center answers {said}"[:500]
     if isinstance(error, (KeyError, TypeError)):
         return "IAM Identity Center: an answer that makes no sense"

@@ -13,7 +13,6 @@ from botocore.exceptions import (
 from chalicelib.adapters.identity_center.calls import (
     NOT_FOUND,
     Memory,
-    _code,
     _instances,
     instance_of,
     outcome_of,
@@ -26,6 +25,7 @@ from chalicelib.adapters.identity_center.calls import (
 from chalicelib.domain.errors import Gone, Refused
 from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import Access, PermissionSet
+from chalicelib.transport.errors import code_of
 
 CREATED_DATE_SKEW: Final = timedelta(seconds=60)  # between our clock and AWS's
 
@@ -184,7 +184,7 @@ class IdentityCenter:
         try:
             answer = describe(InstanceArn=instance_arn, **{f"{member}RequestId": request_id})
         except ClientError as error:
-            if _code(error) == NOT_FOUND:
+            if code_of(error) == NOT_FOUND:
                 return None
             raise
         status: dict[str, Any] = answer[f"{member}Status"]
@@ -208,7 +208,7 @@ class IdentityCenter:
                 if each["PrincipalType"] == "USER"
             )
         except ClientError as error:
-            if _code(error) != NOT_FOUND:
+            if code_of(error) != NOT_FOUND:
                 raise
             if instance_of(permission_set_arn) in _instances(self._reads):
                 return frozenset()
@@ -238,7 +238,7 @@ class IdentityCenter:
                 InstanceArn=instance_of(arn), PermissionSetArn=arn
             )
         except ClientError as error:
-            if _code(error) == NOT_FOUND:
+            if code_of(error) == NOT_FOUND:
                 return None
             raise
         described = answer["PermissionSet"]

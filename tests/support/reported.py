@@ -1,8 +1,7 @@
-"""What somebody did with the access they broke glass for, told so that people can act on it.
+"""The report of a session, made in one piece: what `report/reading.py` does page by page.
 
-`build` makes the report from a session and CloudTrail's records; `to_mail` puts it into words, and
-`told` is what is said of it in Slack. The same session and records always make the same words, so
-a report that is sent twice reads the same twice. `reading` does the same in pieces.
+`build` makes it from a session and CloudTrail's records; `to_mail` puts it into words, and `told`
+is what is said of it in Slack. The same session and records always make the same words.
 """
 
 from collections.abc import Iterable
