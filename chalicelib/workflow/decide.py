@@ -55,7 +55,7 @@ class Decide:
         self, session: Session, waits: dict[str, Any], now: datetime, turn: Turn
     ) -> Answer:
         """Nobody is let in before another person has approved it; and who has it, or waits for it
-        already, is told so: others are not asked twice. Raises Unavailable.
+        already, is told so: others are not asked twice [REQUESTED 2a]. Raises Unavailable.
         """
         if self.store.lock(session.access) is not None:
             return self._turn_away(session, now, turn)
