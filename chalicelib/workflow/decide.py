@@ -30,7 +30,7 @@ class Decide:
 
         Safe to repeat: nothing outside is touched, and the write needs the version and the lock.
         """
-        session, refusal = self.decider.known(session)  # [REQUESTED 2]
+        session, refusal = self.decider.known(session)  # [REQUESTED 2a]
         if refusal is not None:
             return self._deny(session, refusal, now)
         now = self.clock.now()  # the deadline counts from here, not from before the look-ups
@@ -55,7 +55,7 @@ class Decide:
         self, session: Session, waits: dict[str, Any], now: datetime, turn: Turn
     ) -> Answer:
         """Nobody is let in before another person has approved it; and who has it, or waits for it
-        already, is told so: others are not asked twice [REQUESTED 2a]. Raises Unavailable.
+        already, is told so: others are not asked twice [REQUESTED 2b]. Raises Unavailable.
         """
         if self.store.lock(session.access) is not None:
             return self._turn_away(session, now, turn)
