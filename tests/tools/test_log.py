@@ -148,10 +148,11 @@ OURS = {"what", "until", "left"}  # of no row: the log finds them out
 OF_ROWS = {each.name for kind in (Session, Ask) for each in fields(kind)}
 # What the log's files leave out: a session's own story (`log ID`, `--json`) has all of it.
 INSIDE = {
-    "alarmed", "alarms", "allowed_at", "busy_token", "busy_until", "card_ts", "channel",
-    "conclude_at", "denied_at", "duration", "ended_look", "extend", "extended", "extended_by",
+    "alarm_ts", "alarmed", "alarms", "allowed_at", "busy_token", "busy_until", "card_said", "card_ts", "channel",
+    "conclude_at", "denied_at", "duration", "ended_by_user", "ended_look", "extend",
+    "extended", "extended_by", "extended_by_user",
     "gone_look", "grant_asked_at", "grant_call", "grant_late_until", "lag_asked", "last_error",
-    "listed_at", "look_at", "mine_channel", "mine_ts", "orphan_at", "owed",
+    "listed_at", "look_at", "mine_channel", "mine_said", "mine_ts", "orphan_at", "owed",
     "permission_set_arn", "person", "portal", "reached", "region", "report_after", "report_at",
     "report_digest", "report_final", "report_to", "response_url", "response_uses", "retry_at",
     "revoke_asked_at", "revoke_call", "revoke_first_asked_at", "revoke_late_until",
