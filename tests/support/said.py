@@ -63,8 +63,9 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "alarm, and nobody could write what went wrong", messages.alarm(revoking())
     yield "alarm, said anew", messages.alarm_over(stuck, "alarm")
     yield "alarm, where it is over", messages.alarm_over(settling(), "resolved")
-    yield "alarm, where it is over and the access stood before", messages.alarm_over(
-        settling(standing="yes"), "resolved"
+    yield (
+        "alarm, where it is over and the access stood before",
+        messages.alarm_over(settling(standing="yes"), "resolved"),
     )
     yield "alarm about a report, where it has come", messages.alarm_over(settling(), "report")
     yield "alarm is over, late", messages.resolved(settling(alarms=9, lag_gone=9000.0))

@@ -368,7 +368,9 @@ def test_who_has_heard_of_the_end_already_hears_it_no_more(
     row = world.look(session.id)
     assert (row.owed, row.alarm_ts) == ((), "")
     where = [where for where, _ in world.told[heard:]]
-    assert where == ["C0INCIDENT 1.5", *([] if told else ["C0INCIDENT"])], "edited, and no word more"
+    assert where == ["C0INCIDENT 1.5", *([] if told else ["C0INCIDENT"])], (
+        "edited, and no word more"
+    )
     assert len(world.mails) - mails == (not told)
 
 
