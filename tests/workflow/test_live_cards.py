@@ -356,25 +356,36 @@ def test_a_card_edited_for_a_press_in_vain_says_nothing_that_is_past_by_then(wor
     assert "closed at" in after
 
 
+@pytest.mark.parametrize(("kind", "did"), [("extend", "extended"), ("end", "ended")])
+def test_the_row_has_who_in_slack_had_a_hand_in_it(world: World, kind: str, did: str) -> None:
+    session = world.keep(active())
+    world.ask(asked(session, kind, "U0BOB"))
+    row = world.row(session.id)
+    by = getattr(row, f"{did}_by"), getattr(row, f"{did}_by_user")
+    assert by == ("bob@example.com", "U0BOB")
+
+
 @pytest.mark.parametrize("call", ["delete", "assigned"])
 def test_where_a_call_hangs_another_is_woken_and_no_card_says_open(world: World, call: str) -> None:
     session = active(mine_ts="1.5", mine_channel="D0ALICE", card_ts="1.0")
     world.keep(session)
     world.assignments.add(session.access)
     world.time = NOON + HOUR
+    seen: list[object] = []
 
     def hangs() -> None:
         world.time += 2 * SECOND
-        (wake,) = world.asides
-        wake()
-        assert world.wakes[-1] == (session.id, timedelta(0), None)
+        for wake in list(world.asides):
+            wake()
+        seen.append(world.wakes[-1])
         world.look(session)  # whoever was woken
-        going = [where for where, text in world.told if "being taken back" in text]
-        assert going == ["D0ALICE 1.5", "C0INCIDENT 1.0"]
+        seen.extend(where for where, text in world.told if "being taken back" in text)
 
     world.meanwhile[call] = hangs
+    world.look(session, patience=5)
     world.until(session, "SETTLING")
-    assert call not in world.meanwhile
+    woken = (session.id, timedelta(0), None)
+    assert seen == [woken, "D0ALICE 1.5", "C0INCIDENT 1.0"]
     assert world.asides == []
     assert "closed at" in world.told[-1][1]
 
