@@ -1,6 +1,8 @@
 """The log as it is printed: nothing is lost on a narrow screen, and nothing runs over its edge."""
 
+import contextlib
 import os
+import sys
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +13,7 @@ from chalicelib.domain.ask import Ask
 from chalicelib.domain.session import Session
 from tools import log
 from tools._project import Misused, Problem
+from tools._words import Printable
 
 ROW = {
     "asked_at": "2026-11-22T15:04:05.000Z",
@@ -76,6 +79,21 @@ def test_a_state_has_a_colour_on_a_screen_that_wants_one(
     said = "\n".join(printed(ROW, columns, monkeypatch, capsys, plain))
     assert said.count("\x1b[35mDENIED\x1b[0m") == colours
     assert said.count("\x1b[") == 2 * colours
+
+
+def test_colours_reach_the_screen_and_other_peoples_signs_do_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `python -m tools` prints: nothing from outside steers a terminal."""
+    monkeypatch.setenv("NO_COLOR", "")
+    evil = Printable(sys.stdout)
+    with contextlib.redirect_stdout(evil):  # type: ignore[type-var]
+        said = "\n".join(
+            printed(ROW | {"email": "a\x1b[2Jb@example.com"}, 120, monkeypatch, capsys, "")
+        )
+    assert "\x1b[35mDENIED\x1b[0m" in said
+    assert "\x1b[2J" not in said
+    assert "b@example.com" in said
 
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
