@@ -288,10 +288,10 @@ def closed_after_all(session: Session) -> str:
 
 
 def _long(seconds: float) -> str:
-    """A time that nobody has to convert."""
+    """A time that nobody has to convert; whole minutes, as mails have it."""
     if seconds < 120:
         return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+    return f"{seconds // 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
 def was_taken_back(session: Session) -> str:
