@@ -86,7 +86,8 @@ class Alarms:
         alarming = alarming.with_(**{"reached": ""} | self._left.get(session_id, {}))
         told = self.notifier.tell(alarming, lambda each: each)
         if len(self._alarmed) >= REMEMBERED:
-            self.forget()
+            self._alarmed.clear()
+            self._left.clear()
         self._left[session_id] = {each: getattr(told, each) for each in LEFT}
         self._alarmed |= {(session_id, each): due for each in owed if each not in told.owed}
 
