@@ -20,7 +20,9 @@ Decided = tuple[Ask, Session | None]
 def ended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
     """*End now*: access is taken back at once [ASKS 2]."""
     side = decided.decided_look
-    changes = {"ended_by": by} | end_of(session, Event.ENDED, now, side)
+    changes = {"ended_by": by, "ended_by_user": decided.slack_user} | end_of(
+        session, Event.ENDED, now, side
+    )
     after = session.entered(Event.ENDED, now, f"{side}, {by}", **changes)
     after = said_soon(after, now + GONE_WITHIN, *notifications.of_a_change(session))
     after = after.with_(why=why_now(decided, session))
@@ -41,6 +43,7 @@ def extended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
         deadline=session.deadline + session.extend,
         extended=session.extended + 1,
         extended_by=by,
+        extended_by_user=decided.slack_user,
         why=why_now(decided, session),
         owed=notifications.owing(session, *notifications.of_a_change(session)),
     )

@@ -34,7 +34,7 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
         "while open, without a portal": active(why="INC-4711: the deployment hangs"),
         "while open, and it stood before": active(standing="yes"),
         "extended": active(extended=1, deadline=NOON + 2 * HOUR),
-        "extended by another": active(extended=1, extended_by="bob@example.com"),
+        "extended by another": active(extended=1, **by("extended")),
         "warned": active(warned_for=NOON + HOUR),
     }
     for when, session in shown.items():
@@ -49,7 +49,7 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
         "overdue": (stuck, late),
         "overdue for hours": (stuck.with_(tries=900, last_error=""), NOON + 3 * HOUR),
         "when closed": (settling(), late),
-        "when closed by another": (settling(ended_by="bob@example.com", why="INC-1"), late),
+        "when closed by another": (settling(**by("ended"), why="INC-1"), late),
         "when closed, and it stood before": (settling(standing="yes"), late),
         "when it never came": (settling(granted_at=None, reason="AccessDenied: no"), late),
     }
@@ -61,6 +61,13 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "alarm, the third", messages.alarm(stuck.with_(alarms=3, card_ts="1.2"))
     yield "alarm is over", messages.resolved(settling(alarms=2, lag_gone=312.4))
     yield "alarm, and nobody could write what went wrong", messages.alarm(revoking())
+    yield "alarm, said anew", messages.alarm_over(stuck, "alarm")
+    yield "alarm, where it is over", messages.alarm_over(settling(), "resolved")
+    yield (
+        "alarm, where it is over and the access stood before",
+        messages.alarm_over(settling(standing="yes"), "resolved"),
+    )
+    yield "alarm about a report, where it has come", messages.alarm_over(settling(), "report")
     yield "alarm is over, late", messages.resolved(settling(alarms=9, lag_gone=9000.0))
     yield "already open", messages.denied(denied.with_(reason=messages.already_open(active())))
     yield "taken back", messages.taken_back(settling(shape="found"))
@@ -69,6 +76,11 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "mended", findings.mended(["a lease without a session: bg-1"])
     yield "alarm about a report", messages.alarm(settling(state=State.REPORTING, tries=4))
     yield from asks()
+
+
+def by(did: str) -> dict[str, Any]:
+    """Bob's doing."""
+    return {f"{did}_by": "bob@example.com", f"{did}_by_user": "U0BOB"}
 
 
 def asks() -> Iterator[tuple[str, dict[str, Any]]]:

@@ -138,6 +138,12 @@ def test_what_stood_before_is_never_said_to_be_taken_back_or_gone(
     assert early == "The session is over; the access stood before it and stays."
 
 
+def test_a_mail_and_the_channel_say_the_same_of_how_late_it_was() -> None:
+    late = settling(lag_gone=172.1)
+    assert ", 2 minutes late." in messages.resolved(late)["text"]
+    assert mails.resolved_mail(late, NOON)[0].endswith("closed after all, 2 min late")
+
+
 def test_an_alarm_says_of_tries_only_what_is_known() -> None:
     for changes, says in (
         ({"tries": 1, "last_error": "No."}, "Tried once; the last error: No."),
