@@ -225,6 +225,7 @@ def reconciler() -> "Reconciler":
         log=log,
         wakeups=queue(),
         region=known.region,
+        stage=known.stage,
     )
 
 

@@ -130,6 +130,7 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
     """Puts right what chalice leaves. Whatever fails here fails the command, and loudly."""
     import click
 
+    from chalicelib.deploy.alarms import api_name
     from chalicelib.deploy.infrastructure import (
         access_log_group,
         allow_loops,
@@ -153,7 +154,7 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
         done = [
             *tune_event_sources(session.client("lambda"), app, stage, letters),
             *allow_loops(session.client("lambda"), app, stage),
-            *guard_route(session, api["rest_api_id"], api_stage, group_arn),
+            *guard_route(session, api["rest_api_id"], api_stage, group_arn, api_name(app, stage)),
             *ensure_alarms(session, app, stage, known.queue, known.alarm_to, figures),
         ]
     except Exception as error:
