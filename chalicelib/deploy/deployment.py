@@ -30,7 +30,7 @@ def stream_arn(app: str = "break-glass") -> str:
         _refuse(stages.unusable(stage))
         stages.install(stage)
     if context is not None and context.info_name == "package":
-        _package(context)
+        _package(context, stages.own_glasses(stage))
     if context is None or context.info_name != "deploy":
         return PLACEHOLDER
     import click
@@ -89,10 +89,16 @@ def workers(most: int) -> int:
         return most
 
 
-def _package(context: "click.Context") -> None:
-    """The template's policies follow the partition of its stack. Terraform knows no Fn::Sub."""
+def _package(context: "click.Context", own: Path | None) -> None:
+    """The template's policies follow the settings, and the partition of its stack. Terraform knows
+    no Fn::Sub. Raises ClickException with every mistake in the settings."""
+    from chalicelib.config import settings
     from chalicelib.deploy import partitions
 
+    try:
+        settings.load(os.environ, own or settings.GLASSES)
+    except settings.InvalidSettings as wrong:
+        _refuse(list(wrong.mistakes))
     if context.params.get("pkg_format") != "terraform":
         partitions.install(partitions.BY_CLOUDFORMATION)
 
