@@ -269,7 +269,7 @@ def test_a_template_follows_the_partition_of_its_stack(
         assert deployment.stream_arn() == deployment.PLACEHOLDER
     assert seen == partitions
     monkeypatch.setattr(settings, "GLASSES", EXAMPLE.with_name("nowhere.toml"))
-    with context, pytest.raises(click.ClickException, match="nowhere.toml: is not there"):
+    with context, pytest.raises(click.ClickException, match=r"nowhere\.toml: is not there"):
         deployment.stream_arn()
 
 
