@@ -60,6 +60,7 @@ def noted_person(noted: Noted) -> str:
 
 
 def if_right(glass: Glass, stage: str) -> str:
+    """What to do where it is meant to stay; the command names the stage, where that is known."""
     of_stage = f" --stage {clean(stage)}" if stage else ""
     return (
         "Nobody broke the glass for that, so it will not end by itself. If it is meant to stay: "
