@@ -226,7 +226,7 @@ def install(stage: str) -> None:
         return packed(files(self, project_dir), own)
 
     def by_its_name(self: Any, app: Any, rest_api: Any = None) -> dict[str, Any]:
-        api = described(self, app, rest_api)
+        api: dict[str, Any] = described(self, app, rest_api)
         api["info"]["title"] = api_name(app.app_name, stage)
         return api
 
