@@ -38,6 +38,11 @@ class Place:
     name: str
     client: Client
 
+    @property
+    def owner(self) -> str:
+        """Whose Identity Center is: where the trail is elsewhere, our account is its delegate."""
+        return company.HOME_ACCOUNT if self.name == HERE else company.MANAGEMENT
+
     def settings(self) -> str:
         if self.name == HERE:
             return f'cloudtrail_log_group = "{company.TRAIL}"\n'

@@ -73,7 +73,7 @@ def fitted(policy: Any, stage: str, known: Settings) -> dict[str, Any]:
         "topics": [each for each in topics if each.startswith("arn:")],
     }
     made: dict[str, Any] = _fitted(policy, ours)
-    return {**made, "Statement": [each for each in made["Statement"] if each["Resource"] != []]}
+    return {**made, "Statement": [each for each in made["Statement"] if each.get("Resource") != []]}
 
 
 def _fitted(value: Any, ours: Mapping[str, list[str]]) -> Any:

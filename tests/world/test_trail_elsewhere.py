@@ -60,6 +60,9 @@ def test_the_journey_is_reported_from_where_the_trail_is(scene: Scene) -> None:
     functions, worker = scene.aws("lambda"), scene.world.function_name("worker")
     loops = functions.get_function_recursion_config(FunctionName=worker)
     assert loops["RecursiveLoop"] == "Allow"  # by the deployment
+    said = " ".join(tool(scene.world, "doctor", "--only", "Identity Center").out.split())
+    assert "from a delegated administrator account" in said
+    assert f"arn:aws:kms:us-east-1:{company.MANAGEMENT}:key/" in said
     pressed = scene.press("alice", "admin")
     pressed.closes()
     mail = scene.until("the report", lambda: scene.mails(pressed.id, "Report"))[0]
