@@ -231,6 +231,7 @@ def reconciler() -> "Reconciler":
         log=LOG,
         wakeups=queue(),
         region=known.region,
+        stage=known.stage,
     )
 
 

@@ -15,6 +15,7 @@ from chalicelib.domain.session import APP, Glass
 from chalicelib.workflow import policy
 
 GLASSES: Final = Path(__file__).parents[1] / "glasses.toml"
+STAGE: Final = "BREAK_GLASS_STAGE"  # the deployment says it, and nobody else
 
 
 TRAIL: Final = ("trail", "trail_role", "cloudtrail_log_group")  # make sense together alone
@@ -54,6 +55,7 @@ class Settings:
     secrets: str = OTHERWISE["BREAK_GLASS_SECRETS"]
     slack_api_url: str = SLACK_API
     region: str = ""
+    stage: str = ""  # for the commands in what people read; empty where nobody deployed
 
     @property
     def keep(self) -> timedelta:
@@ -123,6 +125,7 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
         secrets=technical["BREAK_GLASS_SECRETS"],
         slack_api_url=technical["SLACK_API_URL"],
         region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "",
+        stage=environ.get(STAGE, ""),
     )
 
 

@@ -71,7 +71,7 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "alarm is over, late", messages.resolved(settling(alarms=9, lag_gone=9000.0))
     yield "already open", messages.denied(denied.with_(reason=messages.already_open(active())))
     yield "taken back", messages.taken_back(settling(shape="found"))
-    yield "found", findings.found(glass(), [steve()])
+    yield "found", findings.found(glass(), [steve()], "eu-west-1", "prod")
     yield "found many", findings.found(glass(), [steve()] * 7)
     yield "mended", findings.mended(["a lease without a session: bg-1"])
     yield "alarm about a report", messages.alarm(settling(state=State.REPORTING, tries=4))

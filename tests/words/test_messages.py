@@ -42,7 +42,7 @@ def test_every_message_reads_as_it_is_kept(snapshot: Any) -> None:
         "alarm": mails.alarm_mail(revoking(tries=7, last_error="Conflict"), NOON + 1.05 * HOUR),
         "alarm is over": mails.resolved_mail(settling(alarms=2, lag_gone=312.4), NOON),
         "taken back": mails.taken_back_mail(settling(shape="found"), NOON),
-        "found": mails.found_mail(glass(), [steve()]),
+        "found": mails.found_mail(glass(), [steve()], "", "prod"),
         "used": mails.used(active(why="INC-4711"), NOON),
     }
     for name, (subject, text, _) in sent.items():
