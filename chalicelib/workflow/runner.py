@@ -233,7 +233,7 @@ class Runner:
         return self._gone_on(came) if isinstance(came, Unsaved) else came
 
     def _watched(self, session: Session) -> AbstractContextManager[None]:
-        """Should a call hang while access is taken back, somebody else brings the cards up to date:
+        """Should a call of the revoke hang, somebody else brings the cards up to date [NEWS 5]:
         a wake-up, which says no more than any, so that none is edited but by the row."""
         if session.state is not State.REVOKING or not session.owed:
             return nullcontext()
