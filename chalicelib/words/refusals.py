@@ -62,6 +62,7 @@ EARLIER_MAY_LAND: Final = "an earlier request for this access may still be under
 STILL_LISTED: Final = "the delete succeeded, and the assignment is still listed"
 FAILED: Final = "it failed"
 NO_END: Final = "others have written its row each time that this turn was about to"
+SPOILED_SESSION: Final = "the session's row in the log cannot be read until somebody mends it"
 
 
 def our_mistake(kind: str) -> str:
