@@ -15,7 +15,7 @@ class MemoryBooks(Rows):
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:
         waiting = [each for each in self.sessions.values() if each.look_at and each.look_at <= now]
-        waiting.sort(key=lambda each: each.look_at or now)
+        waiting.sort(key=lambda each: (not each.live, each.look_at or now))
         return [each.id for each in waiting[:limit]]
 
     def asks_due(self, now: datetime, limit: int) -> Sequence[str]:
