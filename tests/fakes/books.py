@@ -25,6 +25,9 @@ class MemoryBooks(Rows):
                 waiting.append((each.tell_at or each.decided_at or now, f"asked/{each.id}"))
         return [row_id for due, row_id in sorted(waiting) if due <= now][:limit]
 
+    def put_away(self, now: datetime, most: int) -> int:
+        return 0  # what pretends to be another kind of row is none here
+
     def unfinished(self) -> Sequence[tuple[Session, bool]]:
         waiting = [each for each in self.sessions.values() if each.look_at is not None]
         return [(each, each.id in self.leases) for each in waiting]
