@@ -41,15 +41,18 @@ class Remembered:
         self._known: dict[tuple[str, ...], tuple[Any, datetime]] = {}
 
     def at(self, key: tuple[str, ...], now: datetime) -> Any:
+        """What is known at that moment; None where nothing is."""
         value, until = self._known.get(key, (None, now))
         return value if now < until else None
 
     def keep(self, key: tuple[str, ...], value: Any, until: datetime) -> None:
+        """Remembers it until then; of too many, it forgets the others."""
         if len(self._known) >= MOST:
             self.clear()
         self._known[key] = value, until
 
     def clear(self) -> None:
+        """Forgets all of it."""
         self._known.clear()
 
 

@@ -196,6 +196,17 @@ def test_a_row_that_an_operator_has_spoiled_is_unreadable_and_hides_no_other(
         store.books.read(bg(66))
 
 
+@pytest.mark.world
+def test_a_live_session_that_cannot_say_when_it_is_due_is_looked_at_with_all_others(
+    dynamodb: Store,
+) -> None:
+    dynamodb.clear()
+    session = dynamodb.open(look_at=NOON)
+    spoiled = {"kind": "session", "look_at": "soon", "open": "yes", "live_access": ACCESS.key}
+    dynamodb.spoil(bg(66), spoiled)
+    assert {bg(66), session.id} == {*dynamodb.books.due(NOON, 10)}
+
+
 @pytest.mark.parametrize(
     "row_id",
     [f"ask/{bg(7)}", f"ask/found-{7:024x}", f"ask/end-{7:024x}", f"asked/end-{7:024x}", "ask/",
