@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 
 from chalicelib.domain.ask import Ask, Kind
 from chalicelib.domain.session import Session, from_iso
-from chalicelib.domain.text import clean as plain
+from chalicelib.domain.text import clean
+from chalicelib.domain.text import quoted as plain
 from chalicelib.judge.judgement import NAMES_NOTHING
 from chalicelib.report.made import Line, Report
 from chalicelib.report.notable import Worth
@@ -30,7 +31,7 @@ def worthiest(report: Report) -> tuple[str, ...]:
         first.setdefault(worth.why.rpartition(": ")[2], index)
     chosen = [*first.values()][:TOLD]
     chosen += [index for index in range(len(lines)) if index not in chosen][: TOLD - len(chosen)]
-    return tuple(plain(worth_words(lines[index]), LONGEST) for index in sorted(chosen))
+    return tuple(clean(worth_words(lines[index]), LONGEST) for index in sorted(chosen))
 
 
 def sentence(report: Report) -> str:
@@ -99,7 +100,7 @@ def line_of_facts(report: Report) -> str:
     parts = [session.permission_set, _held(session), f"reason: {session.why}"]
     if not session.why:
         parts[-1] = NO_REASON
-    return " · ".join(plain(part, 300) for part in parts if part)
+    return " · ".join(clean(part, 300) for part in parts if part)
 
 
 def _held(session: Session) -> str:
@@ -260,7 +261,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ),
         ("Session", session.id),
     ]
-    return [(label, plain(value, 600)) for label, value in facts if value]
+    return [(label, clean(value, 600)) for label, value in facts if value]
 
 
 def _in_vain(asked: Ask) -> str:

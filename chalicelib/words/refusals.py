@@ -7,7 +7,7 @@ read both, in messages, mails and the log.
 from typing import Final
 
 from chalicelib.domain.session import Glass
-from chalicelib.domain.text import clean
+from chalicelib.domain.text import quoted
 
 # Why it does not come -----------------------------------------------------------------------------
 
@@ -25,12 +25,12 @@ NAMED: Final = 3  # of those who may, to whoever may not
 
 def not_among(glass: Glass, email: str) -> str:
     """That this person may not break the glass, and whom to ask instead."""
-    return f"{clean(email)} is not among those who may break “{glass.name}”; ask {whom(glass)}"
+    return f"{quoted(email)} is not among those who may break “{glass.name}”; ask {whom(glass)}"
 
 
 def unknown(glass: Glass, email: str) -> str:
     """That the directory has nobody with that e-mail, and whom to ask instead."""
-    return f"IAM Identity Center knows no user with the e-mail {clean(email)}; ask {whom(glass)}"
+    return f"IAM Identity Center knows no user with the e-mail {quoted(email)}; ask {whom(glass)}"
 
 
 def nobody(glass: Glass | None) -> str:
@@ -41,8 +41,8 @@ def nobody(glass: Glass | None) -> str:
 
 def whom(glass: Glass) -> str:
     """Who may break it: groups first, and of all of them as many as one reads."""
-    may = [f"somebody of the group {clean(group)}" for group in glass.groups]
-    may += [clean(who) for who in glass.may if not who.startswith("group:")]
+    may = [f"somebody of the group {quoted(group)}" for group in glass.groups]
+    may += [quoted(who) for who in glass.may if not who.startswith("group:")]
     if len(may) > NAMED:
         may = [*may[:NAMED], f"{len(may) - NAMED} more"]
     return " or ".join([", ".join(may[:-1]), may[-1]] if may[1:] else may)
@@ -62,6 +62,7 @@ EARLIER_MAY_LAND: Final = "an earlier request for this access may still be under
 STILL_LISTED: Final = "the delete succeeded, and the assignment is still listed"
 FAILED: Final = "it failed"
 NO_END: Final = "others have written its row each time that this turn was about to"
+SPOILED_SESSION: Final = "the session's row in the log cannot be read until somebody mends it"
 
 
 def our_mistake(kind: str) -> str:

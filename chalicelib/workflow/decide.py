@@ -29,7 +29,7 @@ class Decide:
 
         Safe to repeat: nothing outside is touched, and the write needs the version and the lock.
         """
-        session, refusal = self.decider.known(session)  # [REQUESTED 2]
+        session, refusal = self.decider.pressed(session, now)  # [REQUESTED 2]
         if refusal is not None:
             return self._deny(session, refusal, now)
         now = self.clock.now()  # the deadline counts from here, not from before the look-ups
@@ -95,6 +95,6 @@ class Decide:
 
     def _deny(self, session: Session, reason: str, now: datetime) -> Answer:
         owed = () if session.reason == reason else ("denied",)  # the route has said it
-        if self.decider.tells(session, reason):
+        if self.decider.tells(session, reason, now):
             owed = (*owed, "refused")
         return became(session, Event.REFUSED, reason=reason, denied_at=now, owed=owed)

@@ -32,7 +32,7 @@ from chalicelib.workflow.timing import NOTHING
 from tests.fakes.table import Rows
 from tests.simulation import faulty
 from tests.simulation.explorer import Bounds, Explorer, Found, ticking
-from tests.simulation.lives import Behind, Forged, Hung, Meddled, Orphaned
+from tests.simulation.lives import Behind, Forged, Hung, Insistent, Meddled, Orphaned
 from tests.simulation.planted import Outdated, Patch, Swap, constants, load, patched, swapped
 from tests.simulation.world import World
 
@@ -473,6 +473,12 @@ MUTANTS = (
         "whoever asks may end and extend it",
         swaps=(Swap(lambda: Decider.may_touch, faulty.refuses_nobody),),
         seed=15,
+    ),
+    Mutant(
+        "a reason again and again",
+        swaps=(Swap(lambda: asks.reasoned, faulty.notes_each_reason),),
+        lives=Insistent,
+        seed=0,
     ),
     Mutant(
         "what a row says is granted",
