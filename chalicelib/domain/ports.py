@@ -102,8 +102,8 @@ class Store(Protocol):
         """Ids of sessions that hold, are taking, or wait for this access; from an index, so perhaps
         late."""
 
-    def due(self, now: datetime, limit: int) -> Sequence[str]:
-        """Ids of the sessions to look at, the longest due first; from an index."""
+    def due(self, now: datetime, limit: int) -> Iterable[str]:
+        """Ids of the sessions to look at, from indexes: the live ones, then, read later, others."""
 
     def noted(self, access: Access) -> Noted | None:
         """What reconciliation has noted of the assignment. Unreadable where that says nothing."""

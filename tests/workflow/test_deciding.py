@@ -247,7 +247,7 @@ def test_of_many_who_may_not_no_more_than_so_many_are_remembered(
     decide = decider(world)
     for number in range(10):
         assert decide.may_touch(active(), f"U0EVE{number}").refusal
-        assert len(decide._refused) <= 3
+        assert len(decide._may_not._known) <= 3
 
 
 @pytest.mark.parametrize(
