@@ -22,15 +22,11 @@ from chalicelib.words.messages import (
     NO_REASON,
     STANDS,
     Message,
-    account,
     as_sentence,
-    date,
     ephemeral,
-    mention,
-    name,
-    person,
     times,
 )
+from chalicelib.words.naming import account, date, mention, name, person
 
 OVERDUE_AFTER: Final = timedelta(minutes=1)  # so late, it is called overdue
 RED: Final = "#e01e5a"

@@ -7,7 +7,7 @@ read both, in messages, mails and the log.
 from typing import Final
 
 from chalicelib.domain.ask import Kind
-from chalicelib.domain.session import Glass, groups_among
+from chalicelib.domain.glass import Glass, groups_among
 from chalicelib.domain.text import quoted
 
 # Why it does not come -----------------------------------------------------------------------------

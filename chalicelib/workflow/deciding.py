@@ -6,15 +6,9 @@ from typing import Any
 
 from chalicelib.domain.ask import OF_THEIR_OWN, Kind
 from chalicelib.domain.errors import Refused
+from chalicelib.domain.glass import REQUIRED, Glass, groups_among
 from chalicelib.domain.ports import Chat, Clock, Directory, IdentityCenter
-from chalicelib.domain.session import (
-    REQUIRED,
-    Glass,
-    PermissionSet,
-    Person,
-    Session,
-    groups_among,
-)
+from chalicelib.domain.session import PermissionSet, Person, Session
 from chalicelib.words import messages, refusals
 from chalicelib.workflow import policy
 

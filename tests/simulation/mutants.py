@@ -500,7 +500,7 @@ MUTANTS = (
         "approved when its time was up",
         patches=(("asks", "reached(session.times_out_at, now)", "reached(session.deadline, now)"),),
         lives=Watched,
-        seed=228,
+        seed=164,
     ),
     Mutant(
         "let in without approval",

@@ -9,7 +9,8 @@ import pytest
 from chalicelib.domain import ask
 from chalicelib.domain.ask import Kind
 from chalicelib.domain.errors import Refused, Unavailable
-from chalicelib.domain.session import TAKE_BACK_WITHIN, Glass, PermissionSet, Session
+from chalicelib.domain.glass import Glass
+from chalicelib.domain.session import TAKE_BACK_WITHIN, PermissionSet, Session
 from chalicelib.words import messages, refusals
 from chalicelib.workflow import deciding
 from chalicelib.workflow.deciding import REMEMBERED, Decider, Glasses, May
