@@ -34,7 +34,8 @@ from chalicelib.config.values import (
     trail,
     trail_role,
 )
-from chalicelib.domain.session import APP, MAIL, OPTIONAL
+from chalicelib.domain.glass import MAIL, OPTIONAL
+from chalicelib.domain.session import APP
 
 
 def table() -> str:
@@ -121,6 +122,14 @@ GLASS: Final = (
     Key("account_name", line, "what people call the account", "", "its id"),
     Key("warn_before", duration(timedelta(0), _NIGHT), "how long before the end the person is "
         "warned; `0s`: never", None, "`5m`, where access lasts longer than ten"),
+    Key("approve", duration(_MOMENT, _NIGHT), "how long a press waits for another person to "
+        "approve it, and is denied otherwise", None, "access at once"),
+    Key("acknowledge", duration(_MOMENT, _NIGHT), "after how long access ends that no other person "
+        "has acknowledged", None, "it need not be"),
+    Key("approvers", members, "who may approve and acknowledge, never for themselves: as in `may`",
+        (), "those in `may`"),
+    Key("bypass", members, "who may go in without approval, with a reason and everybody told: as "
+        "in `may`", (), "nobody"),
     Key("reason", reason, "`required`: nobody is let in who does not say why", OPTIONAL),
     Key("tell_to", tell_to, "who hears at once that access was given: `report_to`, `nobody`, or "
         "the ARN of an SNS topic whose name begins with `break-glass`", MAIL),

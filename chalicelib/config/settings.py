@@ -10,8 +10,16 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from chalicelib.config.keys import ENVIRONMENT, GLASS, OF_ONE_GLASS, OTHERWISE, TOP, Key
-from chalicelib.config.values import SLACK_API, address, joined, mistaken_trail, shown
-from chalicelib.domain.session import APP, Glass
+from chalicelib.config.values import (
+    SLACK_API,
+    address,
+    joined,
+    mistaken_approval,
+    mistaken_trail,
+    shown,
+)
+from chalicelib.domain.glass import Glass
+from chalicelib.domain.session import APP
 from chalicelib.workflow import policy
 
 GLASSES: Final = Path(__file__).parents[1] / "glasses.toml"
@@ -184,11 +192,9 @@ def _glasses(document: Mapping[str, Any], mistakes: list[str]) -> dict[str, Glas
                             f"[glass.{opened[access]}]; keep one of them")  # fmt: skip
             continue
         opened[access] = name
-        glasses[name] = Glass(
-            name=name,
-            account_id=values.pop("account"),
-            **values,
-        )
+        glass = Glass(name=name, account_id=values.pop("account"), **values)
+        mistakes += [f"{where}{mistake}" for mistake in mistaken_approval(glass)]
+        glasses[name] = glass
     return glasses
 
 

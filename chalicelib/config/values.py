@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Final
 
-from chalicelib.domain.session import MAIL, NOBODY, OPTIONAL, REQUIRED
+from chalicelib.domain.glass import MAIL, NOBODY, OPTIONAL, REQUIRED, Glass
 from chalicelib.workflow import policy
 
 RECIPIENTS: Final = 50  # as many as SES takes for one mail
@@ -178,6 +178,22 @@ def mistaken_trail(trail: str, role: str, older: str) -> str:
             "trail_role: is of another account than the log group; make it in the one that owns it"
         )
     return ""
+
+
+def mistaken_approval(glass: Glass) -> Iterator[str]:
+    """What is wrong about how others have a say in a glass, all taken together."""
+    for name in ("approve", "acknowledge"):
+        if getattr(glass, name) and not glass.channel:
+            yield f"{name}: needs a channel, where others are asked; set channel"
+    if glass.bypass and glass.approve is None:
+        yield "bypass: goes around approve, which is not set; set it, or leave bypass out"
+    if glass.approvers and glass.approve is None and glass.acknowledge is None:
+        yield "approvers: have nothing to approve; set approve or acknowledge"
+    if glass.acknowledge and glass.acknowledge >= glass.duration:
+        yield "acknowledge: must be shorter than duration"
+    alone = len(glass.second) == 1 and "@" in glass.second[0] and glass.second == glass.may
+    if alone and (glass.approve or glass.acknowledge):
+        yield f"approvers: {glass.second[0]} is the only one, and nobody approves for themselves"
 
 
 def channel(value: object) -> str:

@@ -36,23 +36,32 @@ class Kind(StrEnum):
 
     BREAK = "bg"  # the ask becomes the session of that id
     FOUND = "found"  # reconciliation's, to take back what nobody accounts for
+    APPROVE = "approve"  # another person's, as are the next two
+    DECLINE = "decline"
+    ACKNOWLEDGE = "acknowledge"
+    BYPASS = "bypass"  # in without approval, by those whom the glass trusts with that
     END = "end"
     EXTEND = "extend"
     REASON = "reason"  # what the person says that they need it for
 
 
-ANSWERED: Final = frozenset(
-    {Kind.END, Kind.EXTEND, Kind.REASON}
-)  # whoever asks hears what came of it
+ANSWERED: Final = frozenset(Kind) - {Kind.BREAK, Kind.FOUND}  # whoever asks hears what came of it
 
 
 # What whoever has the access may ask of it themselves. Any other kind is somebody else's to ask.
-OF_THEIR_OWN: Final = frozenset({Kind.END, Kind.EXTEND, Kind.REASON})
+OF_THEIR_OWN: Final = frozenset({Kind.BYPASS, Kind.END, Kind.EXTEND, Kind.REASON})
+OF_ACCESS: Final = frozenset({Kind.ACKNOWLEDGE, Kind.END, Kind.EXTEND})  # that is there, or coming
+OF_A_WAIT: Final = frozenset({Kind.APPROVE, Kind.DECLINE, Kind.BYPASS})  # for another's approval
 
 
 class Outcome(StrEnum):
     """What came of an ask about a session."""
 
+    APPROVED = "approved"
+    DECLINED = "declined"
+    WITHDRAWN = "withdrawn"
+    BYPASSED = "went in without approval"
+    ACKNOWLEDGED = "acknowledged"
     ENDED = "ended"
     EXTENDED = "extended"
     NOTED = "noted"  # the reason
@@ -69,9 +78,9 @@ ID = re.compile(rf"({'|'.join(Kind)})-[0-9a-f]{{24}}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """*End now*, *Extend* or a reason, as sent; and, once it was decided, what came of it."""
+    """What is asked of a session, as sent; and, once it was decided, what came of it."""
 
-    id: str  # end-…, extend-…, reason-…: the digest of what Slack signed; a repeat is the same
+    id: str  # its kind, and the digest of what Slack signed; a repeat is the same
     session_id: str
     asked_at: datetime
     slack_user: str
@@ -192,7 +201,10 @@ def read(row_id: str, said: Mapping[str, Any]) -> Session | Ask:
                 **_forms(said, "glass"),
                 **_forms(said, *ACCESS, needed=True),
             )
-        case Kind.END | Kind.EXTEND | Kind.REASON:
+        case (
+            Kind.APPROVE | Kind.DECLINE | Kind.ACKNOWLEDGE | Kind.BYPASS
+            | Kind.END | Kind.EXTEND | Kind.REASON
+        ):  # fmt: skip
             _form(said, "slack_user", needed=True)
             _form(said, "session_id", needed=True)
             _form(said, "why", needed=kind is Kind.REASON)

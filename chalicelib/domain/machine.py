@@ -11,6 +11,7 @@ class State(StrEnum):
     """A condition that a session is in."""
 
     REQUESTED = "REQUESTED"
+    APPROVING = "APPROVING"
     DENIED = "DENIED"
     GRANTING = "GRANTING"
     ACTIVE = "ACTIVE"
@@ -26,10 +27,16 @@ class Event(StrEnum):
     """A fact that moves a session to another state."""
 
     ALLOWED = "allowed"
+    APPROVAL_WANTED = "approval wanted"
+    APPROVED = "approved"
+    BYPASSED = "gone in without approval"
+    DECLINED = "declined"
+    NOT_APPROVED = "not approved in time"
     REFUSED = "refused"
     WAITED_TOO_LONG = "waited too long"
     GRANTED = "granted"
     GRANT_FAILED = "grant failed"
+    ACKNOWLEDGED = "acknowledged"
     EXTENDED = "extended"
     EXPIRED = "expired"
     ENDED = "ended"
@@ -85,6 +92,7 @@ ROWS: dict[State, Row] = {
         says="Finding out who asks, and whether they may.",
         leads={
             Event.ALLOWED: State.GRANTING,
+            Event.APPROVAL_WANTED: State.APPROVING,
             Event.REFUSED: State.DENIED,
             Event.WAITED_TOO_LONG: State.DENIED,
         },
@@ -92,6 +100,22 @@ ROWS: dict[State, Row] = {
         then=Event.WAITED_TOO_LONG,
         until="wait_until",
         waits="Denied, if nobody has decided, in",
+        colour=_YELLOW,
+    ),
+    State.APPROVING: Row(  # nothing is held and nothing given: afterwards all is decided anew
+        words="Waiting for approval",
+        says="Waiting for another person to approve it.",
+        leads={
+            Event.APPROVED: State.REQUESTED,
+            Event.BYPASSED: State.REQUESTED,
+            Event.DECLINED: State.DENIED,
+            Event.ENDED: State.DENIED,
+            Event.NOT_APPROVED: State.DENIED,
+        },
+        then=Event.NOT_APPROVED,
+        until="approve_until",
+        waits="Denied, if nobody approves it, in",
+        asks=("approve", "decline", "bypass", "end"),
         colour=_YELLOW,
     ),
     State.GRANTING: Row(
@@ -115,14 +139,14 @@ ROWS: dict[State, Row] = {
     State.ACTIVE: Row(
         words="Open",
         says="Access is open.",
-        leads={Event.EXTENDED: State.ACTIVE, **_END},
+        leads={Event.ACKNOWLEDGED: State.ACTIVE, Event.EXTENDED: State.ACTIVE, **_END},
         then=Event.EXPIRED,
         until="deadline",
         waits="It closes by itself in",
         overdue_since="deadline",
         open=True,
         locks=True,
-        asks=("end", "extend"),
+        asks=("end", "extend", "acknowledge"),
         colour=_GREEN,
     ),
     State.REVOKING: Row(

@@ -1,7 +1,5 @@
-"""The smallest shapes that the middle needs from outside, and the errors they may raise.
-
-An adapter translates every foreign error into one of these, once.
-"""
+"""The smallest shapes that the middle needs from outside, and the errors they may raise: an adapter
+translates every foreign error into one of these, once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from chalicelib.domain.ask import Ask
-from chalicelib.domain.session import Access, Glass, Lock, Noted, PermissionSet, Person, Session
+from chalicelib.domain.glass import Glass
+from chalicelib.domain.session import Access, Lock, Noted, PermissionSet, Person, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ class Store(Protocol):
         """Deletes a lock whose holder is no live session; nothing where it is not so by now."""
 
     def living(self, access: Access) -> Sequence[str]:
-        """Ids of sessions that hold, or are taking, this access; from an index, so perhaps late."""
+        """Ids of sessions that hold, take or await this access; from an index, so perhaps late."""
 
     def due(self, now: datetime, limit: int) -> Iterable[str]:
         """Ids of the sessions to look at, from indexes: the live ones, then, read later, others."""
@@ -121,7 +120,7 @@ class Books(Store, Protocol):
         """The session's id of each lease."""
 
     def alive(self) -> Sequence[str]:
-        """Ids of the sessions that hold a lock, or should; of those without a next look too."""
+        """Ids of sessions that hold a lock, or should, or await approval; without a look too."""
 
     def restore_lock(self, session: Session) -> None:
         """Puts the missing lock of a live session; Stale where row or lock changed meanwhile."""

@@ -33,7 +33,7 @@ def values(session: Session, keep: timedelta = FOR_EVER) -> dict[str, Any]:
     kept |= {"kind": "session", "state": str(session.state), "version": session.version + 1}
     if session.look_at is not None:
         kept["open"] = DUE_SESSIONS
-    if session.live:
+    if session.by_access:
         kept["live_access"] = session.access.key
     over = session.concluded_at or session.denied_at
     if keep != FOR_EVER and session.final and over is not None:

@@ -91,7 +91,7 @@ def next_look(session: Session, now: datetime) -> datetime | None:
         if escalates := escalates_at(session):
             times.append(escalates)
         if (
-            session.warns_at and session.warn_before < 2 * WAKE_UP_LOST_AFTER
+            session.warns_at and session.warns <= 2 * WAKE_UP_LOST_AFTER
         ):  # else the sweep sees it by itself
             times.append(session.warns_at)
         if ROWS[session.state].duty:

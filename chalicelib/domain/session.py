@@ -18,9 +18,7 @@ TAKE_BACK_WITHIN = timedelta(minutes=5)  # what was found; or let go, and try ag
 APP = "break-glass"  # what things of ours are called where nobody says otherwise
 FOUND = "found"  # the shape of a session that nobody pressed for; see reconcile.py
 SESSION_ID = re.compile(r"bg-[0-9a-f]{24}")
-WARN_BEFORE = timedelta(minutes=5)  # the end, where access lasts longer than twice as long
-MAIL, NOBODY = "report_to", "nobody"  # who hears of access that was given: Glass.tell_to
-REQUIRED, OPTIONAL = "required", "optional"  # a reason: Glass.reason
+WARN_UNACKNOWLEDGED = timedelta(minutes=2)  # before access ends that nobody has acknowledged
 
 
 class Prior(StrEnum):
@@ -90,38 +88,6 @@ class Person:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Glass:
-    """A named access that may be broken open; one `[glass.NAME]` table of glasses.toml."""
-
-    name: str
-    account_id: str
-    permission_set: str  # its name, or its ARN
-    duration: timedelta
-    may: tuple[str, ...]  # e-mails, "group:NAME", or "everyone"
-    report_to: tuple[str, ...]
-    channel: str = ""  # Slack channel id; empty: nobody but the person is told
-    account_name: str = ""
-    report_after: timedelta = timedelta(minutes=15)
-    extend: timedelta | None = None  # by how much *Extend* moves the deadline; None: no extending
-    warn_before: timedelta | None = None  # how long before the end; None: as is usual
-    tell_to: str = MAIL  # who hears at once of access that was given: MAIL | NOBODY | a topic's ARN
-    tell_refusals: bool = False  # whether the channel hears who was refused
-    reason: str = OPTIONAL  # REQUIRED: nobody is let in who does not say why
-
-    @property
-    def warns(self) -> timedelta:
-        """How long before the end the person is warned; nothing: never."""
-        if self.warn_before is not None:
-            return self.warn_before
-        return WARN_BEFORE if self.duration > 2 * WARN_BEFORE else timedelta(0)
-
-    @property
-    def groups(self) -> tuple[str, ...]:
-        """The Identity Center groups whose members may break this glass."""
-        return tuple(who.removeprefix("group:") for who in self.may if who.startswith("group:"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
     """One breaking of a glass, from the press to the closed report.
 
@@ -162,6 +128,20 @@ class Session:
     duration: timedelta = timedelta(0)
     tail: timedelta = timedelta(0)  # the permission set's session duration
     extend: timedelta = timedelta(0)
+
+    # The other pair of eyes.
+    may_approve: str = ""  # who may approve or acknowledge, in words
+    approve_until: datetime | None = None  # then it is denied
+    approved_at: datetime | None = None
+    approved_by: str = ""  # e-mail, as are the others …
+    approved_by_user: str = ""  # … and the same in Slack
+    declined_by: str = ""
+    may_bypass: str = ""  # “yes”: the person may go in without approval …
+    bypassed_at: datetime | None = None  # … and has
+    acknowledge: timedelta = timedelta(0)  # how long access lasts until another acknowledges it
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
+    acknowledged_by_user: str = ""
 
     # Who hears of it.
     report_to: tuple[str, ...] = ()
@@ -260,6 +240,11 @@ class Session:
         return ROWS[self.state].locks
 
     @property
+    def by_access(self) -> bool:
+        """Whether it is found by its access: it holds the lock, or waits for another's approval."""
+        return self.live or self.state is State.APPROVING
+
+    @property
     def found(self) -> bool:
         """Whether it only takes back what stood without a session, and never grants."""
         return self.shape == FOUND
@@ -292,12 +277,23 @@ class Session:
         return time
 
     @property
+    def unacknowledged(self) -> bool:
+        """Whether access ends early unless another person acknowledges it by the deadline."""
+        return bool(self.acknowledge) and self.acknowledged_at is None
+
+    @property
+    def warns(self) -> timedelta:
+        """How long before the deadline at hand it is said that access will end."""
+        soon = min(WARN_UNACKNOWLEDGED, self.acknowledge / 2)
+        return soon if self.unacknowledged else self.warn_before
+
+    @property
     def warns_at(self) -> datetime | None:
         """When the person is to be warned that access will end; None: not, or not any more."""
-        told = self.warned_for == self.deadline or not self.warn_before or self.stands
+        told = self.warned_for == self.deadline or not self.warns or self.stands
         if told or self.state is not State.ACTIVE or self.deadline is None:
             return None
-        at = self.deadline - self.warn_before
+        at = self.deadline - self.warns
         return at if self.granted_at is None or at > self.granted_at else None
 
     @property

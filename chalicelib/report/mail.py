@@ -5,6 +5,7 @@ from typing import Any
 
 from chalicelib.domain.text import clean as plain
 from chalicelib.report import evidence, wording
+from chalicelib.report.facts import facts
 from chalicelib.report.made import Bar, Line, Report
 from chalicelib.trail.event import Ownership
 from chalicelib.words import links
@@ -80,7 +81,7 @@ def _view(report: Report, attached: bool) -> dict[str, Any]:
         "more_origins": max(0, len(report.origins) - ORIGINS_SHOWN),
         "new": report.totals.new,
         "final": report.final,
-        "facts": wording.facts(report),
+        "facts": facts(report),
         "worth": worth,
         "more_worth": max(0, len(report.worth) - WORTH_SHOWN),
         "tables": [

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from chalicelib.domain.ask import Ask, Kind
-from chalicelib.domain.session import Session, from_iso
+from chalicelib.domain.session import Session
 from chalicelib.domain.text import clean
 from chalicelib.domain.text import quoted as plain
 from chalicelib.judge.judgement import NAMES_NOTHING
@@ -231,75 +230,6 @@ def _other_sessions(report: Report) -> list[str]:
             "are left to its report. Should there be no such session, look at them at once."
         )
     return said
-
-
-def facts(report: Report) -> list[tuple[str, str]]:
-    """The report's table of the session: label and value, as plain text; the empty left out."""
-    session = report.session
-    lived = session.tail and session.granted_at
-    slack = " ".join(filter(None, (session.slack_user_name, f"({session.slack_user})")))
-    by = f" by {slack} in Slack" if session.slack_user else ""
-    facts = [
-        ("Who", ", ".join(filter(None, (session.name, session.email)))),
-        ("Signs in as", session.user_name),
-        ("Account", account(session)),
-        ("Permission set", session.permission_set),
-        ("Glass", session.glass),
-        ("Reason", session.why or NO_REASON),
-        ("No access", session.reason),
-        ("Asked", f"{clock(session.asked_at)}{by}"),
-        ("Granted", clock(session.granted_at) or "never"),
-        ("Deadline", clock(session.deadline)),
-        ("Extended", _extended(session)),
-        ("Ended", _ended(session)),
-        *(("Asked in vain", _in_vain(each)) for each in report.asked),
-        ("Revoked", _revoked(session)),
-        ("Credentials until", f"{clock(session.credentials_until)} at the latest" if lived else ""),
-        (
-            "Would suffice",
-            f"{report.used.line()}; attached as a policy" if report.used.actions else "",
-        ),
-        ("Session", session.id),
-    ]
-    return [(label, clean(value, 600)) for label, value in facts if value]
-
-
-def _in_vain(asked: Ask) -> str:
-    """`End now by mallory@example.com (U0MALLORY), 2026-11-22 12:05:01 UTC: refused`."""
-    what = ASKED[asked.kind]
-    return (
-        f"{what} by {asked.person} ({asked.slack_user}), {clock(asked.asked_at)}: {asked.outcome}"
-    )
-
-
-ASKED = {Kind.END: "End now", Kind.EXTEND: "Extend", Kind.REASON: "A reason"}
-
-
-def _extended(session: Session) -> str:
-    """By whom, when, from which deadline to which, as the step tells it."""
-    if not session.extended or session.deadline is None:
-        return ""
-    before = session.deadline - session.extend
-    when = next((step[:24] for step in reversed(session.steps) if " extended " in step), "")
-    at = f"{clock(from_iso(when))}, " if when else ""
-    return f"{at}by {session.extended_by}, from {clock(before)} to {clock(session.deadline)}"
-
-
-def _ended(session: Session) -> str:
-    if session.ended_at is None:
-        return ""
-    how = session.ended_how or "ended"
-    by = f" by {session.ended_by}" if session.ended_by else ""
-    return f"{clock(session.ended_at)}, {how}{by}"
-
-
-def _revoked(session: Session) -> str:
-    if session.stands:
-        return "no: the access stood before the session"
-    if session.gone_at is None:
-        return ""
-    lag = "" if session.lag_gone is None else f", {session.lag_gone:.1f} s after its end"
-    return f"{clock(session.gone_at)}{lag}"
 
 
 def person(session: Session) -> str:

@@ -1,12 +1,22 @@
-"""What whoever asked to end, to extend or gave a reason reads: what came of it. Pure."""
+"""What whoever asked something of a session reads: what came of it. Pure."""
 
 from collections.abc import Callable
 from datetime import datetime
 
-from chalicelib.domain.ask import Ask, Kind, Outcome
+from chalicelib.domain.ask import OF_A_WAIT, Ask, Kind, Outcome
 from chalicelib.domain.machine import State
+from chalicelib.domain.session import Session
 from chalicelib.words.markup import escape, plain, section
-from chalicelib.words.messages import GLASS, NO_SESSION, NOT_AGAIN, OVER, Message, as_sentence, date
+from chalicelib.words.messages import (
+    GLASS,
+    NO_SESSION,
+    NOT_AGAIN,
+    OVER,
+    Message,
+    as_sentence,
+    what_became_of,
+)
+from chalicelib.words.naming import date, moment
 
 
 def _of(ask: Ask) -> str:
@@ -15,6 +25,31 @@ def _of(ask: Ask) -> str:
 
 def _answer(text: str) -> Message:
     return {"text": plain(text), "blocks": [section(text)]}
+
+
+def you_approved(ask: Ask) -> Message:
+    """To whoever approved it; and why it was refused all the same, where it was."""
+    said = f"You have approved the access to {_of(ask)}. {as_sentence(ask.reason)}"
+    return _answer(said.rstrip())
+
+
+def you_declined(ask: Ask) -> Message:
+    return _answer(f"You have declined the access to {_of(ask)}. Nothing was opened.")
+
+
+def withdrawn(ask: Ask) -> Message:
+    return _answer(f"The access to {_of(ask)} is not asked for any more. Nothing was opened.")
+
+
+def bypassed(ask: Ask) -> Message:
+    return _answer(f"You go into {_of(ask)} without approval. Everybody is told.")
+
+
+def you_acknowledged(ask: Ask) -> Message:
+    """To whoever acknowledged it: until when it lasts now."""
+    return _answer(
+        f"You have acknowledged the access to {_of(ask)}. It ends at {date(ask.deadline_after)}."
+    )
 
 
 def you_ended(ask: Ask) -> Message:
@@ -43,15 +78,44 @@ def later(trouble: str, deadline: datetime | None) -> Message:
     )
 
 
-UNOPENED = frozenset({State.REQUESTED, State.DENIED})
-MAY_NOT = {Kind.END: "end", Kind.EXTEND: "extend", Kind.REASON: "give the reason for"}
+def what_came(ask: Ask, session: Session, now: datetime) -> str:
+    """Of an ask that was done before anything was said of it, from the session as it is by then."""
+    if ask.outcome == Outcome.ENDED:
+        return what_became_of(session, now)
+    return session.reason if session.state is State.DENIED else ""
+
+
+def what_was_said(kind: Kind, session: Session, now: datetime) -> str:
+    """Why it is too late to ask that of the session: what became of it, and who was before them."""
+    if kind not in OF_A_WAIT:
+        return what_became_of(session, now)
+    if session.approved_at:
+        return f"{session.approved_by} approved it at {moment(session.approved_at, now)}"
+    if session.bypassed_at:
+        return f"They went in without approval at {moment(session.bypassed_at, now)}"
+    if session.approve_until is None:
+        return "It needs no approval"
+    return session.reason or what_became_of(session, now)
+
+
+UNOPENED = frozenset({State.REQUESTED, State.APPROVING, State.DENIED})
+_HOLDER = "Only the person who has the access can"
+_ANYBODY = f"{_HOLDER}, and whoever may break the glass."
+MAY_NOT = {  # what they may not do, and who may, where the reason does not say it
+    Kind.APPROVE: ("approve", ""),
+    Kind.DECLINE: ("decline", ""),
+    Kind.ACKNOWLEDGE: ("acknowledge", ""),
+    Kind.BYPASS: ("do without the approval of", ""),
+    Kind.END: ("end", _ANYBODY),
+    Kind.EXTEND: ("extend", _ANYBODY),
+    Kind.REASON: ("give the reason for", f"{_HOLDER}."),
+}
 
 
 def refused_ask(ask: Ask) -> Message:
     """To whoever may not: why, and who may."""
-    what = MAY_NOT[ask.kind]
-    others = "" if ask.kind is Kind.REASON else ", and whoever may break the glass"
-    who = "" if "; ask " in ask.reason else f"Only the person who has the access can{others}."
+    what, others = MAY_NOT[ask.kind]
+    who = "" if "; ask " in ask.reason else others
     why = f"{as_sentence(ask.reason)} {who}".strip()
     return _answer(f"Nothing was changed: you may not {what} the access to {_of(ask)}. {why}")
 
@@ -76,6 +140,11 @@ def no_session(ask: Ask) -> Message:
 
 
 ANSWERS: dict[str, Callable[[Ask], Message]] = {
+    Outcome.APPROVED: you_approved,
+    Outcome.DECLINED: you_declined,
+    Outcome.WITHDRAWN: withdrawn,
+    Outcome.BYPASSED: bypassed,
+    Outcome.ACKNOWLEDGED: you_acknowledged,
     Outcome.ENDED: you_ended,
     Outcome.EXTENDED: you_extended,
     Outcome.NOTED: noted,

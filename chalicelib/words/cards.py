@@ -14,6 +14,7 @@ from chalicelib.domain.ask import Kind
 from chalicelib.domain.machine import ROWS, State
 from chalicelib.domain.session import Session
 from chalicelib.domain.text import clean
+from chalicelib.words import approval
 from chalicelib.words.markup import Block, code, escape, mrkdwn, plain, section
 from chalicelib.words.messages import (
     ERROR,
@@ -21,14 +22,11 @@ from chalicelib.words.messages import (
     NO_REASON,
     STANDS,
     Message,
-    account,
-    date,
+    as_sentence,
     ephemeral,
-    mention,
-    name,
-    person,
     times,
 )
+from chalicelib.words.naming import account, date, mention, name, person
 
 OVERDUE_AFTER: Final = timedelta(minutes=1)  # so late, it is called overdue
 RED: Final = "#e01e5a"
@@ -39,6 +37,7 @@ ASKS_WHY: Final = "Why? A reason or a ticket, for the report."
 class Phase(StrEnum):
     """What a session is to people."""
 
+    APPROVING = "waiting for approval"
     COMING = "coming"
     OPEN = "open"
     ENDING = "being taken back"
@@ -51,6 +50,8 @@ class Phase(StrEnum):
 def phase(session: Session, now: datetime) -> Phase:
     """Never open from the deadline on, whatever has been written [NEWS 4]."""
     over = session.over_since
+    if session.state in (State.REQUESTED, State.APPROVING):
+        return Phase.APPROVING
     if session.live and session.state is not State.REVOKING and over and now < over:
         return Phase.COMING if session.state is State.GRANTING else Phase.OPEN
     if session.stands:
@@ -68,6 +69,8 @@ def head(session: Session, now: datetime) -> str:
     what = f"{escape(session.permission_set)} on {where}"
     over = date(session.over_since)
     match phase(session, now):
+        case Phase.APPROVING:
+            return f":hourglass: *{what}* · {approval.stands(session)}"
         case Phase.COMING:
             return f":hourglass_flowing_sand: *{what}* · access is coming"
         case Phase.OPEN if session.stands:
@@ -96,6 +99,9 @@ def mine(session: Session, now: datetime) -> Message:
     seen, first, said = phase(session, now), head(session, now), _sentence(session, now)
     notes = _context(f"{_people(session)}{_reason(session)}")
     field = [] if session.why or seen is Phase.NEVER else [why(f"{WHY} {session.id}")]
+    if seen is Phase.APPROVING:
+        buttons = [*approval.own(session), *field]
+        return _message(said, [section(first), section(said), *buttons, notes])
     if seen in (Phase.NEVER, Phase.STAYS, Phase.CLOSED):
         return _message(said, [_context(f"{first}\n{said}"), *field, notes])
     if seen is not Phase.OPEN:
@@ -132,13 +138,16 @@ def _how(session: Session) -> str:
     """What to know of access that is open."""
     stands = "You had this access before; it was left alone and will stay. "
     how = "" if session.portal else "Open your AWS access portal. "
-    return f"{how}{stands if session.stands else ''}Everything you do will be reported."
+    early = approval.ends_early(session)
+    return f"{early}{how}{stands if session.stands else ''}Everything you do will be reported."
 
 
 def _sentence(session: Session, now: datetime) -> str:
     """The person's card in one sentence, which is also what a phone shows of it."""
     given = f"{escape(session.permission_set)} on {account(session)}"
     match phase(session, now):
+        case Phase.APPROVING:
+            return approval.sentence(session)
         case Phase.COMING:
             slow = f"AWS has not given it yet ({escape(session.last_error, ERROR)}). "
             return (
@@ -195,12 +204,15 @@ def channel(session: Session, now: datetime) -> Message:
     """The glass's channel's card; its thread takes the alarms and the report."""
     seen = phase(session, now)
     who = person(session.slack_user, session.email)
-    said = f"{who} broke the glass “{escape(session.glass)}”. {_people(session)}".rstrip()
+    said = f"{who} broke the glass “{escape(session.glass)}”. {_people(session)}"
+    said = f"{said}{approval.ends_early(session) if seen is Phase.OPEN else ''}".rstrip()
     if seen in (Phase.STAYS, Phase.CLOSED):
         had = f"*{escape(session.permission_set)}* on *{account(session)}*"
         said = f"{who} had {had} until {date(session.gone_at)}. {_people(session)}It is closed."
         if seen is Phase.STAYS:
             said = f"{who} broke the glass “{escape(session.glass)}” for {had}. {STANDS}"
+    elif seen is Phase.APPROVING or (seen is Phase.NEVER and session.approve_until):
+        said = f"{approval.asks(session)} {as_sentence(session.reason)}".rstrip()
     notes = _context(f"{_reason(session)} · session `{session.id}`")
     first = head(session, now)
     if seen is Phase.OPEN and not session.stands:
@@ -208,6 +220,8 @@ def channel(session: Session, now: datetime) -> Message:
     blocks = [section(first), section(said)]
     if seen in (Phase.COMING, Phase.OPEN):
         blocks.append(actions(session, Phase.ENDING))
+        blocks[-1]["elements"] += approval.acknowledge(session) if seen is Phase.OPEN else []
+    blocks += approval.others(session)
     return _message(f"{first} · {said}", [*blocks, notes], seen)
 
 
@@ -230,7 +244,7 @@ def actions(session: Session, seen: Phase) -> Block:
     elements: list[dict[str, Any]] = []
     if seen is Phase.OPEN and session.portal:
         elements.append(_button("open_console", "Open AWS console", url=console(session)))
-    known = Kind.EXTEND in ROWS[session.state].asks
+    known = Kind.EXTEND in ROWS[session.state].asks and not session.unacknowledged
     if known and session.extend and not session.extended:
         seconds = session.extend.total_seconds()
         label = f"Extend {max(1, round(seconds / 60))} min" if seconds >= 60 else "Extend"
@@ -304,7 +318,7 @@ def _context(text: str) -> Block:
 
 def _people(session: Session) -> str:
     """Who else had a hand in it."""
-    said = ""
+    said = approval.had_a_say(session)
     if session.extended_by:
         said += f"{person(session.extended_by_user, session.extended_by)} extended it. "
     if session.ended_by:

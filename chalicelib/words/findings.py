@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from chalicelib.domain.session import Glass, Noted
+from chalicelib.domain.glass import Glass
+from chalicelib.domain.session import Noted
 from chalicelib.domain.text import clean
 from chalicelib.words.markup import code, escape, plain, section
 from chalicelib.words.messages import COMMAND, LINE, SHOWN, Message, delete_command

@@ -6,15 +6,17 @@ Names and errors come from outside: in Slack's markup they pass `escape`, in sen
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.ask import SLACK_CHANNEL, SLACK_USER
+from chalicelib.domain.ask import SLACK_CHANNEL
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
-from chalicelib.domain.session import Access, Glass, Session
+from chalicelib.domain.session import Access, Session
 from chalicelib.domain.text import clean, quoted
 from chalicelib.words import markup
 from chalicelib.words.markup import code, escape, local, mrkdwn, plain, section
+from chalicelib.words.naming import account, date, moment, name, person
 
 Message = dict[str, Any]
 
@@ -43,6 +45,12 @@ NOT_OURS = "This button is not for Break Glass, so nothing was done here."
 YOUR_OWN = "It is your own access, so somebody else has to say it."
 
 
+THEIRS_ALONE = "Only the person who asked for the access can."
+
+
+WHY_ALONE = "Say why in the card's field first: who goes in without approval has to."
+
+
 NOT_AGAIN = "That works once, and where the glass allows it."
 
 
@@ -56,6 +64,9 @@ NOT_ASKED = (
 
 
 ALREADY_OPEN = "It is already open until "
+
+
+ALREADY_WAITING = "You have asked already, and it waits for approval until "
 
 
 WHY_FIRST = "This glass wants to know why"
@@ -131,9 +142,14 @@ def already_open(holder: Session) -> str:
     )
 
 
+def already_waiting(other: Session) -> str:
+    """Why a second one does not wait as well."""
+    return f"{ALREADY_WAITING}{moment(other.approve_until)}"
+
+
 def denied(session: Session) -> Message:
     """To the person alone: why they are not let in, and where it is open for them already."""
-    added = " was added" if session.reason.startswith(ALREADY_OPEN) else ""
+    added = " was added" if session.reason.startswith((ALREADY_OPEN, ALREADY_WAITING)) else ""
     text = f"No access{added} to {name(session)}. {as_sentence(session.reason)}"
     if SLACK_CHANNEL.fullmatch(session.mine_channel):
         where = f"https://slack.com/app_redirect?channel={session.mine_channel}"
@@ -164,6 +180,8 @@ def what_became_of(session: Session, now: datetime) -> str:
         ended = session.gone_at or session.over_since
         since = f" (since {moment(ended, now)})" if ended and ended <= now else ""
         return f"{OVER}{since}; the access stood before it and stays."
+    if session.state is State.APPROVING:
+        return f"It waits for approval until {moment(session.approve_until)}."
     if session.live:
         over = session.over_since
         begun = over and (session.state is State.REVOKING or over <= now)  # else its lease is gone
@@ -177,10 +195,21 @@ def what_became_of(session: Session, now: datetime) -> str:
     return f"It has been closed since {moment(session.gone_at, now)}."
 
 
+def why_not_acknowledged(session: Session) -> str:
+    """Of a session that is open."""
+    if session.acknowledged_by:
+        return f"{clean(session.acknowledged_by)} acknowledged it already."
+    if session.acknowledge:
+        return "The access has not come yet."
+    return "It needs no acknowledgement."
+
+
 def why_not_extended(session: Session) -> str:
     """Of a session that is open."""
     if not session.extend:
         return "This glass does not allow it."
+    if session.unacknowledged:
+        return "Another person has to acknowledge it first."
     if session.extended:
         by = f" by {quoted(session.extended_by)}" if session.extended_by else ""
         return f"It was extended already{by}, and that works only once."
@@ -351,49 +380,3 @@ def _capital(said: str) -> str:
     """As at the beginning of a sentence; a name, as of a person or an error, stays as it is."""
     word = said.partition(" ")[0]
     return said[:1].upper() + said[1:] if word.isalpha() else said
-
-
-def mention(slack_user: str) -> str:
-    return f"<@{slack_user}>" if SLACK_USER.fullmatch(slack_user) else escape(slack_user)
-
-
-def person(slack_user: str, email: str) -> str:
-    """A mention, which rings nobody where a message is edited, and the e-mail, which is nobody
-    else's; of that `plain` keeps the e-mail."""
-    known = SLACK_USER.fullmatch(slack_user)
-    return f"<@{slack_user}> ({escape(email)})" if known else escape(email)
-
-
-def account(session: Session) -> str:
-    """Its name and number, or the number alone; in Slack's markup."""
-    if session.account_name:
-        return f"{escape(session.account_name)} ({escape(session.account_id)})"
-    return escape(session.account_id)
-
-
-def name(session: Session) -> str:
-    return (
-        f"“{escape(session.glass)}”" if session.glass else f"account {escape(session.account_id)}"
-    )
-
-
-def clock(at: datetime | None) -> str:
-    """`15:04 UTC`."""
-    return at.astimezone(UTC).strftime("%H:%M UTC") if at else "?"
-
-
-def moment(at: datetime | None, now: datetime | None = None) -> str:
-    """`2026-11-22 15:04 UTC`, of which Slack shows the time alone: see `local`.
-
-    `now`: where it is half a day from it, Slack shows the day too, `15:04 UTC on 2026-11-22`.
-    """
-    if at is None:
-        return "?"
-    utc = at.astimezone(UTC)
-    far = now is not None and abs(now - at) > timedelta(hours=12)
-    return utc.strftime("%H:%M UTC on %Y-%m-%d" if far else "%Y-%m-%d %H:%M UTC")
-
-
-def date(at: datetime | None) -> str:
-    """A time that Slack shows in the reader's own zone."""
-    return f"<!date^{int(at.timestamp())}^{{time}}|{clock(at)}>" if at else "?"

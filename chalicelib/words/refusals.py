@@ -6,7 +6,8 @@ read both, in messages, mails and the log.
 
 from typing import Final
 
-from chalicelib.domain.session import Glass
+from chalicelib.domain.ask import Kind
+from chalicelib.domain.glass import Glass, groups_among
 from chalicelib.domain.text import quoted
 
 # Why it does not come -----------------------------------------------------------------------------
@@ -15,6 +16,9 @@ ANOTHER_HOLDS_IT: Final = "Another session holds this access."
 LOCK_NOT_HELD: Final = "The session does not hold the lock of this access."
 GLASS_CHANGED: Final = "The glass is for another account, permission set or person by now."
 GONE_ALREADY: Final = "It was gone before it could be taken back."
+NOT_APPROVED: Final = "Nobody has approved it."
+NOT_APPROVED_IN_TIME: Final = "Nobody approved it in time."
+WITHDRAWN: Final = "It was withdrawn by whoever had asked."
 WITHOUT_A_SESSION: Final = "found without a session"
 
 NO_EMAIL: Final = "Slack has no e-mail address of yours, so nobody can tell who you are."
@@ -23,29 +27,46 @@ UNCONFIRMED: Final = "Your e-mail address in Slack is not confirmed: confirm it,
 NAMED: Final = 3  # of those who may, to whoever may not
 
 
-def not_among(glass: Glass, email: str) -> str:
-    """That this person may not break the glass, and whom to ask instead."""
-    return f"{quoted(email)} is not among those who may break “{glass.name}”; ask {whom(glass)}"
+def not_among(glass: Glass, email: str, may: tuple[str, ...] = (), kind: Kind = Kind.BREAK) -> str:
+    """That this person may not do that with the glass, and whom to ask instead."""
+    do = DO.get(kind, DO[Kind.BREAK])
+    those = f"{quoted(email)} is not among those who may {do} “{glass.name}”"
+    return f"{those}; ask {whom(may or glass.may)}"
+
+
+DO: Final = {
+    Kind.BREAK: "break",
+    Kind.APPROVE: "approve access to",
+    Kind.DECLINE: "decline access to",
+    Kind.ACKNOWLEDGE: "acknowledge access to",
+    Kind.BYPASS: "go without approval into",
+}
 
 
 def unknown(glass: Glass, email: str) -> str:
     """That the directory has nobody with that e-mail, and whom to ask instead."""
-    return f"IAM Identity Center knows no user with the e-mail {quoted(email)}; ask {whom(glass)}"
+    nobody = f"IAM Identity Center knows no user with the e-mail {quoted(email)}"
+    return f"{nobody}; ask {whom(glass.may)}"
 
 
 def nobody(glass: Glass | None) -> str:
     """That whoever pressed is nobody whom the directory knows, and whom to ask instead."""
-    ask = f"; ask {whom(glass)}" if glass else ""
+    ask = f"; ask {whom(glass.may)}" if glass else ""
     return f"You are not among those who may break this glass{ask}"
 
 
-def whom(glass: Glass) -> str:
-    """Who may break it: groups first, and of all of them as many as one reads."""
-    may = [f"somebody of the group {quoted(group)}" for group in glass.groups]
-    may += [quoted(who) for who in glass.may if not who.startswith("group:")]
+def whom(those: tuple[str, ...]) -> str:
+    """Who may: groups first, and of all of them as many as one reads."""
+    may = [f"somebody of the group {quoted(group)}" for group in groups_among(those)]
+    may += [quoted(who) for who in those if not who.startswith("group:")]
     if len(may) > NAMED:
         may = [*may[:NAMED], f"{len(may) - NAMED} more"]
     return " or ".join([", ".join(may[:-1]), may[-1]] if may[1:] else may)
+
+
+def declined(by: str) -> str:
+    """That another person has said no."""
+    return f"{quoted(by)} declined it."
 
 
 def undecided(last_error: str) -> str:

@@ -1,4 +1,4 @@
-"""What becomes of an ask that may be granted: *End now*, *Extend*, a reason. Pure.
+"""What becomes of an ask that may be granted. Pure.
 
 Each gives the decided ask, and the session after it, or None where that stays as it is.
 """
@@ -7,18 +7,77 @@ from datetime import datetime
 
 from chalicelib.domain.ask import Ask, Kind, Outcome
 from chalicelib.domain.machine import ROWS, Event, State
-from chalicelib.domain.session import Session
-from chalicelib.words import messages
+from chalicelib.domain.session import DECIDE_WITHIN, Session
+from chalicelib.words import messages, refusals
 from chalicelib.workflow import notifications
-from chalicelib.workflow.changes import end_of, said_soon
+from chalicelib.workflow.changes import denied, end_of, said_soon
 from chalicelib.workflow.timing import GONE_WITHIN
 
 EXTENSIONS = 1
 Decided = tuple[Ask, Session | None]
 
 
+def approved(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
+    """*Approve*: all is decided anew, by the rules as they stand now [ASKS 5]."""
+    again = {"approved_at": now, "approved_by": by, "approved_by_user": decided.slack_user}
+    until, side = now + DECIDE_WITHIN, f"{decided.decided_look}, {by}"
+    after = session.entered(Event.APPROVED, now, side, wait_until=until, **again)
+    return decided.with_(outcome=Outcome.APPROVED), after
+
+
+def bypassed(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
+    """In without approval: not without a reason, and decided anew as well [ASKS 5]."""
+    why = why_now(decided, session)
+    if not why:
+        return decided.with_(outcome=Outcome.REFUSED, reason=messages.WHY_ALONE), None
+    again = {"bypassed_at": now, "why": why, "wait_until": now + DECIDE_WITHIN}
+    after = session.entered(Event.BYPASSED, now, f"{decided.decided_look}, {by}", **again)
+    return decided.with_(outcome=Outcome.BYPASSED, owed=()), after
+
+
+def declined(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
+    """*Decline*: no access comes of it [ASKS 5]."""
+    side, changes = f"{decided.decided_look}, {by}", denied(session, refusals.declined(by), now)
+    after = session.entered(Event.DECLINED, now, side, declined_by=by, **changes)
+    return decided.with_(outcome=Outcome.DECLINED), after
+
+
+def withdrawn(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
+    """*End now* before anything has begun: by whoever asked, or who may end it in their place."""
+    own = decided.slack_user == session.slack_user
+    side = f"{decided.decided_look}, {by}"
+    changes = denied(session, refusals.WITHDRAWN if own else refusals.declined(by), now)
+    if own:  # who did it need not be told
+        changes["owed"] = notifications.owing(session, *notifications.of_a_change(session))
+    else:
+        changes["declined_by"] = by
+    after = session.entered(Event.ENDED, now, side, **changes)
+    return decided.with_(outcome=Outcome.WITHDRAWN, owed=_owed(decided, session)), after
+
+
+def acknowledged(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
+    """*Acknowledge*: access lasts as long as the glass says [ASKS 6]."""
+    known = Kind.ACKNOWLEDGE in ROWS[session.state].asks and session.unacknowledged
+    if not known or session.allowed_at is None:
+        said = messages.why_not_acknowledged(session)
+        return decided.with_(outcome=Outcome.TOO_LATE, reason=said), None
+    after = session.entered(
+        Event.ACKNOWLEDGED,
+        now,
+        f"{decided.decided_look}, {by}",
+        deadline=session.allowed_at + session.duration,
+        acknowledged_at=now,
+        acknowledged_by=by,
+        acknowledged_by_user=decided.slack_user,
+        owed=notifications.owing(session, *notifications.of_a_change(session)),
+    )
+    return decided.with_(outcome=Outcome.ACKNOWLEDGED, deadline_after=after.deadline), after
+
+
 def ended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
     """*End now*: access is taken back at once [ASKS 2]."""
+    if session.state is State.APPROVING:
+        return withdrawn(decided, session, by, now)
     side = decided.decided_look
     changes = {"ended_by": by, "ended_by_user": decided.slack_user} | end_of(
         session, Event.ENDED, now, side
@@ -32,7 +91,8 @@ def ended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
 
 def extended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
     """*Extend*: the deadline moves, as often and as far as the session's glass allowed [ASKS 3]."""
-    extendable = Kind.EXTEND in ROWS[session.state].asks and session.extend
+    known = Kind.EXTEND in ROWS[session.state].asks and not session.unacknowledged
+    extendable = known and session.extend
     if not extendable or session.extended >= EXTENSIONS or session.deadline is None:
         said = messages.why_not_extended(session)
         return decided.with_(outcome=Outcome.NOT_EXTENDED, reason=said), None
@@ -62,7 +122,7 @@ def why_now(ask: Ask, session: Session) -> str:
     return ask.why if ask.why and ask.slack_user == session.slack_user else session.why
 
 
-def reasoned(decided: Ask, session: Session) -> tuple[Ask, Session | None]:
+def reasoned(decided: Ask, session: Session, _by: str, _now: datetime) -> Decided:
     """The reason, of whoever has or had the access; also when it is over, for the log [ASKS 4]."""
     if decided.slack_user != session.slack_user:
         return decided.with_(outcome=Outcome.REFUSED, reason=""), None

@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import assert_never
 
-from chalicelib.domain.ask import OF_THEIR_OWN, Ask, Kind, Outcome
+from chalicelib.domain.ask import OF_ACCESS, Ask, Kind, Outcome
 from chalicelib.domain.ask import OPEN as AN_ASK
 from chalicelib.domain.errors import (
     ExternalError,
@@ -19,10 +18,19 @@ from chalicelib.domain.machine import ROWS, Event
 from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Access, Session
 from chalicelib.domain.verdict import UNEXPLAINED, Facts, judge
-from chalicelib.words import messages, refusals
+from chalicelib.words import answers, refusals
 from chalicelib.workflow import policy
 from chalicelib.workflow.answers import Outside, Turn
-from chalicelib.workflow.asked import ended, extended, reasoned
+from chalicelib.workflow.asked import (
+    Decided,
+    acknowledged,
+    approved,
+    bypassed,
+    declined,
+    ended,
+    extended,
+    reasoned,
+)
 from chalicelib.workflow.changes import (
     being_told,
     from_now,
@@ -42,6 +50,18 @@ from chalicelib.workflow.timing import (
 
 GoesOn = Callable[[str, Turn, Session | None], object]
 IN_VAIN = frozenset({Outcome.TOO_LATE, Outcome.NOT_EXTENDED})
+FIRST = frozenset(  # what comes of these is done before anything is said of it
+    {Outcome.ENDED, Outcome.APPROVED, Outcome.BYPASSED}
+)
+DECIDES: dict[Kind, Callable[[Ask, Session, str, datetime], Decided]] = {
+    Kind.APPROVE: approved,
+    Kind.DECLINE: declined,
+    Kind.BYPASS: bypassed,
+    Kind.ACKNOWLEDGE: acknowledged,
+    Kind.END: ended,
+    Kind.EXTEND: extended,
+    Kind.REASON: reasoned,
+}
 
 
 class Asks:
@@ -117,8 +137,8 @@ class Asks:
             decided = decided.with_(tell_at=now + NOTIFYING_TAKES)
         if not decided.owed:  # the log keeps no address that can still be posted to
             decided = decided.with_(response_url="")
-        ends = decided.outcome == Outcome.ENDED  # what is said of that comes after it
-        says = not (ends or turn.quiet or after is None or being_told(after, now))
+        first = decided.outcome in FIRST
+        says = not (first or turn.quiet or after is None or being_told(after, now))
         if after is not None and says:
             after = after.with_(
                 tell_at=now + NOTIFYING_TAKES, tell_tries=0, tell_token=self.token()
@@ -140,17 +160,17 @@ class Asks:
             replaces = not self.notifier.up_to_date(
                 decided, session, lambda: self.store.read(session_id)[0]
             )
-        if after is not None and not ends:
+        if after is not None and not first:
             if says:  # else whoever is just telling says it too
                 self.outbox.tell(after, turn)
-        elif after is not None and decided.owed:  # what ends access comes before what is said of it
+        elif after is not None and decided.owed:
             go_on(after.id, turn, after)
             after, _ = self.store.read(session_id)
-            became = messages.what_became_of(after, self.clock.now()) if after else ""
+            became = answers.what_came(decided, after, self.clock.now()) if after else ""
             decided, after = decided.with_(reason=became), None
         self._answer(decided.with_(version=1, tell_at=None), turn, replaces=replaces)
         match decided.outcome:
-            case Outcome.ENDED if after is not None:
+            case _ if first and after is not None:
                 return session_id, after
             case Outcome.TOO_LATE:  # a look costs nothing, and it may be one that was missed
                 return session_id, None
@@ -181,12 +201,11 @@ class Asks:
         decided = ask.with_(decided_at=now, decided_look=turn.seen_by, owed=("answer",))
         if session is None:
             return decided.with_(outcome=Outcome.NO_SESSION, person=ask.slack_user), None
-        row = ROWS[session.state]
-        over = not (row.open or ask.kind in row.asks) or reached(session.deadline, now)
-        over = over or (row.open and not leased)
+        row, decides = ROWS[session.state], DECIDES[ask.kind]
+        there = ask.kind in row.asks or (row.open and ask.kind in OF_ACCESS)
+        over = not there or reached(session.times_out_at, now) or (row.open and not leased)
         try:
-            own = ask.kind in OF_THEIR_OWN
-            may = self.decider.may_touch(session, ask.slack_user, own=own)
+            may = self.decider.may_touch(session, ask.slack_user, ask.kind)
         except Exception:  # whatever it is, it is too late all the same
             if not over:
                 raise
@@ -201,28 +220,20 @@ class Asks:
             deadline_before=session.deadline,
         )
         if ask.kind is Kind.REASON:
-            return reasoned(decided, session)
+            return reasoned(decided, session, may.email, now)
         if may.refusal:
             return decided.with_(outcome=Outcome.REFUSED), None
         if over:
-            said = messages.what_became_of(session, now)
+            said = answers.what_was_said(ask.kind, session, now)
             return decided.with_(outcome=Outcome.TOO_LATE, reason=said), None
-        match ask.kind:
-            case Kind.END:
-                return ended(decided, session, may.email, now)
-            case Kind.EXTEND:
-                return extended(decided, session, may.email, now)
-            case Kind.BREAK | Kind.FOUND:
-                raise Unreadable(f"{ask.id} asks for a session, and is not one")
-            case never:
-                assert_never(never)
+        return decides(decided, session, may.email, now)
 
     def _take_back(
         self, row_id: str, found: Session, turn: Turn
     ) -> tuple[str, Session | None] | None:
         """What reconciliation found: a session of its own takes it back, as any other is ended.
 
-        Lets go where somebody's session is alive, or a person has accepted it [ASKS 5].
+        Lets go where somebody's session is alive, or a person has accepted it [ASKS 7].
         """
         now = self.clock.now()
         try:

@@ -39,6 +39,12 @@ def end_of(session: Session, event: Event, now: datetime, seen_by: str) -> dict[
     }
 
 
+def denied(session: Session, reason: str, now: datetime) -> dict[str, Any]:
+    """What goes with the end of a wait for another person, where no access comes of it."""
+    owed = notifications.owing(session, *notifications.of_a_decision(session))
+    return {"reason": reason, "denied_at": now, "owed": owed}
+
+
 def alarms_heard(session: Session, now: datetime) -> tuple[str, ...]:
     """Which alarms people have heard, or are just hearing from somebody who has yet to write it."""
     just = set(session.owed) & ALARMS if being_told(session, now) else set()

@@ -1,6 +1,7 @@
 """REQUESTED: who this is, whether they may, and the lock."""
 
 from datetime import datetime
+from typing import Any
 
 from chalicelib.domain.errors import LockTaken, Unavailable
 from chalicelib.domain.machine import Event, State
@@ -9,7 +10,7 @@ from chalicelib.domain.session import Lock, Session
 from chalicelib.words import messages, refusals
 from chalicelib.workflow import notifications
 from chalicelib.workflow.answers import Answer, GoOn, Outside, Rest, TryLater, Turn, became
-from chalicelib.workflow.changes import said_soon
+from chalicelib.workflow.changes import denied, said_soon
 from chalicelib.workflow.deciding import Decider
 from chalicelib.workflow.timing import AWS_FORGETS_AFTER, COME_WITHIN, LONGEST_CLAIM, reached
 
@@ -29,13 +30,15 @@ class Decide:
 
         Safe to repeat: nothing outside is touched, and the write needs the version and the lock.
         """
-        session, refusal = self.decider.pressed(session, now)  # [REQUESTED 2]
+        session, refusal = self.decider.pressed(session, now)  # [REQUESTED 2a]
         if refusal is not None:
             return self._deny(session, refusal, now)
         now = self.clock.now()  # the deadline counts from here, not from before the look-ups
         if reached(session.wait_until, now):  # [REQUESTED 1]
             return became(session, Event.WAITED_TOO_LONG)
-        deadline = now + session.duration
+        if (waits := self.decider.waits(session, now)) is not None:
+            return self._for_another(session, waits, now, turn)
+        deadline = now + (session.acknowledge or session.duration)
         allowed = session.entered(
             Event.ALLOWED, now, turn.seen_by, allowed_at=now, deadline=deadline, reason=""
         )
@@ -47,6 +50,22 @@ class Decide:
             return self._turn_away(session, now, turn)
         allowed = allowed.with_(version=session.version + 1)
         return GoOn(allowed, turn, proven=True)
+
+    def _for_another(
+        self, session: Session, waits: dict[str, Any], now: datetime, turn: Turn
+    ) -> Answer:
+        """Nobody is let in before another person has approved it; and who has it, or waits for it
+        already, is told so: others are not asked twice [REQUESTED 2b]. Raises Unavailable.
+        """
+        if self.store.lock(session.access) is not None:
+            return self._turn_away(session, now, turn)
+        for other_id in self.store.living(session.access):
+            other, _ = self.store.read(other_id) if other_id != session.id else (None, False)
+            if other and other.state is State.APPROVING and other.access == session.access:
+                held = session.with_(mine_channel=other.mine_channel)
+                return self._deny(held, messages.already_waiting(other), now)
+        owed = notifications.of_a_wait(session)
+        return became(session, Event.APPROVAL_WANTED, owed=owed, **waits)
 
     def _turn_away(self, session: Session, now: datetime, turn: Turn) -> Answer:
         """Another session holds the lock: denied while it is open, else let in when it is free.
@@ -95,6 +114,8 @@ class Decide:
 
     def _deny(self, session: Session, reason: str, now: datetime) -> Answer:
         owed = () if session.reason == reason else ("denied",)  # the route has said it
+        if session.approve_until is not None:  # they have a card by now, and others know of it
+            return became(session, Event.REFUSED, **denied(session, reason, now))
         if self.decider.tells(session, reason, now):
             owed = (*owed, "refused")
         return became(session, Event.REFUSED, reason=reason, denied_at=now, owed=owed)

@@ -4,9 +4,11 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.domain.ask import OF_THEIR_OWN, Kind
 from chalicelib.domain.errors import Refused
+from chalicelib.domain.glass import REQUIRED, Glass, groups_among
 from chalicelib.domain.ports import Chat, Clock, Directory, IdentityCenter
-from chalicelib.domain.session import REQUIRED, Glass, PermissionSet, Person, Session
+from chalicelib.domain.session import PermissionSet, Person, Session
 from chalicelib.words import messages, refusals
 from chalicelib.workflow import policy
 
@@ -118,10 +120,30 @@ class Decider:
             principal_id=person.principal_id,
             **self._given(glass, permission_set),
         )
+        if session.approved_by:  # so another person knows of it
+            session = session.with_(acknowledge=timedelta(0))
+        if glass.approve or glass.acknowledge:
+            session = session.with_(may_approve=refusals.whom(glass.second))
         refusal = self._refusal(glass, email, person.principal_id)
         if refusal is None and glass.reason == REQUIRED and not session.why:
             refusal = messages.WHY_FIRST  # the route, which sees to it, has not known the glass
         return session, refusal
+
+    def waits(self, session: Session, now: datetime) -> dict[str, object] | None:
+        """What a session that is known, and must wait for another's approval, is told of that.
+
+        None: nobody has to approve it, or it was approved, or has gone in without. Raises
+        ExternalError.
+        """
+        glass = self.glasses.by_name[session.glass]
+        if glass.approve is None or session.approved_at or session.bypassed_at:
+            return None
+        email, principal = session.email, session.principal_id
+        outside = glass.bypass and self._refusal(glass, email, principal, Kind.BYPASS)
+        return {
+            "approve_until": now + glass.approve,
+            "may_bypass": "yes" if glass.bypass and not outside else "",
+        }
 
     def found(self, session: Session) -> Session | None:
         """The session that takes back what nobody accounts for; None where it must not.
@@ -138,14 +160,14 @@ class Decider:
         if session.account_id != glass.account_id or self._on_management_account(glass):
             return None
         who = self.directory.user(session.principal_id)
+        never = dict.fromkeys(("extend", "acknowledge", "report_after"), timedelta(0))
         return session.with_(
             reason=refusals.WITHOUT_A_SESSION,
             email=who.email if who else "",
             name=who.name if who else "",
             user_name=who.user_name if who else "",
             person=policy.key(who.email if who else "") or session.principal_id,
-            **self._given(glass, permission_set)
-            | {"duration": session.duration, "extend": timedelta(0), "report_after": timedelta(0)},
+            **self._given(glass, permission_set) | {"duration": session.duration, **never},
         )
 
     def tells(self, session: Session, refusal: str, now: datetime) -> bool:
@@ -154,7 +176,8 @@ class Decider:
         glass = self.glasses.by_name.get(session.glass)
         if glass is None or not glass.tell_refusals or not session.channel:
             return False
-        if refusal.startswith((messages.ALREADY_OPEN, messages.WHY_FIRST)):
+        known = (messages.ALREADY_OPEN, messages.ALREADY_WAITING, messages.WHY_FIRST)
+        if refusal.startswith(known):
             return False
         key = session.slack_user, session.glass
         told_of = self._told.at(key, now) or session.id
@@ -173,27 +196,30 @@ class Decider:
             return refusal
         if now.access != session.access:
             return refusals.GLASS_CHANGED
-        return None
+        return refusals.NOT_APPROVED if self.waits(now, self.clock.now()) else None
 
-    def may_touch(self, session: Session, slack_user: str, *, own: bool = True) -> May:
-        """Whether they may ask it: whom the glass allows, and who holds it where it is their `own`.
+    def may_touch(self, session: Session, slack_user: str, kind: Kind = Kind.END) -> May:
+        """Whether they may ask it: whom the glass allows, and who holds it where it is their own.
 
         Who somebody is, the directory says: two users of Slack may be one person. Raises
         ExternalError.
         """
-        if slack_user == session.slack_user:
+        theirs, own = slack_user == session.slack_user, kind in OF_THEIR_OWN
+        if kind is Kind.BYPASS and not theirs:
+            return May(slack_user, messages.THEIRS_ALONE)
+        if theirs and kind is not Kind.BYPASS:
             return May(session.email, "" if own else messages.YOUR_OWN)
-        key = slack_user, session.glass, "" if own else session.principal_id
+        key = slack_user, f"{kind} {session.glass}", "" if own else session.principal_id
         now = self.clock.now()
         known: May | None = self._may_not.at(key, now)
         if known is not None:
             return known
-        may = self._may_touch(session, slack_user, own)
+        may = self._may_touch(session, slack_user, kind)
         if may.refusal:
             self._may_not.keep(key, may, now + REMEMBERED)
         return may
 
-    def _may_touch(self, session: Session, slack_user: str, own: bool) -> May:
+    def _may_touch(self, session: Session, slack_user: str, kind: Kind) -> May:
         glass = self.glasses.by_name.get(session.glass)
         email, nobody = self._identify(slack_user)
         if nobody:
@@ -201,9 +227,9 @@ class Decider:
         person, unclear = self._person(email)
         if glass is None or person is None:
             return May(email, unclear or refusals.nobody(glass))
-        if not own and person.principal_id == session.principal_id:
+        if kind not in OF_THEIR_OWN and person.principal_id == session.principal_id:
             return May(email, messages.YOUR_OWN)
-        return May(email, self._refusal(glass, email, person.principal_id) or "")
+        return May(email, self._refusal(glass, email, person.principal_id, kind) or "")
 
     def _given(self, glass: Glass, permission_set: PermissionSet) -> dict[str, object]:
         """What a session copies of its glass, so that no deployment changes it in flight."""
@@ -215,6 +241,7 @@ class Decider:
             "duration": glass.duration,
             "tail": permission_set.session_duration,
             "extend": glass.extend or timedelta(0),
+            "acknowledge": glass.acknowledge or timedelta(0),
             "report_to": glass.report_to,
             "report_after": glass.report_after,
             "channel": glass.channel,
@@ -258,8 +285,11 @@ class Decider:
     def _identify(self, slack_user: str) -> tuple[str, str]:
         return policy.identify(slack_user, self.glasses.people, self.chat.email)
 
-    def _refusal(self, glass: Glass, email: str, principal_id: str) -> str | None:
-        groups: frozenset[str] = frozenset()
-        if glass.groups and not policy.named(glass, email):
-            groups = self.directory.groups_of(principal_id, glass.groups)
-        return policy.refusal(glass, email, groups)
+    def _refusal(
+        self, glass: Glass, email: str, principal_id: str, kind: Kind = Kind.BREAK
+    ) -> str | None:
+        """Why they may not ask that of it; None where they may."""
+        groups, may = frozenset[str](), groups_among(policy.those(glass, kind))
+        if may and not policy.named(glass, email, kind):
+            groups = self.directory.groups_of(principal_id, may)
+        return policy.refusal(glass, email, groups, kind)

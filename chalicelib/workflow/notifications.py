@@ -6,7 +6,8 @@ being edited is owed anew. Everything else is told once for each time that it ha
 
 from typing import Final
 
-from chalicelib.domain.session import NOBODY, Prior, Session
+from chalicelib.domain.glass import NOBODY
+from chalicelib.domain.session import Prior, Session
 
 MINE: Final = "mine"  # the person's own card: posted the first time, then edited
 OLDER: Final = frozenset({"granted", "slow", "extended", "over", "failed"})  # as it was called once
@@ -14,7 +15,7 @@ ENDS: Final = {"alarm": "resolved", "alarm_mail": "resolved_mail"}  # who heard 
 MAILS: Final = frozenset({"alarm_mail", "resolved_mail", "taken_back_mail"})
 CARDS: Final = frozenset({MINE, "card_again"})
 ALARM_OVER: Final = "alarm_over"  # the alarm in the channel, put right without a word more
-OUTDATED: Final = OLDER | CARDS | {"waiting", "warning", "alarm", "alarm_mail"}
+OUTDATED: Final = OLDER | CARDS | {"waiting", "warning", "unacknowledged", "alarm", "alarm_mail"}
 
 
 def owing(session: Session, *notifications: str) -> tuple[str, ...]:
@@ -24,9 +25,20 @@ def owing(session: Session, *notifications: str) -> tuple[str, ...]:
 
 def of_a_grant(session: Session) -> tuple[str, ...]:
     """The mail comes last: what follows one is written by itself."""
-    card = ("card",) if session.channel else ()
+    card = ("card_again" if session.approve_until else "card",) if session.channel else ()
+    said = ("decided",) if session.approved_by else ()  # an edited card rings nobody
     used = ("used",) if session.tell_to not in ("", NOBODY) else ()
-    return (MINE, *card, *used)
+    return (MINE, *said, *card, *used)
+
+
+def of_a_wait(session: Session) -> tuple[str, ...]:
+    """Both cards; the channel's asks others."""
+    return (MINE, "card") if session.channel else (MINE,)
+
+
+def of_a_decision(session: Session) -> tuple[str, ...]:
+    """What became of the wait, where it is over without access; an edited card rings nobody."""
+    return (MINE, "decided", "card_again") if session.channel else (MINE, "decided")
 
 
 def of_a_change(session: Session) -> tuple[str, ...]:
@@ -36,8 +48,9 @@ def of_a_change(session: Session) -> tuple[str, ...]:
 
 
 def of_a_warning(session: Session) -> tuple[str, ...]:
-    """The warning, which brings the person's card up to date as well [NEWS 6]."""
-    return (*(each for each in session.owed if each != MINE), "warning")
+    """The person's card, then the warning in its thread: so none comes twice [NEWS 6]."""
+    alone = ("unacknowledged",) if session.unacknowledged and session.channel else ()
+    return (*owing(session, MINE), "warning", *alone)
 
 
 def of_the_end(session: Session) -> tuple[str, ...]:

@@ -9,16 +9,18 @@ from typing import Any
 
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import ExternalError, Partly, Refused, Unavailable
+from chalicelib.domain.glass import MAIL
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Chat, Clock, Letters, Log, Mail, Post, Topics
-from chalicelib.domain.session import MAIL, RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
+from chalicelib.domain.session import RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
 from chalicelib.operations.trace import trace
-from chalicelib.words import answers, cards, messages, refusals
+from chalicelib.words import answers, approval, cards, messages, refusals
 from chalicelib.workflow import notifications
 
 SAYS_FOR = timedelta(seconds=12)  # then what is still untold is left to the next look: the last
 # one may take Slack's time twice, and all of it has to be over within NOTIFYING_TAKES
 ALARMS = frozenset({"alarm", "alarm_mail"})
+TO_CHANNEL = messages.TO_CHANNEL | {"unacknowledged": approval.unacknowledged}
 
 
 class Notifier:
@@ -129,10 +131,14 @@ class Notifier:
         if each == notifications.MINE or each in notifications.OLDER:
             return self._mine(session, now)
         if each == "warning" and session.warned_for == session.deadline:  # else it was extended
-            session = self._mine(self._warned(session), now)
-            warning = cards.warning(session, now)
-            said = self.chat.post(session.mine_channel, warning, session.mine_ts)
+            session, warning = self._warned(session), cards.warning(session, now)
+            where = session.mine_channel or session.slack_user
+            said = self.chat.post(where, warning, session.mine_ts)
             return session.with_(warning_ts=said.ts)
+        if each == "decided":
+            where = session.mine_channel or session.slack_user
+            self.chat.post(where, approval.decided(session), session.mine_ts)
+            return session
         if each == "card":
             message = cards.channel(session, now)
             said = self.chat.post(session.channel, message)
@@ -146,9 +152,9 @@ class Notifier:
         elif each in notifications.MAILS:
             mail = Mail(session.report_to, *self.letters.about(each, session, now))
             self.post.send(replace(mail, reached=session.reached_by(each)))
-        elif each in messages.TO_CHANNEL:
+        elif each in TO_CHANNEL:
             session = self._alarm_over(session, each)
-            message = messages.TO_CHANNEL[each](session)
+            message = TO_CHANNEL[each](session)
             said = self.chat.post(session.channel, message, session.card_ts)
             return session.with_(alarm_ts=said.ts if each == "alarm" else "")
         return session

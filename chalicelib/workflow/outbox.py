@@ -19,7 +19,9 @@ TOLD = (  # what telling changes
     "owed", "card_ts", "mine_channel", "mine_ts", "warning_ts", "alarm_ts", "mine_said",
     "card_said", "response_uses", "tell_error", "alarmed", "reached",
 )  # fmt: skip
-SHOWN = ("state", "deadline", "extended_by", "ended_by", "why")  # of the row, by its cards
+SHOWN = (  # of the row, by its cards
+    "state", "deadline", "approved_by", "acknowledged_by", "extended_by", "ended_by", "why",
+)  # fmt: skip
 TELLING = ("tell_at", "tell_tries", "tell_token")  # who is at it, and when it is tried again
 
 

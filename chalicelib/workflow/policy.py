@@ -3,8 +3,9 @@
 from collections.abc import Callable, Collection, Mapping
 from string import ascii_lowercase, ascii_uppercase
 
+from chalicelib.domain.ask import Kind
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.session import Glass
+from chalicelib.domain.glass import Glass, groups_among
 from chalicelib.words import messages, refusals
 
 EVERYONE = "everyone"
@@ -42,19 +43,32 @@ def identify(
     return email, ""
 
 
-def refusal(glass: Glass, email: str, groups: Collection[str]) -> str | None:
-    """Why this person may not break this glass; None where they may.
+def those(glass: Glass, kind: Kind) -> tuple[str, ...]:
+    """Whose it is to ask that of the glass or its sessions: e-mails, groups, or everyone."""
+    match kind:
+        case Kind.APPROVE | Kind.DECLINE | Kind.ACKNOWLEDGE:
+            return glass.second
+        case Kind.BYPASS:
+            return glass.bypass
+    return glass.may
 
-    `groups` are those of `glass.groups` that they are in. E-mails are compared without regard to
-    case, as directories do.
+
+def refusal(
+    glass: Glass, email: str, groups: Collection[str], kind: Kind = Kind.BREAK
+) -> str | None:
+    """Why this person may not ask that of this glass; None where they may.
+
+    `groups` are those named there that they are in. E-mails are compared without regard to case,
+    as directories do.
     """
-    if EVERYONE in glass.may or named(glass, email):
+    who = those(glass, kind)
+    if EVERYONE in who or named(glass, email, kind):
         return None
-    if any(group in groups for group in glass.groups):
+    if any(group in groups for group in groups_among(who)):
         return None
-    return refusals.not_among(glass, email)
+    return refusals.not_among(glass, email, who, kind)
 
 
-def named(glass: Glass, email: str) -> bool:
+def named(glass: Glass, email: str, kind: Kind = Kind.BREAK) -> bool:
     """Whether the glass lists the person by e-mail, so that no group need be asked."""
-    return key(email) in map(key, glass.may)
+    return key(email) in map(key, those(glass, kind))

@@ -35,7 +35,7 @@ from chalicelib.workflow.answers import (
 )
 from chalicelib.workflow.asks import Asks
 from chalicelib.workflow.calls import Calls
-from chalicelib.workflow.changes import end_of, said_soon
+from chalicelib.workflow.changes import denied, end_of, said_soon
 from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.decide import Decide
 from chalicelib.workflow.deciding import Decider, Glasses
@@ -269,6 +269,10 @@ class Runner:
             case Event.WAITED_TOO_LONG:
                 why = refusals.undecided(session.last_error)
                 changes = {"reason": why, "denied_at": now, "owed": ("denied",)} | changes
+                if session.approve_until is not None:
+                    changes |= denied(session, why, now)
+            case Event.NOT_APPROVED:
+                changes = denied(session, refusals.NOT_APPROVED_IN_TIME, now) | changes
         happened = session.entered(event, now, turn.seen_by, **changes)
         if changes.get("owed"):
             return self.outbox.announce(happened, now, turn)

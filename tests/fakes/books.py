@@ -33,7 +33,7 @@ class MemoryBooks(Rows):
         return [(each, each.id in self.leases) for each in waiting]
 
     def alive(self) -> Sequence[str]:
-        return [each.id for each in self.sessions.values() if each.live]
+        return [each.id for each in self.sessions.values() if each.by_access]
 
     def session_that_saw(self, access: Access) -> str | None:
         for each in sorted(self.sessions.values(), key=lambda each: each.asked_at, reverse=True):

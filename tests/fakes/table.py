@@ -79,7 +79,7 @@ class Rows:
             raise Stale(ask.id)
         if session is not None:
             self.expect(session)
-            if ask.outcome == "extended":
+            if ask.deadline_after is not None:
                 if session.id not in self.leases:
                     raise Stale(session.id)
                 self._lease(session)

@@ -1,8 +1,8 @@
 """What would be forgotten when a state or an ask is added: each place is named by a light check.
 
 The exercise of docs/add-a-state.md is done here on a copy: whole, where a session lives through the
-new state (second_pair_of_eyes.py), and with one step after the other left out. What is added, and
-where, stands in second_person.diff.
+new state (change_freeze.py), and with one step after the other left out. What is added, and
+where, stands in change_freeze.diff.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from chalicelib.domain.ask import Kind, Outcome
 from chalicelib.domain.machine import ROWS, State
 from chalicelib.route import press
 from chalicelib.words import answers
+from chalicelib.workflow import asks
 from tests.fakes.outside import World
 from tools import _rows
 
@@ -31,6 +32,7 @@ ROOT = Path(__file__).parents[2]
 def test_every_ask_of_a_session_has_a_button_words_and_a_name_in_the_log() -> None:
     assert set(Kind) - {Kind.BREAK, Kind.FOUND} == ask.ANSWERED, "domain/ask.py: ANSWERED"
     assert {*press.ON_A_SESSION.values(), Kind.REASON} == ask.ANSWERED, "route/press.py"
+    assert asks.DECIDES.keys() == ask.ANSWERED, "workflow/asks.py: DECIDES"
     assert answers.MAY_NOT.keys() == ask.ANSWERED, "words/answers.py: MAY_NOT"
     assert answers.ANSWERS.keys() == set(Outcome), "words/answers.py: ANSWERS"
     assert _rows.WHAT.keys() == set(Kind), "tools/_rows.py: WHAT"
@@ -62,13 +64,13 @@ def test_every_way_out_of_a_state_is_taken_by_time_its_duty_or_an_ask(state: Sta
 # ---- the exercise --------------------------------------------------------------------------------
 
 
-EXERCISE = (Path(__file__).parent / "second_person.diff").read_text()
+EXERCISE = (Path(__file__).parent / "change_freeze.diff").read_text()
 TESTS = {  # what is run on the copy
     "test_machine": "tests/domain/test_machine.py",
     "test_ask": "tests/domain/test_ask.py",
     "test_half_added": "tests/house/test_half_added.py",
     "test_every_state": "tests/workflow/test_every_state.py",
-    "its story": "tests/house/second_pair_of_eyes.py",
+    "its story": "tests/house/change_freeze.py",
 }
 
 
@@ -101,25 +103,24 @@ def steps() -> dict[str, Step]:
 
 STEPS = steps()
 TYPES = {  # no `match` leaves a member out: the types say so, and the place
-    "its decision": "chalicelib/workflow/asks.py",
     "its reading": "chalicelib/domain/ask.py",
     "what a card says meanwhile": "chalicelib/words/cards.py",
 }
 MISSED = {  # left out, each by itself: the check that is red, and the place as it names it
-    "the state": ("test_machine", "WAITING"),
-    "its events": ("test_machine", "WANTED"),
-    "its row": ("test_machine", "WAITING"),
-    "the way to it": ("test_machine", "WAITING"),
-    "its time": ("test_machine", "approve_until"),
+    "the state": ("test_machine", "FROZEN"),
+    "its events": ("test_machine", "FROZE"),
+    "its row": ("test_machine", "FROZEN"),
+    "the way to it": ("test_machine", "FROZEN"),
+    "its time": ("test_machine", "frozen_until"),
     "what sends a session there": ("test_half_added", "chalicelib/workflow/decide.py"),
-    "the ask": ("test_machine", "APPROVE"),
-    "its reading": ("test_ask", "approve"),
-    "who hears of it": ("test_half_added", "domain/ask.py: ANSWERED"),
-    "its decision": ("test_half_added", "chalicelib/workflow/asks.py"),
+    "the ask": ("test_machine", "thaw"),
+    "its reading": ("test_ask", "thaw"),
+    "what it does": ("its story", "thawed"),
+    "its decision": ("test_half_added", "workflow/asks.py: DECIDES"),
     "its refusal": ("test_half_added", "words/answers.py: MAY_NOT"),
     "its answer": ("test_half_added", "words/answers.py: ANSWERS"),
     "what a card is meanwhile": ("test_every_state", "words/cards.py: phase()"),
-    "what a card says meanwhile": ("test_every_state", "WAITING"),
+    "what a card says meanwhile": ("test_every_state", "FROZEN"),
     "its button": ("test_every_state", "words/cards.py"),
     "its permission": ("test_half_added", ".chalice/policy-slack.json"),
 }
@@ -166,7 +167,7 @@ def test_the_exercise_with_one_step_forgotten_names_its_place(tmp_path: Path, st
 def test_the_exercise_with_a_match_that_leaves_it_out_does_not_pass_the_types(
     tmp_path: Path, step: str
 ) -> None:
-    """An ask that nobody decides must never be taken for another: who asked would approve."""
+    """None is taken for another because nobody has thought of it."""
     project = copied(tmp_path, without=step)
     command = [sys.executable, "-m", "mypy", TYPES[step]]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)

@@ -14,6 +14,7 @@ from tests.simulation.faults import NAMES
 from tests.simulation.lives import Behind, Forged, Hung, Insistent, Meddled, Orphaned
 from tests.simulation.mutants import MUTANTS, Judged, judge
 from tests.simulation.shrink import Life, story
+from tests.simulation.watched import Watched
 from tests.simulation.world import World
 
 
@@ -59,6 +60,10 @@ def main() -> int:
         command.add_argument(
             "--orphaned", action="store_const", dest="lives", const=Orphaned,
             help="lives in which somebody waits behind a session whose row is deleted",
+        )  # fmt: skip
+        command.add_argument(
+            "--watched", action="store_const", dest="lives", const=Watched,
+            help="lives in which another person approves, declines or acknowledges",
         )  # fmt: skip
     for command in (run, explore, mutants):
         command.add_argument("--cores", type=int, default=cpu_count())

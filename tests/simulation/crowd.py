@@ -5,9 +5,9 @@ from datetime import timedelta
 from chalicelib.domain.ask import Ask, Kind
 from chalicelib.domain.machine import OPEN
 from chalicelib.domain.session import Access, Session
-from tests.simulation.actors import HEALED_REQUEST, SLACK, moment, stream_record
+from tests.simulation.actors import HEALED_REQUEST, moment, stream_record
 
-ASKED = {Kind.END: "End now", Kind.EXTEND: "Extend", Kind.REASON: "Reason"}
+ASKED = {Kind.END: "End now", Kind.EXTEND: "Extend", Kind.REASON: "Reason"}  # of each life
 
 
 class Crowd:
@@ -67,13 +67,13 @@ class Crowd:
             asked_at=now,
             slack_user=user,
             response_url=self.random.choice(("", "https://slack.example/ask")),
-            why=f"INC-{self.asked}" if kind is Kind.REASON or self.asked % 3 == 0 else "",
+            why=self.said_by(kind),
         )
         self.say(user, f"asks to {kind} {session_id}")
         row = self.rows.sessions.get(session_id)
         if row is not None:
             self._count_ask(row, kind, user)
-            person = SLACK.get(user)
+            person = self.slack.get(user)
             may = person is not None and person.email in self.people_who_may
             if kind is Kind.END and (may or user == row.slack_user):
                 self.may_end.setdefault(session_id, self.now)
@@ -81,8 +81,13 @@ class Crowd:
                 self.holder_ends.setdefault(session_id, self.now)  # whatever is deployed meanwhile
         self.rows.record(asked)
 
+    def said_by(self, kind: Kind) -> str:
+        """What is in the card's field as somebody presses."""
+        return f"INC-{self.asked}" if kind is Kind.REASON or self.asked % 3 == 0 else ""
+
     def _count_ask(self, row: Session, kind: Kind, user: str) -> None:
-        self.faults.saw(ASKED[kind])
+        if kind in ASKED:
+            self.faults.saw(ASKED[kind])
         ends = [a for a in self.rows.asks.values() if isinstance(a, Ask) and a.kind is Kind.END]
         others = {ask.slack_user for ask in ends if ask.session_id == row.id} - {user}
         if kind is Kind.END and others:

@@ -314,6 +314,18 @@ def refuses_nobody(real: Real, *args: Any, **_: Any) -> Any:
     return replace(real(*args), refusal="")
 
 
+def takes_nobody_for_the_same(real: Real, self: Any, session: Session, *who: Any) -> Any:
+    return real(self, replace(session, principal_id=""), *who)
+
+
+def takes_their_own_word(real: Real, self: Any, session: Session, *who: Any) -> Any:
+    return real(self, replace(session, slack_user="", principal_id=""), *who)
+
+
+def some_word(real: Real, *args: Any) -> str:
+    return real(*args) or "."
+
+
 def takes_what_is_asked(real: Real, self: Any, found: Session) -> Session:
     return found
 

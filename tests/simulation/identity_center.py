@@ -3,7 +3,7 @@
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Session
 from tests.fakes.table import short
-from tests.simulation.actors import BY_ID, MINUTE, SECOND, SLACK, Held, Request
+from tests.simulation.actors import BY_ID, MINUTE, SECOND, Held, Request
 
 
 class IdentityCenter:
@@ -56,7 +56,7 @@ class IdentityCenter:
         may = person is not None and person.email in self.people_who_may
         if not may or (row.account_id, row.permission_set_arn) not in places:
             self.fail(f"{row.id} is granted, and no glass allows it")
-        if SLACK.get(row.slack_user) is not person:
+        if self.slack.get(row.slack_user) is not person:
             self.fail(f"{row.id} is granted to another than who asked")
 
     def row(self, session_id: str) -> Session | None:

@@ -5,8 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.domain.ask import Kind
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
-from chalicelib.domain.session import Glass, Session
+from chalicelib.domain.session import Session
 from tests.simulation.actors import (
     ANN,
     BOB,

@@ -18,7 +18,16 @@ from chalicelib.domain.session import Access, Lock, Session
 from chalicelib.domain.verdict import Verdict
 from chalicelib.triggers import sweep
 from chalicelib.triggers.sweep import Sweep
-from chalicelib.workflow import asks, calls, changes, notifications, reconcile, revoke, runner
+from chalicelib.workflow import (
+    asked,
+    asks,
+    calls,
+    changes,
+    notifications,
+    reconcile,
+    revoke,
+    runner,
+)
 from chalicelib.workflow.asks import Asks
 from chalicelib.workflow.calls import Calls
 from chalicelib.workflow.commit import Commit
@@ -34,6 +43,7 @@ from tests.simulation import faulty
 from tests.simulation.explorer import Bounds, Explorer, Found, ticking
 from tests.simulation.lives import Behind, Forged, Hung, Insistent, Meddled, Orphaned
 from tests.simulation.planted import Outdated, Patch, Swap, constants, load, patched, swapped
+from tests.simulation.watched import Watched
 from tests.simulation.world import World
 
 SMALL = Bounds(faults=1, duration=1, waits=1, end=False, extend=False)
@@ -473,6 +483,42 @@ MUTANTS = (
         "whoever asks may end and extend it",
         swaps=(Swap(lambda: Decider.may_touch, faulty.refuses_nobody),),
         seed=15,
+    ),
+    Mutant(
+        "somebody approves for themselves, as another user of Slack",
+        swaps=(Swap(lambda: Decider._may_touch, faulty.takes_nobody_for_the_same),),
+        lives=Watched,
+        seed=39,
+    ),
+    Mutant(
+        "somebody approves and acknowledges for themselves",
+        swaps=(Swap(lambda: Decider.may_touch, faulty.takes_their_own_word),),
+        lives=Watched,
+        seed=16,
+    ),
+    Mutant(
+        "approved when its time was up",
+        patches=(("asks", "reached(session.times_out_at, now)", "reached(session.deadline, now)"),),
+        lives=Watched,
+        seed=164,
+    ),
+    Mutant(
+        "let in without approval",
+        swaps=(Swap(lambda: Decider.waits, faulty.nothing),),
+        lives=Watched,
+        seed=0,
+    ),
+    Mutant(
+        "whoever asks goes in without approval",
+        swaps=(Swap(lambda: Decider._may_touch, faulty.refuses_nobody),),
+        lives=Watched,
+        seed=11,
+    ),
+    Mutant(
+        "in without approval and without a reason",
+        swaps=(Swap(lambda: asked.why_now, faulty.some_word),),
+        lives=Watched,
+        seed=72,
     ),
     Mutant(
         "a reason again and again",

@@ -17,7 +17,6 @@ from tests.simulation.actors import (
     NETWORK_MS,
     PEOPLE,
     SECOND,
-    SLACK,
     ms_of,
 )
 from tests.simulation.ports import Ports
@@ -174,7 +173,7 @@ class Chat(Ports):
     def email(self, user: str) -> str | None:
         def find() -> str | None:
             self.down("slack")
-            person = SLACK.get(user)
+            person = self.world.slack.get(user)
             return person.email if person else None
 
         found: str | None = self.world.call("email", find)

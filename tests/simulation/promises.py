@@ -18,6 +18,7 @@ REPORTS = ("is late", "report delayed")
 ALARMS = ("MAY STILL HAVE", "ACTION NEEDED", "is not closed", *REPORTS)
 ANSWERS = (
     "You have",
+    "You go into",
     "Nothing was changed",
     "There is nothing left",
     "That is recorded",
@@ -128,7 +129,8 @@ def _told(world: World, session: Session) -> Iterator[str]:
     told = session.id not in world.unheard
     mails = [subject for subject in world.mails[session.id] if subject.startswith("report")]
     had = session.id in world.was_active or any(h.session_id == session.id for h in world.held)
-    if session.state is State.DENIED and told and not _heard(heard, "No access"):
+    no = ("never came",) if session.approve_until else ("No access",)
+    if session.state is State.DENIED and told and not _heard(heard, *no):
         yield f"{session.id} was denied, and nobody said so"
     if session.state is State.DENIED and _undecided(world, session):
         yield f"{session.id} was not decided in time although nothing was in its way"

@@ -84,7 +84,7 @@ class Store(Ports):
     def living(self, access: Access) -> list[str]:
         def find() -> list[str]:
             rows = self.world.index.values()
-            return sorted(row.id for row in rows if row.live and row.access == access)
+            return sorted(row.id for row in rows if row.by_access and row.access == access)
 
         found: list[str] = self._reads("living", find)
         return found
@@ -134,7 +134,7 @@ class Store(Ports):
 
     def alive(self) -> list[str]:
         def find() -> list[str]:
-            return sorted(row.id for row in self.world.index.values() if row.live)
+            return sorted(row.id for row in self.world.index.values() if row.by_access)
 
         found: list[str] = self._reads("alive", find)
         return found

@@ -4,7 +4,7 @@ from typing import Any
 
 from chalicelib.domain.machine import OPEN, State
 from chalicelib.domain.session import Session
-from tests.simulation.actors import SKEW_MS, SLACK, START, moment, ms_of
+from tests.simulation.actors import SKEW_MS, START, moment, ms_of
 
 
 class Table:
@@ -37,7 +37,10 @@ class Table:
         given = new.deadline
         if old.extended != new.extended and old.deadline is not None:
             given = old.deadline + old.extend
-        if new.deadline != (old.deadline if old.extended == new.extended else given):
+        moved = old.extended != new.extended
+        if old.unacknowledged and new.acknowledged_at and old.allowed_at is not None:
+            moved, given = True, old.allowed_at + old.duration
+        if new.deadline != (given if moved else old.deadline):
             self.fail(f"{new.id}: its end was moved by what was not promised")
         if _given(old) != _given(new):
             self.fail(f"{new.id}: a deployment changed what was given")
@@ -92,7 +95,9 @@ class Table:
         if new.ended_how == "ended":
             ended = (a for a in self.rows.decided.values() if a.outcome == "ended")
             by = {ask.slack_user for ask in ended if ask.session_id == new.id}
-            may = {SLACK[user].email for user in by if user in SLACK} & self.people_who_may
+            may = {
+                self.slack[user].email for user in by if user in self.slack
+            } & self.people_who_may
             if may or new.slack_user in by:
                 return
         if new.ended_how == "lease gone" and new.id in self.lease_gone:

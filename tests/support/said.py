@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.ask import Ask, Kind, Outcome
 from chalicelib.domain.machine import State
-from chalicelib.domain.session import Noted
-from chalicelib.words import answers, cards, findings, messages, refusals
+from chalicelib.domain.session import Noted, Session
+from chalicelib.words import answers, approval, cards, findings, messages, refusals
 from tests.support.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
 
 REFUSED = "alice@example.com is not among those who may break “prod”"
@@ -40,6 +40,21 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
     for when, session in shown.items():
         yield f"card {when}", cards.mine(session, later)
         yield f"channel's card {when}", cards.channel(session, later)
+    for when, session in waiting_for_another().items():
+        yield f"card {when}", cards.mine(session, later)
+        yield f"channel's card {when}", cards.channel(session, later)
+    yield "approved, and rung", approval.decided(active(**by("approved")))
+    yield (
+        "declined, and rung",
+        approval.decided(denied.with_(reason=refusals.declined("bob@example.com"))),
+    )
+    yield "nobody has acknowledged", approval.unacknowledged(active(acknowledge=HOUR / 6))
+    yield (
+        "asked already",
+        messages.denied(
+            denied.with_(reason=messages.already_waiting(waiting_for_another()["while it waits"]))
+        ),
+    )
     yield "warning", cards.warning(active(), NOON + HOUR - timedelta(minutes=5))
     yield "warning, over", cards.warned(settling(warned_for=NOON + HOUR))
     slow = requested(last_error="IAM Identity Center answers 503", wait_until=NOON + HOUR)
@@ -76,6 +91,30 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "mended", findings.mended(["a lease without a session: bg-1"])
     yield "alarm about a report", messages.alarm(settling(state=State.REPORTING, tries=4))
     yield from asks()
+
+
+def waiting_for_another() -> dict[str, Session]:
+    """A session at each point of its wait for another person."""
+    whom = refusals.whom(("group:leads", "bob@example.com"))
+    waits = granting(state=State.APPROVING, deadline=None, allowed_at=None)
+    waits = waits.with_(approve_until=NOON + HOUR / 2, may_approve=whom, channel="C0INCIDENT")
+    approved = waits.with_(**by("approved"), approved_at=NOON, state=State.REQUESTED)
+    no = waits.with_(
+        state=State.DENIED, denied_at=NOON, reason=refusals.declined("bob@example.com")
+    )
+    alone = active(acknowledge=HOUR / 2, deadline=NOON + HOUR / 2, may_approve=whom)
+    known = alone.with_(acknowledged_at=NOON, **by("acknowledged"))
+    return {
+        "while it waits": waits,
+        "while it waits, with a way around": waits.with_(may_bypass="yes", why="INC-4711"),
+        "when approved": approved,
+        "without approval": waits.with_(bypassed_at=NOON, state=State.REQUESTED),
+        "when declined": no,
+        "while open, approved": active(**by("approved")),
+        "while open, without approval": active(bypassed_at=NOON, why="INC-4711"),
+        "while open, not acknowledged": alone,
+        "while open, acknowledged": known.with_(deadline=NOON + HOUR),
+    }
 
 
 def by(did: str) -> dict[str, Any]:
@@ -118,6 +157,28 @@ def decided() -> dict[str, Ask]:
         for name, session in asked_of.items()
     }
     return {
+        "approved": asked("approve").with_(outcome=Outcome.APPROVED),
+        "approved, and refused": asked("approve").with_(outcome=Outcome.APPROVED, reason=REFUSED),
+        "declined": asked("decline").with_(outcome=Outcome.DECLINED),
+        "withdrawn": end.with_(outcome=Outcome.WITHDRAWN),
+        "without approval": asked("bypass").with_(outcome=Outcome.BYPASSED),
+        "without approval refused": asked("bypass").with_(
+            outcome=Outcome.REFUSED, reason=messages.WHY_ALONE
+        ),
+        "acknowledged": asked("acknowledge").with_(outcome=Outcome.ACKNOWLEDGED, **later),
+        "acknowledged already": asked("acknowledge").with_(
+            outcome=Outcome.TOO_LATE,
+            reason=messages.why_not_acknowledged(active(acknowledged_by="bob@example.com")),
+        ),
+        "to approve their own refused": asked("approve").with_(
+            outcome=Outcome.REFUSED, reason=messages.YOUR_OWN
+        ),
+        "approved by another": asked("approve").with_(
+            outcome=Outcome.TOO_LATE,
+            reason=answers.what_was_said(
+                Kind.APPROVE, active(approved_at=NOON, approved_by="bob@example.com"), NOON
+            ),
+        ),
         "ended": end.with_(outcome=Outcome.ENDED),
         "ended, and gone": end.with_(
             outcome=Outcome.ENDED, reason=messages.what_became_of(settling(), NOON + HOUR)

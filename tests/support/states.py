@@ -46,6 +46,8 @@ def _entered(session: Session, event: Event, state: State) -> Session:
         for name in {row.until, row.overdue_since} & plain
         if getattr(session, name) is None
     }
+    if "bypass" in row.asks:
+        times["may_bypass"] = "yes"
     if not row.leads:
         times |= {"concluded_at" if session.gone_at else "denied_at": now, "look_at": None}
     return session.entered(event, now, "queue", **times)

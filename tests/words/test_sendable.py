@@ -18,9 +18,10 @@ import pytest
 
 from chalicelib.domain import text
 from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
-from chalicelib.domain.session import Access, Glass, Noted, Session
-from chalicelib.words import answers, cards, findings, mails, messages
+from chalicelib.domain.session import Access, Noted, Session
+from chalicelib.words import answers, approval, cards, findings, mails, messages
 from chalicelib.workflow import policy
 from simulator.slack_blocks import mistakes_in
 from tests.support.hostile import NAMES, SIGNS
@@ -141,10 +142,17 @@ PIECES = {
     "if_right",
     "about",
     "as_sentence",
+    "what_was_said",
+    "stands",
+    "sentence",
+    "asks",
+    "by",
+    "had_a_say",
+    "ends_early",
 }
 
 
-WORDS = (messages, answers, findings, cards, mails)
+WORDS = (messages, answers, approval, findings, cards, mails)
 
 
 def speakers() -> Iterator[tuple[str, str, Callable[..., Any]]]:

@@ -12,7 +12,7 @@ from chalicelib.domain.errors import Refused, Unavailable, Unreadable, Unwritabl
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Session
 from chalicelib.words import messages, refusals
-from chalicelib.words.messages import date
+from chalicelib.words.naming import date
 from tests.fakes.outside import World
 from tests.fakes.rows import MINUTE, SECOND, asked, look_at, pressed
 from tests.support.stories import (

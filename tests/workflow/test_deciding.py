@@ -9,7 +9,8 @@ import pytest
 from chalicelib.domain import ask
 from chalicelib.domain.ask import Kind
 from chalicelib.domain.errors import Refused, Unavailable
-from chalicelib.domain.session import TAKE_BACK_WITHIN, Glass, PermissionSet, Session
+from chalicelib.domain.glass import Glass
+from chalicelib.domain.session import TAKE_BACK_WITHIN, PermissionSet, Session
 from chalicelib.words import messages, refusals
 from chalicelib.workflow import deciding
 from chalicelib.workflow.deciding import REMEMBERED, Decider, Glasses, May
@@ -286,9 +287,9 @@ def test_a_session_is_given_all_that_it_has_of_its_glass(world: World) -> None:
 
 def test_what_is_anothers_to_ask_nobody_asks_for_themselves(world: World) -> None:
     """Whatever kind of ask comes next: by the Slack user, and by the directory's."""
-    assert decider(world).may_touch(active(), "U0ALICE", own=False).refusal == messages.YOUR_OWN
+    assert decider(world).may_touch(active(), "U0ALICE", Kind.APPROVE).refusal == messages.YOUR_OWN
     alias = active(slack_user="U0ANOTHER")
-    assert decider(world).may_touch(alias, "U0ALICE", own=False).refusal == messages.YOUR_OWN
+    assert decider(world).may_touch(alias, "U0ALICE", Kind.APPROVE).refusal == messages.YOUR_OWN
     assert decider(world).may_touch(alias, "U0ALICE") == May("alice@example.com")
-    assert decider(world).may_touch(active(), "U0BOB", own=False) == May("bob@example.com")
-    assert set(ask.OF_THEIR_OWN) == {Kind.END, Kind.EXTEND, Kind.REASON}
+    assert decider(world).may_touch(active(), "U0BOB", Kind.APPROVE) == May("bob@example.com")
+    assert set(ask.OF_THEIR_OWN) == {Kind.BYPASS, Kind.END, Kind.EXTEND, Kind.REASON}

@@ -10,7 +10,7 @@ from chalicelib.domain.machine import State
 from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import Session
 from chalicelib.words import messages
-from chalicelib.words.messages import date
+from chalicelib.words.naming import date
 from chalicelib.workflow.asked import reasoned
 from tests.fakes.outside import World
 from tests.fakes.rows import MINUTE, SECOND, asked, look_at, pressed, stuck

@@ -120,7 +120,7 @@ class AccountIndex(GlobalSecondaryIndex["Row"]):
 
 
 class AccessIndex(GlobalSecondaryIndex["Row"]):
-    """The live sessions of an access. Sparse: only sessions that hold, or held, a lock."""
+    """The live sessions of an access. Sparse: only those that hold a lock, or wait for approval."""
 
     class Meta:
         index_name = "by-access"

@@ -38,7 +38,7 @@ from chalicelib.adapters.dynamodb.values import (
     timed,
 )
 from chalicelib.domain import ask, rows
-from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.instance import ROW as INSTANCE
 from chalicelib.domain.machine import LIVE, State
@@ -191,7 +191,7 @@ class Table:
             transaction.save(row, condition=Row.id.does_not_exist())
             if session is not None:
                 self._put(transaction, session)
-                if decided.outcome == Outcome.EXTENDED:
+                if decided.deadline_after is not None:
                     transaction.save(lease_row(session), condition=Row.id.exists())
 
     def answered(self, decided: Ask) -> None:
