@@ -201,7 +201,9 @@ class Asks:
         decided = ask.with_(decided_at=now, decided_look=turn.seen_by, owed=("answer",))
         if session is None:
             return decided.with_(outcome=Outcome.NO_SESSION, person=ask.slack_user), None
-        row, decides = ROWS[session.state], DECIDES[ask.kind]
+        row, decides = ROWS[session.state], DECIDES.get(ask.kind)
+        if decides is None:
+            raise Unreadable(f"{ask.id} asks for a session, and is not one")
         there = ask.kind in row.asks or (row.open and ask.kind in OF_ACCESS)
         over = not there or reached(session.times_out_at, now) or (row.open and not leased)
         try:
