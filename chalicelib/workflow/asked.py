@@ -122,7 +122,7 @@ def why_now(ask: Ask, session: Session) -> str:
     return ask.why if ask.why and ask.slack_user == session.slack_user else session.why
 
 
-def reasoned(decided: Ask, session: Session, _by: str, _now: datetime) -> Decided:
+def reasoned(decided: Ask, session: Session) -> Decided:
     """The reason, of whoever has or had the access; also when it is over, for the log [ASKS 4]."""
     if decided.slack_user != session.slack_user:
         return decided.with_(outcome=Outcome.REFUSED, reason=""), None

@@ -60,7 +60,6 @@ DECIDES: dict[Kind, Callable[[Ask, Session, str, datetime], Decided]] = {
     Kind.ACKNOWLEDGE: acknowledged,
     Kind.END: ended,
     Kind.EXTEND: extended,
-    Kind.REASON: reasoned,
 }
 
 
@@ -202,7 +201,7 @@ class Asks:
         if session is None:
             return decided.with_(outcome=Outcome.NO_SESSION, person=ask.slack_user), None
         row, decides = ROWS[session.state], DECIDES.get(ask.kind)
-        if decides is None:
+        if decides is None and ask.kind is not Kind.REASON:
             raise Unreadable(f"{ask.id} asks for a session, and is not one")
         there = ask.kind in row.asks or (row.open and ask.kind in OF_ACCESS)
         over = not there or reached(session.times_out_at, now) or (row.open and not leased)
@@ -221,8 +220,8 @@ class Asks:
             reason=may.refusal,
             deadline_before=session.deadline,
         )
-        if ask.kind is Kind.REASON:
-            return reasoned(decided, session, may.email, now)
+        if decides is None:
+            return reasoned(decided, session)
         if may.refusal:
             return decided.with_(outcome=Outcome.REFUSED), None
         if over:
