@@ -625,7 +625,7 @@ MUTANTS = (
     Mutant(
         "a lock whose session is gone stays shut",
         swaps=(Swap(lambda: Decide._freed, faulty.waits_for_ever),),
-        seed=68,
+        seed=406,
     ),
     Mutant(
         "a lock whose session is gone is free at once",
