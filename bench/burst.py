@@ -203,7 +203,7 @@ class World:
             store=Store(self), identity_center=ports, directory=ports, chat=ports,
             post=ports, topics=ports, letters=ports, wakeups=ports, clock=Clock(self),
             log=lambda *_, **__: None,
-            token=lambda: f"t{next(self.tokens)}", reports=ports,
+            token=lambda: f"t{next(self.tokens)}", reports=ports, lists=ports,
         )  # fmt: skip
 
     def call(self, name: str) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from chalicelib.adapters.identity_center.center import IdentityCenter
     from chalicelib.adapters.identity_center.directory import Directory
     from chalicelib.adapters.mail import Ses
+    from chalicelib.adapters.on_call import Lists
     from chalicelib.adapters.presses import Presses
     from chalicelib.adapters.secrets import Secrets
     from chalicelib.adapters.slack import Slack
@@ -201,6 +202,7 @@ def runner() -> "Runner":
         token=lambda: uuid4().hex,
         reports=later(_reports),
         aside=aside,
+        lists=later(_lists),
     )
     takes_back = known.reconcile == "revoke"
     return Runner(
@@ -319,6 +321,13 @@ def _reports() -> "SessionReports":
     pieces = Pieces(_aws_json("dynamodb").call, settings().table, CLOCK.now)
     table()  # whose connection it is
     return SessionReports(later(_trail), pieces, settings().rules, asked_in_vain)
+
+
+@cache
+def _lists() -> "Lists":
+    from chalicelib.adapters.on_call import Lists
+
+    return Lists(_aws_json("dynamodb").call, settings().table)
 
 
 @cache

@@ -126,6 +126,14 @@ def glass(name: str) -> Glass:
     return next(each for each in GLASSES if each.name == name)
 
 
+USER_GROUPS = {"S0ONCALL": "sre-oncall"}  # Slack's, each with what it is called
+
+
+def on_call_now() -> dict[str, list[str]]:
+    """Who is in each user group of Slack at first."""
+    return {"S0ONCALL": [person("carol").slack_id]}
+
+
 STANDING = [Access(STAGING, OPERATOR.arn, "USER", person("steve").user.user_id)]
 
 

@@ -2,7 +2,8 @@
 
     GET  /                  all settings
     POST /identity_center   change settings of identity_center.IdentityCenterFaults (PATCH too)
-    POST /slack             ... of slack.SlackFaults
+    POST /slack             ... of slack.SlackFaults: {"user_groups": {"S0ONCALL": ["U0BOB"]}}
+                            hands the shift over, "disabled_groups" and "scopes" break it
     POST /mail              ... of mail.MailFaults (SES)
     POST /trail             ... of aws.insights.TrailFaults (Logs Insights)
     POST /visitor           ... of visitor.VisitorFaults

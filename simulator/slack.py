@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from simulator.company import CHANNELS, PEOPLE, TEAM
+from simulator.company import CHANNELS, PEOPLE, TEAM, USER_GROUPS, on_call_now
 from simulator.faults import Faults, next_outcome
 from simulator.modals import Modals
 from simulator.outages import NEVER
@@ -25,7 +25,8 @@ from simulator.web import Answer, Refused, Request
 
 BOT = {"user_id": "U0BREAKGLASS", "bot_id": "B0BREAKGLASS"}
 _INTERNAL_ERROR = Answer({"ok": False, "error": "internal_error"}, 500)
-SCOPES = "chat:write,users:read,users:read.email,channels:read,groups:read"
+GROUPS_SCOPE = "usergroups:read"
+SCOPES = f"chat:write,users:read,users:read.email,channels:read,groups:read,{GROUPS_SCOPE}"
 
 
 @dataclass
@@ -44,6 +45,8 @@ class SlackFaults(Faults):
     scopes: str = SCOPES  # of the bot's token, as Slack tells them in a header
     not_in: list[str] = field(default_factory=list)  # ids of channels that the bot is not in
     users: dict[str, dict[str, Any]] = field(default_factory=dict)  # id: what users.info says else
+    user_groups: dict[str, list[str]] = field(default_factory=on_call_now)  # id: who is in it
+    disabled_groups: list[str] = field(default_factory=list)  # their ids, as if they were not there
 
 
 class Slack:
@@ -248,6 +251,40 @@ def _channel_members(slack: Slack, path: str, via: str, ask: dict[str, Any]) -> 
     return {"ok": True, "members": members, "response_metadata": {"next_cursor": ""}}
 
 
+def _group_members(slack: Slack, path: str, via: str, ask: dict[str, Any]) -> dict[str, Any]:
+    """usergroups.users.list: of a disabled group only to whom asks for those too."""
+    if trouble := _no_groups(slack):
+        return trouble
+    group = str(ask.get("usergroup"))
+    hidden = group in slack.faults.disabled_groups and not _true(ask.get("include_disabled"))
+    if group not in slack.faults.user_groups or hidden:
+        return _no("no_such_subteam")
+    return {"ok": True, "users": list(slack.faults.user_groups[group])}
+
+
+def _user_groups(slack: Slack, path: str, via: str, ask: dict[str, Any]) -> dict[str, Any]:
+    if trouble := _no_groups(slack):
+        return trouble
+    off = slack.faults.disabled_groups
+    groups = [
+        {"id": group, "team_id": TEAM, "is_usergroup": True, "name": USER_GROUPS.get(group, group),
+         "handle": USER_GROUPS.get(group, group.lower()), "date_delete": int(group in off)}
+        for group in slack.faults.user_groups
+        if group not in off or _true(ask.get("include_disabled"))
+    ]  # fmt: skip
+    return {"ok": True, "usergroups": groups}
+
+
+def _no_groups(slack: Slack) -> dict[str, Any] | None:
+    if GROUPS_SCOPE in slack.faults.scopes.split(","):
+        return None
+    return _no("missing_scope") | {"needed": GROUPS_SCOPE, "provided": slack.faults.scopes}
+
+
+def _true(value: object) -> bool:
+    return value in (True, "1", "true", "True")
+
+
 _METHODS: dict[str, Callable[[Slack, str, str, dict[str, Any]], dict[str, Any]]] = {
     "users.info": _users_info,
     "users.lookupByEmail": _users_by_email,
@@ -257,6 +294,8 @@ _METHODS: dict[str, Callable[[Slack, str, str, dict[str, Any]], dict[str, Any]]]
     "chat.postMessage": Slack.say,
     "chat.postEphemeral": Slack.say,
     "chat.update": Slack.say,
+    "usergroups.list": _user_groups,
+    "usergroups.users.list": _group_members,
     "views.open": Slack.show,
     "views.push": Slack.show,
     "views.update": Slack.show,

@@ -47,13 +47,12 @@ EXPORTED = (
     *COLUMNS[:-2], "slack_user", "slack_channel", "slack_message", "name", "principal_id",
     "account_name", "deadline", "ended_at", "ended_how", "ended_by", "reported_at",
     "approve_until", "approved_at", "approved_by", "declined_by", "bypassed_at", "acknowledged_by",
-    "concluded_at", "report_events", "outcome", "decided_at", "decided_look", "deadline_before",
-    "deadline_after", "state_then", "session_id", "id",
+    "concluded_at", "report_events", "let_in_by", "outcome", "decided_at", "decided_look",
+    "deadline_before", "deadline_after", "state_then", "session_id", "id",
 )  # fmt: skip
 LATE = "OVERDUE"
 HEADINGS = {"why": "reason given", "session_id": "on session", "lag_gone": "lag (s)"}
-LONGEST = 300  # signs of a cell: an e-mail has 254 at most
-PHRASE = 40  # signs that are kept together on a line
+LONGEST, PHRASE = 300, 40  # signs of a cell (an e-mail has 254), and kept together on a line
 SHOWN = 100
 FIRST = ("state", "left", "asked_at", "what", "until", "email", "glass")  # as far as there is room
 NO_BREAK, CANDIDATES = "\N{NO-BREAK SPACE}", 5
@@ -271,6 +270,7 @@ def _short(row: Row, name: str) -> str:
 STORY = (
     ("who", ("name", "email", "user_name", "principal_id", "slack_user")),
     ("reason", ("why",)),
+    ("let in by", ("let_in_by",)),
     ("what", ("glass", "account_name", "account_id", "permission_set", "permission_set_arn")),
     ("asked from", ("slack_team", "slack_channel", "slack_message", "shape")),
     ("state", ("state", "outcome", "reason", "last_error", "tries")),

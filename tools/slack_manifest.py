@@ -15,12 +15,14 @@ from tools import _project
 
 SUMMARY = "prints the manifest of the Slack app, with the deployed address in it"
 
+USER_GROUPS = "usergroups:read"
 SCOPES = {
     "chat:write": "tells the person and the channel that access is open, over, and reported",
     "users:read": "asks who pressed: users.info, by the id that the press carries",
     "users:read.email": "has that answer hold the e-mail, by which Identity Center knows people",
     "channels:read": "lets doctor see whether the app is in the public channels it must post to",
     "groups:read": "lets it see the same of private channels; only those that the app is in show",
+    USER_GROUPS: "hears who is on call, where a glass's `may` names a Slack user group",
 }
 
 

@@ -4,7 +4,9 @@ from collections.abc import Callable
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from chalicelib.domain.ask import SLACK_USER
 from chalicelib.domain.errors import Refused, Unavailable
+from chalicelib.domain.oncall import MEMBERS
 from chalicelib.domain.ports import Posted
 from chalicelib.words import refusals
 
@@ -13,7 +15,8 @@ if TYPE_CHECKING:
 
 TIMEOUT: Final = 8  # seconds; given up sooner, what a slow Slack has shown would be said again
 SCOPE: Final = "users:read.email"
-LONGEST: Final = 254  # signs of an e-mail address
+NO_GROUP: Final = "no_such_subteam"  # of that workspace, or it is disabled
+LONGEST: Final = 254  # signs of an e-mail address, or of a name
 
 # A new token may be in place already.
 STALE_TOKEN: Final = frozenset(
@@ -43,6 +46,7 @@ LASTING: Final = NOBODY | {
     "messages_tab_disabled",
     "msg_blocks_too_long",
     "msg_too_long",
+    NO_GROUP,
     "no_text",
     "thread_locked",
     "too_many_attachments",
@@ -98,6 +102,32 @@ class Slack:
         if found.get("is_email_confirmed") is False:
             raise Refused(refusals.UNCONFIRMED, lasting=True)
         return str(email)
+
+    def members(self, group: str) -> tuple[str, ...] | None:
+        """Who is in the user group, by usergroups.users.list; see oncall.Groups.
+
+        None where Slack has no such group, or it is disabled: so on-call tools leave one in which
+        nobody is on call, for Slack takes no empty one. Else Unavailable, where the app lacks the
+        scope usergroups:read, or the group has too many to be one of those who are on call.
+        """
+        try:
+            users = self._call("usergroups_users_list", usergroup=group).get("users")
+        except Refused as refused:
+            if str(refused) == f"Slack: {NO_GROUP}":
+                return None
+            raise Unavailable(str(refused)) from refused
+        if not isinstance(users, list):
+            raise Unavailable("Slack: an answer that makes no sense")
+        if len(users) > MEMBERS:
+            raise Unavailable(f"Slack: {len(users)} members; {MEMBERS} at most can be on call")
+        return tuple(each for each in map(str, users) if SLACK_USER.fullmatch(each))
+
+    def handle(self, group: str) -> str:
+        """What the user group is called, by usergroups.list; see oncall.Groups."""
+        found = self._call("usergroups_list", include_disabled=True).get("usergroups")
+        groups = [each for each in found or () if isinstance(each, dict)]
+        mine = (str(each.get("handle") or "") for each in groups if each.get("id") == group)
+        return next(mine, "")[:LONGEST]
 
     def respond(self, url: str, message: dict[str, Any]) -> None:
         self._respond(url, message, self._api_url)

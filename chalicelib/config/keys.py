@@ -30,11 +30,13 @@ from chalicelib.config.values import (
     slack_api,
     sqs_queue,
     ssm_prefix,
+    stale_oncall,
     tell_to,
     trail,
     trail_role,
 )
 from chalicelib.domain.glass import MAIL, OPTIONAL
+from chalicelib.domain.oncall import LAST_KNOWN
 from chalicelib.domain.session import APP
 
 
@@ -108,8 +110,8 @@ TOP: Final = (
 GLASS: Final = (
     Key("account", account, "the account's 12 digits, in quotes (not in `[defaults]`)"),
     Key("permission_set", permission_set, "its name or ARN (not in `[defaults]`)"),
-    Key("may", members, "who may break it: e-mails, `group:NAME` of Identity Center, or "
-        "`everyone`"),
+    Key("may", members, "who may break it: e-mails, `group:NAME` of Identity Center, "
+        "`slack:S012ABC` (a Slack user group, as that of who is on call), or `everyone`"),
     Key("report_to", addresses, f"who gets the report, {RECIPIENTS} addresses at most"),
     Key("duration", duration(_MOMENT, _NIGHT), "how long access lasts, up to 12 h",
         timedelta(hours=1), "`1h`"),
@@ -134,6 +136,8 @@ GLASS: Final = (
     Key("tell_to", tell_to, "who hears at once that access was given: `report_to`, `nobody`, or "
         "the ARN of an SNS topic whose name begins with `break-glass`", MAIL),
     Key("tell_refusals", flag, "whether the channel hears who was refused", False, "`false`"),
+    Key("stale_oncall", stale_oncall, "what a `slack:` group's list means that is older than 15 "
+        "minutes: `last known`: who was on it is let in; `refuse`: nobody is", LAST_KNOWN),
 )  # fmt: skip
 
 

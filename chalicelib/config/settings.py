@@ -19,6 +19,7 @@ from chalicelib.config.values import (
     shown,
 )
 from chalicelib.domain.glass import Glass
+from chalicelib.domain.oncall import GROUPS
 from chalicelib.domain.session import APP
 from chalicelib.workflow import policy
 
@@ -104,6 +105,10 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
     missing = [key.name for key in TOP if key.required and key.name not in document]
     if "trail" not in document and "cloudtrail_log_group" not in document:
         missing.insert(1 if "report_from" in missing else 0, "trail")
+    on_call = {group for glass in glasses.values() for group in glass.on_call}
+    if len(on_call) > GROUPS:
+        mistakes.append(f"may: {len(on_call)} Slack user groups; all glasses together can have "
+                        f"{GROUPS}, for Slack is asked for each")  # fmt: skip
     where = [top[name] for name in TRAIL if name in top]
     if len(where) == len(TRAIL) and (wrong := mistaken_trail(*where)):
         mistakes.append(wrong)

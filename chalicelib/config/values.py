@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from chalicelib.domain.glass import MAIL, NOBODY, OPTIONAL, REQUIRED, Glass
+from chalicelib.domain.oncall import GROUP, LAST_KNOWN, REFUSE, SLACK
 from chalicelib.workflow import policy
 
 RECIPIENTS: Final = 50  # as many as SES takes for one mail
@@ -68,10 +69,13 @@ def _member(value: object) -> str:
         return policy.EVERYONE
     if isinstance(value, str) and re.fullmatch(r"group:\S(.*\S)?", value):
         return value
+    if isinstance(value, str) and value.startswith(SLACK):
+        hint = 'write its id, as "slack:S012ABC"; Slack shows it in the group\'s own menu'
+        return string(value, "Slack user group", rf"{SLACK}({GROUP.pattern})", hint)
     try:
         return policy.key(address(value))
     except ValueError:
-        hint = 'write an e-mail address, "group:NAME" or "everyone"'
+        hint = 'write an e-mail address, "group:NAME", "slack:S012ABC" or "everyone"'
         raise ValueError(f"{shown(value)} is nobody; {hint}") from None
 
 
@@ -221,6 +225,12 @@ def portal(value: object) -> str:
 
 def reason(value: object) -> str:
     return string(value, "answer", f"{REQUIRED}|{OPTIONAL}", f'write "{REQUIRED}" or "{OPTIONAL}"')
+
+
+def stale_oncall(value: object) -> str:
+    """What a list of who is on call means that nobody could renew."""
+    hint = f'write "{LAST_KNOWN}" or "{REFUSE}"'
+    return string(value, "answer", f"{LAST_KNOWN}|{REFUSE}", hint)
 
 
 def tell_to(value: object) -> str:

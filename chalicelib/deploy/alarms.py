@@ -78,6 +78,14 @@ def alarms(
             **_own(figures, "LateReports", "Maximum"),
             **_above(0),
         },
+        {
+            "AlarmName": f"{prefix}-old-on-call-list",
+            "AlarmDescription": "For more than 15 minutes Slack has not said who is on call, so "
+            "presses go by the list last known, or are refused, as the glass says. "
+            f"python -m tools doctor --stage {stage} says why.",
+            **_own(figures, "OldOnCallLists", "Maximum"),
+            **_above(0),
+        },
     ]
     found += [
         {
@@ -134,8 +142,8 @@ def dashboard(app: str, stage: str, queue: str, region: str, figures: str = NAME
     letters = f"{queue}-dlq"
     graphs = (
         ("Open sessions", "Maximum", [[figures, "OpenSessions"]]),
-        ("Past their deadline · late reports", "Maximum",
-         [[figures, "OverdueSessions"], [figures, "LateReports"]]),
+        ("Past their deadline · late reports · old on-call lists", "Maximum",
+         [[figures, "OverdueSessions"], [figures, "LateReports"], [figures, "OldOnCallLists"]]),
         ("Presses · grants · refusals", "Sum",
          [[figures, "Presses"], [figures, "Grants"], [figures, "Refusals"]]),
         ("From the press to access, seconds", "p95", [[figures, "TimeToAccessSeconds"]]),

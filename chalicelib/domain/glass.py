@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from chalicelib.domain.oncall import LAST_KNOWN, SLACK
+
 WARN_BEFORE = timedelta(minutes=5)  # the end, where access lasts longer than twice as long
 MAIL, NOBODY = "report_to", "nobody"  # who hears of access that was given: Glass.tell_to
 REQUIRED, OPTIONAL = "required", "optional"  # a reason: Glass.reason
@@ -13,6 +15,11 @@ def groups_among(who: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(each.removeprefix("group:") for each in who if each.startswith("group:"))
 
 
+def lists_among(who: tuple[str, ...]) -> tuple[str, ...]:
+    """The Slack user groups, of those who are on call, that are named there."""
+    return tuple(each.removeprefix(SLACK) for each in who if each.startswith(SLACK))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Glass:
     """A named access that may be broken open; one `[glass.NAME]` table of glasses.toml."""
@@ -21,7 +28,7 @@ class Glass:
     account_id: str
     permission_set: str  # its name, or its ARN
     duration: timedelta
-    may: tuple[str, ...]  # e-mails, "group:NAME", or "everyone"
+    may: tuple[str, ...]  # e-mails, "group:NAME", "slack:S012ABC", or "everyone"
     report_to: tuple[str, ...]
     channel: str = ""  # Slack channel id; empty: nobody but the person is told
     account_name: str = ""
@@ -35,6 +42,7 @@ class Glass:
     acknowledge: timedelta | None = None  # how long access lasts that no other has acknowledged
     approvers: tuple[str, ...] = ()  # who may approve and acknowledge; empty: who may break it
     bypass: tuple[str, ...] = ()  # who may go in without approval
+    stale_oncall: str = LAST_KNOWN  # what an old on-call list means: LAST_KNOWN | REFUSE
 
     @property
     def warns(self) -> timedelta:
@@ -47,3 +55,8 @@ class Glass:
     def second(self) -> tuple[str, ...]:
         """Who may approve and acknowledge, each for others."""
         return self.approvers or self.may
+
+    @property
+    def on_call(self) -> tuple[str, ...]:
+        """The Slack user groups that any right on this glass goes by."""
+        return lists_among(self.may + self.approvers + self.bypass)

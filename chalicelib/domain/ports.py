@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.glass import Glass
+from chalicelib.domain.oncall import Groups
 from chalicelib.domain.session import Access, Lock, Noted, PermissionSet, Person, Session
 
 
@@ -148,7 +149,6 @@ class IdentityCenter(Protocol):
         """Asks for its deletion; its request id. Refused, Gone, or Unknown."""
 
     def creation(self, access: Access, request_id: str) -> CallStatus: ...
-
     def deletion(self, access: Access, request_id: str) -> CallStatus: ...
 
     def creating(self, access: Access, since: datetime) -> bool:
@@ -201,7 +201,7 @@ class Posted(NamedTuple):
     ts: str
 
 
-class Chat(Protocol):
+class Chat(Groups, Protocol):
     """Slack. Raises Unavailable where another try may help and Refused where none will."""
 
     def email(self, user: str) -> str | None:

@@ -119,6 +119,7 @@ class Session:
     name: str = ""
     user_name: str = ""
     principal_id: str = ""
+    let_in_by: str = ""  # the list of who is on call that did, and as of when it was
 
     # What is given.
     account_id: str = ""

@@ -22,6 +22,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Account", account(session)),
         ("Permission set", session.permission_set),
         ("Glass", session.glass),
+        ("Let in by", session.let_in_by),
         ("Reason", session.why or NO_REASON),
         ("No access", session.reason),
         ("Asked", f"{clock(session.asked_at)}{by}"),

@@ -29,8 +29,8 @@ class Sweep(Trigger):
         lost; and then at asks, which come last, for anybody can make many of them. Where that was
         somebody's access it sees to it, for as long as its patience lasts: nobody else may come.
         What is to be said is said when everything has been looked at, or when no more time is left
-        than that takes: where each look hangs, people hear of it all the same. In the end it says
-        how things stand, which is also the sign that it came to its end.
+        than that takes: where each look hangs, people hear of it all the same. In the end it hears
+        who is on call, and says how things stand, which is also the sign that it came to its end.
         """
         pending: dict[str, datetime] = {}
         untold: list[str] = []
@@ -96,7 +96,7 @@ class Sweep(Trigger):
         tell()
         now = self.clock.now()
         stands = metrics.standing((session for session, _ in unfinished), now)
-        self.log("info", "swept", metrics=stands)
+        self.log("info", "swept", metrics=stands | self._renew_lists(remaining))
         self._put_away(now)
 
     def _put_away(self, now: datetime) -> None:
@@ -135,6 +135,14 @@ class Sweep(Trigger):
             self.runner.alarm(row_id, str(error) if isinstance(error, ExternalError) else "")
         except Exception as failed:
             self.failed("no alarm either", row_id, failed)
+
+    def _renew_lists(self, remaining: Remaining) -> dict[str, float]:
+        """Last of all, for no access waits for who is on call. How many of the lists are old."""
+        try:
+            return self.runner.renew_lists(remaining)
+        except Exception as error:
+            self.failed("who is on call was not renewed", "", error)
+            return {}
 
     def _note_alarms(self) -> list[str]:
         """Who heard an alarm that no row had hears of its end."""

@@ -4,10 +4,14 @@ A refusal stands in the session's row as `reason`, and what is tried again as `l
 read both, in messages, mails and the log.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
+from chalicelib.domain import oncall
 from chalicelib.domain.ask import Kind
-from chalicelib.domain.glass import Glass, groups_among
+from chalicelib.domain.glass import Glass, groups_among, lists_among
 from chalicelib.domain.text import quoted
 
 # Why it does not come -----------------------------------------------------------------------------
@@ -25,13 +29,20 @@ NO_EMAIL: Final = "Slack has no e-mail address of yours, so nobody can tell who 
 UNCONFIRMED: Final = "Your e-mail address in Slack is not confirmed: confirm it, then press again."
 
 NAMED: Final = 3  # of those who may, to whoever may not
+NO_NOTES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def not_among(glass: Glass, email: str, may: tuple[str, ...] = (), kind: Kind = Kind.BREAK) -> str:
+def not_among(
+    glass: Glass,
+    email: str,
+    may: tuple[str, ...] = (),
+    kind: Kind = Kind.BREAK,
+    notes: Mapping[str, str] = NO_NOTES,
+) -> str:
     """That this person may not do that with the glass, and whom to ask instead."""
     do = DO.get(kind, DO[Kind.BREAK])
     those = f"{quoted(email)} is not among those who may {do} “{glass.name}”"
-    return f"{those}; ask {whom(may or glass.may)}"
+    return f"{those}; ask {whom(may or glass.may, notes)}"
 
 
 DO: Final = {
@@ -55,13 +66,33 @@ def nobody(glass: Glass | None) -> str:
     return f"You are not among those who may break this glass{ask}"
 
 
-def whom(those: tuple[str, ...]) -> str:
-    """Who may: groups first, and of all of them as many as one reads."""
-    may = [f"somebody of the group {quoted(group)}" for group in groups_among(those)]
-    may += [quoted(who) for who in those if not who.startswith("group:")]
+def whom(those: tuple[str, ...], notes: Mapping[str, str] = NO_NOTES) -> str:
+    """Who may: on call first, then groups, and of all of them as many as one reads.
+
+    Never as a mention, which would ring all of them. `notes` has what to know of a list of who is
+    on call, by its group.
+    """
+    lists = lists_among(those)
+    may = [f"whoever is on call (Slack group {notes.get(group, group)})" for group in lists]
+    may += [f"somebody of the group {quoted(group)}" for group in groups_among(those)]
+    may += [quoted(who) for who in those if not who.startswith(("group:", oncall.SLACK))]
     if len(may) > NAMED:
         may = [*may[:NAMED], f"{len(may) - NAMED} more"]
     return " or ".join([", ".join(may[:-1]), may[-1]] if may[1:] else may)
+
+
+def list_note(group: str, kept: oncall.OnCall | None, glass: Glass, now: datetime) -> str:
+    """What to know of the list of a Slack group: the group's name, and of when the list is."""
+    if not oncall.known(kept, now):
+        return f"{group}, whose list is not known yet"
+    name = quoted(kept.name) or group
+    if not kept.exists:
+        return f"{name}, which is disabled or gone"
+    if oncall.fresh(kept, now):
+        nobody = "" if kept.members else "nobody "
+        return f"{name}, {nobody}as of {kept.found_at:%H:%M} UTC"
+    useless = ", too old to go by" if glass.stale_oncall == oncall.REFUSE else ""
+    return f"{name}, as of {kept.found_at:%Y-%m-%d %H:%M} UTC{useless}"
 
 
 def declined(by: str) -> str:

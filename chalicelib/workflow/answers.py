@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from chalicelib.domain.errors import ExternalError
 from chalicelib.domain.machine import Event
+from chalicelib.domain.oncall import Lists
 from chalicelib.domain.ports import (
     Chat,
     Clock,
@@ -68,6 +69,7 @@ class Outside:
     log: Log
     token: Callable[[], str]  # a fresh claim's
     reports: Reports
+    lists: Lists  # of who is on call
     aside: Aside = lambda wait, do: nullcontext()
 
 

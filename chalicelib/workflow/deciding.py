@@ -6,7 +6,8 @@ from typing import Any
 
 from chalicelib.domain.ask import OF_THEIR_OWN, Kind
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.glass import REQUIRED, Glass, groups_among
+from chalicelib.domain.glass import REQUIRED, Glass, groups_among, lists_among
+from chalicelib.domain.oncall import SLACK, Lists
 from chalicelib.domain.ports import Chat, Clock, Directory, IdentityCenter
 from chalicelib.domain.session import PermissionSet, Person, Session
 from chalicelib.words import messages, refusals
@@ -68,12 +69,14 @@ class Decider:
         directory: Directory,
         chat: Chat,
         clock: Clock,
+        lists: Lists,
     ) -> None:
         self.glasses = glasses
         self.identity_center = identity_center
         self.directory = directory
         self.chat = chat
         self.clock = clock
+        self.lists = lists  # of who is on call
         self._may_not, self._turned_away, self._told = Remembered(), Remembered(), Remembered()
 
     def pressed(self, session: Session, now: datetime) -> tuple[Session, str | None]:
@@ -124,7 +127,8 @@ class Decider:
             session = session.with_(acknowledge=timedelta(0))
         if glass.approve or glass.acknowledge:
             session = session.with_(may_approve=refusals.whom(glass.second))
-        refusal = self._refusal(glass, email, person.principal_id)
+        by, refusal = self._let_in(glass, email, person.principal_id, session.slack_user)
+        session = session.with_(let_in_by=by if by.startswith(SLACK) else "")
         if refusal is None and glass.reason == REQUIRED and not session.why:
             refusal = messages.WHY_FIRST  # the route, which sees to it, has not known the glass
         return session, refusal
@@ -139,7 +143,8 @@ class Decider:
         if glass.approve is None or session.approved_at or session.bypassed_at:
             return None
         email, principal = session.email, session.principal_id
-        outside = glass.bypass and self._refusal(glass, email, principal, Kind.BYPASS)
+        user = session.slack_user
+        outside = glass.bypass and self._let_in(glass, email, principal, user, Kind.BYPASS)[1]
         return {
             "approve_until": now + glass.approve,
             "may_bypass": "yes" if glass.bypass and not outside else "",
@@ -229,7 +234,8 @@ class Decider:
             return May(email, unclear or refusals.nobody(glass))
         if kind not in OF_THEIR_OWN and person.principal_id == session.principal_id:
             return May(email, messages.YOUR_OWN)
-        return May(email, self._refusal(glass, email, person.principal_id, kind) or "")
+        _, refusal = self._let_in(glass, email, person.principal_id, slack_user, kind)
+        return May(email, refusal or "")
 
     def _given(self, glass: Glass, permission_set: PermissionSet) -> dict[str, object]:
         """What a session copies of its glass, so that no deployment changes it in flight."""
@@ -285,11 +291,27 @@ class Decider:
     def _identify(self, slack_user: str) -> tuple[str, str]:
         return policy.identify(slack_user, self.glasses.people, self.chat.email)
 
-    def _refusal(
-        self, glass: Glass, email: str, principal_id: str, kind: Kind = Kind.BREAK
-    ) -> str | None:
-        """Why they may not ask that of it; None where they may."""
-        groups, may = frozenset[str](), groups_among(policy.those(glass, kind))
-        if may and not policy.named(glass, email, kind):
-            groups = self.directory.groups_of(principal_id, may)
-        return policy.refusal(glass, email, groups, kind)
+    def _let_in(
+        self,
+        glass: Glass,
+        email: str,
+        principal_id: str,
+        slack_user: str,
+        kind: Kind = Kind.BREAK,
+    ) -> tuple[str, str | None]:
+        """By which entry of the glass they may ask that of it, or why they may not.
+
+        A list of who is on call is read as it is kept. Raises ExternalError.
+        """
+        who = policy.those(glass, kind)
+        by, notes = policy.named(glass, email, kind), dict[str, str]()
+        if not by and (groups := lists_among(who)):
+            now = self.clock.now()
+            lists = {group: self.lists.read(group) for group in groups}
+            by = policy.on_call(glass, slack_user, lists, now)
+            notes = {
+                group: refusals.list_note(group, kept, glass, now) for group, kept in lists.items()
+            }
+        if not by and (groups := groups_among(who)):
+            by = policy.in_group(glass, self.directory.groups_of(principal_id, groups), kind)
+        return by, None if by else refusals.not_among(glass, email, who, kind, notes)

@@ -1,12 +1,14 @@
 """Who somebody in Slack is, and who may break which glass."""
 
 from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
 from string import ascii_lowercase, ascii_uppercase
 
 from chalicelib.domain.ask import Kind
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.glass import Glass, groups_among
-from chalicelib.words import messages, refusals
+from chalicelib.domain.oncall import SLACK, OnCall, admits
+from chalicelib.words import messages
 
 EVERYONE = "everyone"
 _SMALL = str.maketrans(ascii_uppercase, ascii_lowercase)
@@ -44,7 +46,7 @@ def identify(
 
 
 def those(glass: Glass, kind: Kind) -> tuple[str, ...]:
-    """Whose it is to ask that of the glass or its sessions: e-mails, groups, or everyone."""
+    """Whose it is to ask that of the glass or its sessions: e-mails, groups, lists, or everyone."""
     match kind:
         case Kind.APPROVE | Kind.DECLINE | Kind.ACKNOWLEDGE:
             return glass.second
@@ -53,22 +55,26 @@ def those(glass: Glass, kind: Kind) -> tuple[str, ...]:
     return glass.may
 
 
-def refusal(
-    glass: Glass, email: str, groups: Collection[str], kind: Kind = Kind.BREAK
-) -> str | None:
-    """Why this person may not ask that of this glass; None where they may.
+def named(glass: Glass, email: str, kind: Kind = Kind.BREAK) -> str:
+    """The glass's entry by which the person may without a look at any group; empty: there is none.
 
-    `groups` are those named there that they are in. E-mails are compared without regard to case,
-    as directories do.
+    E-mails are compared without regard to case, as directories do.
     """
-    who = those(glass, kind)
-    if EVERYONE in who or named(glass, email, kind):
-        return None
-    if any(group in groups for group in groups_among(who)):
-        return None
-    return refusals.not_among(glass, email, who, kind)
+    mine = (who for who in those(glass, kind) if who == EVERYONE or key(who) == key(email))
+    return next(mine, "")
 
 
-def named(glass: Glass, email: str, kind: Kind = Kind.BREAK) -> bool:
-    """Whether the glass lists the person by e-mail, so that no group need be asked."""
-    return key(email) in map(key, those(glass, kind))
+def in_group(glass: Glass, groups: Collection[str], kind: Kind = Kind.BREAK) -> str:
+    """The glass's entry of a group that they are in; `groups` are those of Identity Center."""
+    named_there = groups_among(those(glass, kind))
+    return next((f"group:{group}" for group in named_there if group in groups), "")
+
+
+def on_call(
+    glass: Glass, slack_user: str, lists: Mapping[str, OnCall | None], now: datetime
+) -> str:
+    """The glass's entry of a list of who is on call that they are on, and as of when it is."""
+    for group, kept in lists.items():
+        if kept is not None and admits(kept, slack_user, glass.stale_oncall, now):
+            return f"{SLACK}{group} as of {kept.found_at:%Y-%m-%d %H:%M:%S} UTC"
+    return ""

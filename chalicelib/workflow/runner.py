@@ -41,6 +41,7 @@ from chalicelib.workflow.decide import Decide
 from chalicelib.workflow.deciding import Decider, Glasses
 from chalicelib.workflow.grant import Grant
 from chalicelib.workflow.notifier import Notifier
+from chalicelib.workflow.oncall import Renewal
 from chalicelib.workflow.outbox import Outbox
 from chalicelib.workflow.reports import ReportDuty
 from chalicelib.workflow.revoke import Revoke
@@ -66,7 +67,15 @@ class Runner:
         self.log = outside.log
         self.aside = outside.aside
         self.decider = Decider(
-            glasses, outside.identity_center, outside.directory, outside.chat, outside.clock
+            glasses,
+            outside.identity_center,
+            outside.directory,
+            outside.chat,
+            outside.clock,
+            outside.lists,
+        )
+        self.renew_lists = Renewal(
+            glasses.by_name.values(), outside.lists, outside.chat, outside.clock, outside.log
         )
         notifier = Notifier(
             outside.chat,

@@ -12,6 +12,7 @@ import pytest
 from chalicelib.adapters import slack
 from chalicelib.adapters.slack import Slack
 from chalicelib.domain.errors import Refused, Unavailable
+from chalicelib.domain.oncall import MEMBERS
 from chalicelib.words import refusals
 from chalicelib.workflow import notifier, timing
 
@@ -283,3 +284,76 @@ def test_no_token_is_in_what_we_say_of_errors():
         with pytest.raises(Unavailable) as raised:
             workspace.slack.post("C1", {"text": "x"})
         assert "xoxb" not in str(raised.value)
+
+
+# ---- user groups --------------------------------------------------------------------------------
+
+
+def members(workspace, said):
+    workspace.says["usergroups.users.list"] = said
+    return workspace.slack.members("S0ONCALL")
+
+
+def test_who_is_in_a_user_group():
+    with working() as workspace:
+        assert members(workspace, {"ok": True, "users": ["U060R4BJ4", "W123A4BC5"]}) == (
+            "U060R4BJ4",
+            "W123A4BC5",
+        )
+        assert fields(workspace) == {"usergroup": "S0ONCALL"}, "and none that is disabled"
+        assert members(workspace, {"ok": True, "users": []}) == ()
+
+
+def test_what_is_no_users_id_is_nobody():
+    with working() as workspace:
+        odd = ["U0BOB", "u0eve", "USLACKBOT\n", "B0BOT", 7, None, {"id": "U0EVE"}, "U" * 30]
+        assert members(workspace, {"ok": True, "users": odd}) == ("U0BOB",)
+
+
+def test_a_group_that_slack_does_not_have_is_told_from_one_without_anybody():
+    with working() as workspace:
+        assert members(workspace, {"ok": False, "error": "no_such_subteam"}) is None
+
+
+@pytest.mark.parametrize(
+    "error",
+    ["missing_scope", "plan_upgrade_required", "ratelimited", "internal_error", "invalid_auth",
+     "access_denied", "team_added_to_org", "invalid_arguments", "user_not_found"],
+)  # fmt: skip
+def test_any_other_error_says_nothing_of_who_is_in_it(error):
+    with working() as workspace, pytest.raises(Unavailable, match=error):
+        members(workspace, {"ok": False, "error": error})
+
+
+@pytest.mark.parametrize(
+    "said", [{"ok": True}, {"ok": True, "users": None}, {"ok": True, "users": "U0BOB"}, [], None]
+)
+def test_an_answer_without_sense_empties_no_list(said):
+    with working() as workspace, pytest.raises(Unavailable, match="makes no sense"):
+        members(workspace, said)
+
+
+def test_a_group_of_very_many_is_not_taken_for_who_is_on_call():
+    with working() as workspace:
+        many = [f"U0{n:05}" for n in range(MEMBERS + 1)]
+        assert len(members(workspace, {"ok": True, "users": many[1:]})) == MEMBERS
+        with pytest.raises(Unavailable, match="501 members; 500 at most can be on call"):
+            members(workspace, {"ok": True, "users": many})
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ([{"id": "S0OTHER", "handle": "x"}, {"id": "S0ONCALL", "handle": "sre"}], "sre"),
+        ([{"id": "S0ONCALL", "handle": "n" * 300}], "n" * 254),
+        ([{"id": "S0ONCALL"}], ""),
+        ([{"id": "S0OTHER", "handle": "x"}, "S0ONCALL"], ""),
+        ([], ""),
+        (None, ""),
+    ],
+)  # fmt: skip
+def test_what_a_user_group_is_called_also_while_it_is_disabled(said, name):
+    with working() as workspace:
+        workspace.says["usergroups.list"] = {"ok": True, "usergroups": said}
+        assert workspace.slack.handle("S0ONCALL") == name
+        assert fields(workspace) == {"include_disabled": "1"}

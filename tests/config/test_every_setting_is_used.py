@@ -10,9 +10,10 @@ from pathlib import Path
 from chalicelib.config.settings import Settings
 from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
+from chalicelib.domain.oncall import OnCall
 from tests.fakes.outside import World
 from tests.fakes.rows import asked, pressed
-from tests.support.stories import HOUR, glass
+from tests.support.stories import HOUR, NOON, glass
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +38,9 @@ def watched(**changes: object) -> Watched:
 
 def test_every_setting_of_a_glass_is_asked_for_where_sessions_move() -> None:
     """Copied into the session that it allows, or read as it stands."""
-    world = World(glasses={"prod": watched(approve=HOUR, bypass=("alice@example.com",))})
+    may = (*glass().may, "slack:S0ONCALL")
+    world = World(glasses={"prod": watched(may=may, approve=HOUR, bypass=("alice@example.com",))})
+    world.lists.keep(OnCall(id="S0ONCALL", found_at=NOON))
     waits = world.look(pressed(world))
     world.ask(asked(waits, "approve", "U0BOB"))
     assert world.row(waits.id).state is not State.DENIED

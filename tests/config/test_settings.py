@@ -228,6 +228,49 @@ def test_everyone_stands_alone():
     assert '"everyone" stands beside others' in mistake
 
 
+def test_a_slack_user_group_is_named_by_its_id_and_what_an_old_list_means_is_said():
+    toml = GOOD.replace('"group:On call"', '"slack:S012ABC"')
+    glass = load({}, toml).glasses["prod"]
+    assert (glass.on_call, glass.stale_oncall) == (("S012ABC",), "last known")
+    toml = in_glass('may = ["slack:S012ABC"]\nstale_oncall = "refuse"')
+    assert (
+        load({}, toml.replace('may = ["Alice@Example.com", "group:On call"]', ""))
+        .glasses["prod"]
+        .stale_oncall
+        == "refuse"
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["slack:", "slack:sre-oncall", "slack:@sre", "slack:s012abc", "slack: S012ABC", "slack:S",
+     "slack:U012ABC", "slack:S012ABC ", "slack:<!subteam^S012ABC>", "slack:S" + "A" * 21],
+)  # fmt: skip
+def test_a_slack_user_group_by_anything_else_is_named_with_where_to_find_the_id(wrong):
+    (mistake,) = mistakes(GOOD.replace("group:On call", wrong))
+    assert mistake == (
+        f'[glass.prod] may: "{wrong}" is no Slack user group; write its id, as "slack:S012ABC"; '
+        "Slack shows it in the group's own menu"
+    )
+
+
+@pytest.mark.parametrize("wrong", ['"last"', '""', "true", '"Refuse"'])
+def test_what_an_old_list_means_is_one_of_two(wrong):
+    (mistake,) = mistakes(in_glass(f"stale_oncall = {wrong}"))
+    assert mistake.endswith('is no answer; write "last known" or "refuse"')
+
+
+def test_slack_is_asked_for_no_more_groups_than_it_answers_in_a_minute():
+    def toml(number: int) -> str:
+        groups = ", ".join(f'"slack:S0{n:03}"' for n in range(number))
+        return GOOD.replace('"group:On call"', groups)
+
+    assert len(load({}, toml(20)).glasses["prod"].on_call) == 20
+    assert mistakes(toml(21)) == (
+        "may: 21 Slack user groups; all glasses together can have 20, for Slack is asked for each",
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "seconds"),
     [("1h", 3600), ("90m", 5400), ("45s", 45), ("1h30m", 5400), ("12h", 43200), ("1s", 1)],

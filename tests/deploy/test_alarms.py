@@ -10,6 +10,7 @@ from chalicelib.deploy import alarms
 from chalicelib.operations import metrics
 from chalicelib.operations.log import NAMESPACE
 from chalicelib.triggers.common import FAILED
+from chalicelib.workflow.oncall import OLD_LISTS
 from tests.support import stories
 
 MADE = alarms.alarms("break-glass", "prod", "wake-ups", ("arn:aws:sns:eu-west-1:1:oncall",))
@@ -35,7 +36,7 @@ def test_each_alarm_says_what_to_do() -> None:
 
 
 def test_what_our_own_alarms_watch_is_said_by_the_app() -> None:
-    said = {*metrics.standing([stories.active()], stories.NOON), *FAILED}
+    said = {*metrics.standing([stories.active()], stories.NOON), *FAILED, OLD_LISTS}
     assert {each["MetricName"] for each in MADE if each["Namespace"] == NAMESPACE} == said
 
 
@@ -47,6 +48,7 @@ def test_what_our_own_alarms_watch_is_said_by_the_app() -> None:
         "no-sweep",
         "failed-looks",
         "late-report",
+        "old-on-call-list",
         "worker-errors",
         "api-handler-throttles",
         "route-failures",
@@ -80,7 +82,7 @@ def test_the_dashboard_shows_each_figure_without_overlap() -> None:
     assert len(places) == len(board["widgets"]) == 8
     shown = json.dumps(board)
     for name in ("Presses", "Grants", "Refusals", "TimeToAccessSeconds", "RevocationLagSeconds",
-                 "OpenSessions", "OverdueSessions", "LateReports"):  # fmt: skip
+                 "OpenSessions", "OverdueSessions", "LateReports", "OldOnCallLists"):  # fmt: skip
         assert f'"{name}"' in shown
 
 

@@ -260,6 +260,7 @@ ROWS = [
     "door/111122223333/x/y",
     "assignment/111122223333/x/y",
     "kept/identity-center",
+    "oncall/S0ONCALL",
 ]
 
 

@@ -294,6 +294,7 @@ LONGEST: dict[str, Any] = {  # what those who write them let through
     "reached": "resolved_mail 50 report 50", "approved_by": EMAIL, "declined_by": EMAIL,
     "acknowledged_by": EMAIL, "approved_by_user": "U" * 21, "acknowledged_by_user": "U" * 21,
     "may_bypass": "yes", "may_approve": WOMAN * 500,
+    "let_in_by": f"slack:{'S' * 21} as of 2026-11-22 12:00:00 UTC",
 }  # fmt: skip
 STEPS = tuple(  # more than any session takes: every edge of the table
     f"{iso(NOON)} {state} {event} (stream, {EMAIL})"

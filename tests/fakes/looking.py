@@ -35,6 +35,8 @@ class Everything:
         self.strays = 0
         self.asked: list[str] = []
         self.rows: list[tuple[Session, bool]] = []
+        self.lists: Exception | dict[str, float] = {}  # what comes of hearing who is on call
+        self.renewed = 0
         self.time = NOON
         self.left = MINUTE
         self.queue_side = FromQueue(self, self, self, self, JsonLog())
@@ -62,6 +64,12 @@ class Everything:
         if self.no_alarm:
             raise self.no_alarm
         return self.over
+
+    def renew_lists(self, remaining: Any) -> dict[str, float]:
+        if isinstance(self.lists, Exception):
+            raise self.lists
+        self.renewed += 1
+        return self.lists
 
     def send(
         self, row_id: str, after: timedelta, at: datetime | None = None, *, tried: int = 0

@@ -16,6 +16,7 @@ from chalicelib.workflow.answers import Outside, Turn
 from chalicelib.workflow.deciding import Glasses
 from chalicelib.workflow.runner import Runner
 from tests.fakes.books import MemoryBooks
+from tests.fakes.oncall import KeptLists
 from tests.support.stories import HOUR, NOON, SET, glass
 
 SECOND = timedelta(seconds=1)
@@ -43,6 +44,8 @@ class World:
     )
     people: dict[str, str] = field(default_factory=dict)  # [people] of glasses.toml
     takes_back: bool = False  # whether reconciliation does
+    lists: KeptLists = field(default_factory=KeptLists)  # of who is on call
+    on_call: dict[str, tuple[str, ...]] = field(default_factory=dict)  # as Slack has the groups
     groups: dict[str, frozenset[str]] = field(default_factory=lambda: {"bob": frozenset({"sre"})})
     assignments: set[Access] = field(default_factory=set)
     says: dict[str, list[Answer]] = field(default_factory=dict)
@@ -74,6 +77,7 @@ class World:
             token=lambda: f"token-{len(self.asked)}",
             reports=self,
             aside=self.aside,
+            lists=self.lists,
         )
         return Runner(outside, Glasses(self.glasses, self.people, self.takes_back))
 
@@ -195,6 +199,12 @@ class World:
 
     def email(self, user: str) -> str | None:
         return self.reply("email", self.emails.get(user))  # type: ignore[no-any-return]
+
+    def members(self, group: str) -> tuple[str, ...] | None:
+        return self.reply("members", self.on_call.get(group))  # type: ignore[no-any-return]
+
+    def handle(self, group: str) -> str:
+        return self.reply("handle", "sre-oncall" if group in self.on_call else "")  # type: ignore[no-any-return]
 
     def respond(self, url: str, message: dict[str, Any]) -> None:
         self.reply("respond", None)

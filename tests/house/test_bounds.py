@@ -98,6 +98,7 @@ def test_nothing_that_moves_a_session_may_be_written_by_who_may_only_ask() -> No
     ("api_handler", "lease/bg-1", False),
     ("api_handler", "assignment/1/2/3", False),
     ("api_handler", "kept/identity-center", False),
+    ("api_handler", "oncall/S0ONCALL", False),
     ("api_handler", "report/bg-1/1", False),
     ("reconcile", "ask/found-1", True),
     ("reconcile", "ask/bg-1", False),
@@ -108,6 +109,7 @@ def test_nothing_that_moves_a_session_may_be_written_by_who_may_only_ask() -> No
     ("reconcile", "bg-1", False),
     ("reconcile", "asked/end-1", False),
     ("reconcile", "kept/identity-center", False),
+    ("reconcile", "oncall/S0ONCALL", False),
 ])  # fmt: skip
 def test_a_role_that_only_asks_puts_rows_of_these_ids_alone(
     handler: str, row_id: str, may: bool

@@ -13,6 +13,7 @@ from tests.simulation.explorer import Bounds, Explorer, Found
 from tests.simulation.faults import NAMES
 from tests.simulation.lives import Behind, Forged, Hung, Insistent, Meddled, Orphaned
 from tests.simulation.mutants import MUTANTS, Judged, judge
+from tests.simulation.shifts import Shifts
 from tests.simulation.shrink import Life, story
 from tests.simulation.watched import Watched
 from tests.simulation.world import World
@@ -64,6 +65,10 @@ def main() -> int:
         command.add_argument(
             "--watched", action="store_const", dest="lives", const=Watched,
             help="lives in which another person approves, declines or acknowledges",
+        )  # fmt: skip
+        command.add_argument(
+            "--shifts", action="store_const", dest="lives", const=Shifts,
+            help="lives in which only who is on call may, and people come and go",
         )  # fmt: skip
     for command in (run, explore, mutants):
         command.add_argument("--cores", type=int, default=cpu_count())

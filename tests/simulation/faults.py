@@ -109,6 +109,10 @@ HANDS = (
     "reconciliation takes back",
     "reconciliation lets go",
     "row mended by reconciliation",
+    "on call: handed over",
+    "on call: the group is disabled",
+    "on call: the list is old",
+    "on call: ended or extended by another",
 )
 NAMES = (
     *RATES,

@@ -17,6 +17,7 @@ from chalicelib.domain.verdict import Verdict
 from chalicelib.workflow import calls, changes, reconcile, revoke
 from chalicelib.workflow.answers import Became, Came, Rest
 from chalicelib.workflow.calls import NO_CALL, Calls
+from chalicelib.workflow.oncall import Renewal
 from chalicelib.workflow.reconcile import Reconciler
 from chalicelib.workflow.timing import LONGEST_CLAIM
 from tests.simulation.planted import Swap, swapped
@@ -71,6 +72,17 @@ def does_and_says_no(real: Real, *args: Any) -> bool:
 
 def nothing(real: Real, *_: Any) -> None:
     return None
+
+
+def is_there(real: Real, kept: Any, *_: Any) -> bool:
+    return kept is not None
+
+
+def keeps_who_was_on_call(real: Real, self: Renewal, group: str, kept: Any, now: datetime) -> Any:
+    """What Slack says of a group that is not there is taken for no answer."""
+    known = kept.members if kept else ()
+    had = Otherwise(self.groups, members=lambda each: self.groups.members(each) or known)
+    return real(Renewal((), self.lists, had, self.clock, self.log), group, kept, now)
 
 
 # ---- calls

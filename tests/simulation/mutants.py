@@ -10,7 +10,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import Any
 
-from chalicelib.domain import verdict
+from chalicelib.domain import oncall, verdict
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.machine import OPEN, TRANSITIONS, State
@@ -24,6 +24,7 @@ from chalicelib.workflow import (
     calls,
     changes,
     notifications,
+    policy,
     reconcile,
     revoke,
     runner,
@@ -34,6 +35,7 @@ from chalicelib.workflow.commit import Commit
 from chalicelib.workflow.decide import Decide
 from chalicelib.workflow.deciding import Decider
 from chalicelib.workflow.grant import Grant
+from chalicelib.workflow.oncall import Renewal
 from chalicelib.workflow.reconcile import Reconciler
 from chalicelib.workflow.revoke import Revoke
 from chalicelib.workflow.runner import Runner
@@ -43,6 +45,7 @@ from tests.simulation import faulty
 from tests.simulation.explorer import Bounds, Explorer, Found, ticking
 from tests.simulation.lives import Behind, Forged, Hung, Insistent, Meddled, Orphaned
 from tests.simulation.planted import Outdated, Patch, Swap, constants, load, patched, swapped
+from tests.simulation.shifts import Shifts
 from tests.simulation.watched import Watched
 from tests.simulation.world import World
 
@@ -540,6 +543,30 @@ MUTANTS = (
         ),
         lives=Forged,
         seed=129,
+    ),
+    Mutant(
+        "whoever presses is on call",
+        swaps=(Swap(lambda: policy.admits, faulty.yes),),
+        lives=Shifts,
+        seed=0,
+    ),
+    Mutant(
+        "an old list of who is on call is as good as a fresh one",
+        swaps=(Swap(lambda: oncall.fresh, faulty.is_there),),
+        lives=Shifts,
+        seed=39,
+    ),
+    Mutant(
+        "a group that is gone keeps its list",
+        swaps=(Swap(lambda: Renewal._heard, faulty.keeps_who_was_on_call),),
+        lives=Shifts,
+        seed=9,
+    ),
+    Mutant(
+        "who was on call at the press is, at the grant",
+        swaps=(Swap(lambda: Decider.still_refused, faulty.nothing),),
+        lives=Shifts,
+        seed=23,
     ),
     Mutant(
         "alarms wait for the claim",

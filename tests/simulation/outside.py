@@ -7,6 +7,7 @@ from typing import Any
 from chalicelib.adapters.sqs import message
 from chalicelib.domain.errors import Gone, Refused, Unavailable, Unknown
 from chalicelib.domain.machine import State
+from chalicelib.domain.oncall import OnCall
 from chalicelib.domain.ports import CallStatus, Mail, Posted, Reading, Reported
 from chalicelib.domain.session import Access, PermissionSet, Person, Session
 from tests.simulation.actors import (
@@ -190,9 +191,43 @@ class Chat(Ports):
 
         return Posted(*self.world.call("post", take))
 
+    def members(self, group: str) -> tuple[str, ...] | None:
+        def ask() -> tuple[str, ...] | None:
+            self.down("slack")
+            found: tuple[str, ...] | None = self.world.on_call.get(group)
+            return found
+
+        found: tuple[str, ...] | None = self.world.call("members", ask)
+        return found
+
+    def handle(self, group: str) -> str:
+        return "oncall"
+
     def update(self, channel: str, ts: str, message: dict[str, Any]) -> None:
         whose = "channel" if channel.startswith("C") else "person"
         self.world.call("update", self._says, f"{whose}, edited", message)
+
+
+class Lists(Ports):
+    """oncall.Lists, as the table keeps them."""
+
+    def read(self, group: str) -> OnCall | None:
+        def take() -> OnCall | None:
+            self.down("table")
+            return self.world.kept_lists.get(group)
+
+        found: OnCall | None = self.world.call("list", take)
+        return found
+
+    def keep(self, heard: OnCall) -> None:
+        def write() -> None:
+            self.down("table")
+            self.world.keeps_list(heard)
+            if self.faults.strikes("table: answer lost"):
+                self._table_failed("table")
+                raise Unavailable("no answer")
+
+        self.world.call("keep list", write)
 
 
 class Post(Ports):

@@ -77,7 +77,7 @@ HANGS = {  # call → what it is asked of, and how long it takes to be given up
     **dict.fromkeys(("creation", "deletion", "creating", "deleting", "assigned", "assignees",
                      "permission_set"), ("identity center", 10 * SECOND)),
     **dict.fromkeys(("person", "user"), ("directory", 10 * SECOND)),
-    **dict.fromkeys(("email", "respond", "post", "update"), ("slack", 8 * SECOND)),
+    **dict.fromkeys(("email", "members", "respond", "post", "update"), ("slack", 8 * SECOND)),
     **dict.fromkeys(("wake", "bury"), ("queue", 3 * SECOND)),
     **dict.fromkeys(("ask", "answer"), ("trail", 20 * SECOND)),
     "mail": ("mail", 12 * SECOND),
@@ -127,6 +127,10 @@ class Looking(Ports):
             self.worker.runner.alarm(session_id, error)
         finally:
             self.worker.alarms = False
+
+    def renew_lists(self, remaining: Any) -> dict[str, float]:
+        found: dict[str, float] = self.worker.runner.renew_lists(remaining)
+        return found
 
     def note_alarms(self) -> list[str]:
         return []  # it has just begun, and remembers none

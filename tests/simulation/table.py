@@ -3,6 +3,7 @@
 from typing import Any
 
 from chalicelib.domain.machine import OPEN, State
+from chalicelib.domain.oncall import OnCall
 from chalicelib.domain.session import Session
 from tests.simulation.actors import SKEW_MS, START, moment, ms_of
 
@@ -31,6 +32,10 @@ class Table:
             self.hands.entered(new)
         if new.deadline is not None and (old is None or old.deadline != new.deadline):
             self._ttl(new.id)
+
+    def keeps_list(self, heard: OnCall) -> None:
+        """Who is on call, as the sweep has heard it."""
+        self.kept_lists[heard.id] = heard
 
     def _frozen(self, old: Session, new: Session) -> None:
         """What was given, and for how long, moves with *Extend* alone, by what was promised."""

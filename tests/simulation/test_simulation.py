@@ -12,6 +12,7 @@ from tests.simulation.__main__ import CASES
 from tests.simulation.explorer import Explorer
 from tests.simulation.faults import NAMES
 from tests.simulation.lives import Behind, Forged, Hung, Insistent, Meddled, Orphaned
+from tests.simulation.shifts import Shifts
 from tests.simulation.shrink import story as story_of
 from tests.simulation.watched import Watched
 from tests.simulation.world import World
@@ -96,6 +97,17 @@ def test_however_often_somebody_asks_access_ends_when_it_should() -> None:
         if wrong:
             failed[seed] = wrong[0]
     assert not failed, told(failed, Insistent)
+
+
+def test_nobody_gets_in_who_is_not_on_call_whoever_comes_and_goes_meanwhile() -> None:
+    failed = {}
+    for seed in range(AT_ONCE):
+        world = Shifts(seed)
+        wrong = world.run()
+        seen.update(each for each in world.faults.seen if each.startswith("on call"))
+        if wrong:
+            failed[seed] = wrong[0]
+    assert not failed, told(failed, Shifts)
 
 
 def test_no_fault_is_dead_and_no_hand_idle() -> None:

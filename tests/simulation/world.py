@@ -20,6 +20,7 @@ from typing import Any
 from chalicelib.domain.ask import Kind
 from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
+from chalicelib.domain.oncall import OnCall
 from chalicelib.domain.session import Session
 from chalicelib.triggers.queue import FromQueue
 from chalicelib.triggers.stream import FromStream
@@ -59,7 +60,7 @@ from tests.simulation.faults import Faults
 from tests.simulation.hands import Hands
 from tests.simulation.identity_center import IdentityCenter
 from tests.simulation.lookers import Lookers
-from tests.simulation.outside import Centre, Chat, Directory, Post, Reports, WakeUps
+from tests.simulation.outside import Centre, Chat, Directory, Lists, Post, Reports, WakeUps
 from tests.simulation.ports import Clock, Ports
 from tests.simulation.store import Store
 from tests.simulation.table import Table
@@ -137,6 +138,8 @@ class World(Crowd, Lookers, IdentityCenter, Table):
         self.brought: dict[str, int] = {}  # session → the number of its latest message brought
         # What was done by hand, and who accounts for which assignment.
         self.slack = SLACK
+        self.on_call: dict[str, tuple[str, ...]] = {}  # Slack's user groups, and whoever is in them
+        self.kept_lists: dict[str, OnCall] = {}
         self.ghosts: dict[str, Session] = {}  # rows that were deleted, as they were last
         self.readable_at: dict[str, int] = {}
         self.listed_before: dict[str, Any] = {}
@@ -230,6 +233,7 @@ class World(Crowd, Lookers, IdentityCenter, Table):
             log=ports.log,
             token=ports.token,
             reports=Reports(self),
+            lists=Lists(self),
         )
         slack = {user: person.email for user, person in SLACK.items() if user != "UBOB"}
         glasses = Glasses(dict(self.glasses), slack, takes_back=self.mode == "revoke")

@@ -138,6 +138,26 @@ def test_slack_tells_e_mails_only_where_the_app_may_know_them(slack: Slack) -> N
     assert "email" not in call(slack, "/users.info", b"user=U0BOB").body["user"]["profile"]
 
 
+def test_slack_has_user_groups_with_the_real_things_manners(slack: Slack) -> None:
+    def users(query: bytes = b"usergroup=S0ONCALL") -> Any:
+        body = call(slack, "/usergroups.users.list", query).body
+        return body["users"] if body["ok"] else body["error"]
+
+    assert users() == ["U0CAROL"]
+    assert users(b"usergroup=S0NONE") == users(b"") == "no_such_subteam"
+    slack.faults.change(user_groups={"S0ONCALL": ["U0BOB"]}, disabled_groups=["S0ONCALL"])
+    assert users() == "no_such_subteam", "unless one asks for disabled ones as well"
+    assert users(b"usergroup=S0ONCALL&include_disabled=1") == ["U0BOB"]
+    assert call(slack, "/usergroups.list", b"").body["usergroups"] == []
+    (group,) = call(slack, "/usergroups.list", b"include_disabled=1").body["usergroups"]
+    assert (group["id"], group["handle"]) == ("S0ONCALL", "sre-oncall")
+    slack.faults.change(scopes="chat:write")
+    assert users() == "missing_scope"
+    assert call(slack, "/usergroups.list", b"").body["needed"] == "usergroups:read"
+    slack.faults.heal()
+    assert users() == ["U0CAROL"]
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 def test_presses_are_signed_as_slack_signs(shape: str) -> None:
     made = press("alice", "prod", shape, "http://127.0.0.1:1", "secret")

@@ -32,7 +32,7 @@ def test_an_id_says_what_was_asked_for(row_id: str, what: str) -> None:
 @pytest.mark.parametrize(
     "row_id",
     [f"lease/bg-{ID}", "door/1/2/3", "assignment/1/2/3", "kept/identity-center", "bg-1",
-     f"ask/{ID}", f"other/end-{ID}", f"ask/end-{ID}\n", f"report/bg-{ID}/1"],
+     f"ask/{ID}", f"other/end-{ID}", f"ask/end-{ID}\n", f"report/bg-{ID}/1", "oncall/S1"],
 )  # fmt: skip
 def test_any_other_row_is_none_whatever_its_kind(row_id: str) -> None:
     assert told({"id": row_id, "kind": "session", "state": "ACTIVE"}) is None

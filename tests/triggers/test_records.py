@@ -75,6 +75,8 @@ def test_a_lease_that_is_gone_is_looked_at_whoever_removed_it(by: dict[str, Any]
         ("MODIFY", f"lease/bg-{DIGITS}"),
         ("REMOVE", "door/a"),
         ("INSERT", "kept/identity-center"),
+        ("INSERT", "oncall/S0ONCALL"),
+        ("REMOVE", "oncall/S0ONCALL"),
     ],
 )
 def test_our_own_writes_wake_nobody(event: str, row_id: str) -> None:

@@ -320,3 +320,41 @@ def test_what_keeps_asking_ends_with_the_sweep(world: Everything) -> None:
     world.answers["bg-1"] = Busy([1, 2])
     sweep(world)
     assert 5 <= len(world.looked) <= 7
+
+
+# ---- who is on call -----------------------------------------------------------------------------
+
+
+def test_who_is_on_call_is_heard_when_everything_has_been_seen_to(
+    world: Everything, lines: Any
+) -> None:
+    world.ids = ["bg-1"]
+    world.answers["bg-1"] = [Rest(NOON, tells=True), None]
+    world.lists = {"OldOnCallLists": 1}
+    world.rows = [(active(id="bg-2"), True)]
+    seen_to: list[int] = []
+    advance = world.advance
+
+    def counted(*asked: Any) -> Any:
+        seen_to.append(world.renewed)
+        return advance(*asked)
+
+    world.advance = counted  # type: ignore[method-assign]
+    sweep(world)
+    assert (seen_to, world.renewed) == ([0, 0], 1)
+    swept = lines()[-1]
+    assert (swept["OpenSessions"], swept["OldOnCallLists"]) == (1, 1)
+
+
+@pytest.mark.parametrize("trouble", [Unavailable("DynamoDB: down"), KeyError("hunter2")])
+def test_that_it_was_not_heard_is_said_and_the_sweep_comes_to_its_end(
+    world: Everything, lines: Any, trouble: Exception
+) -> None:
+    world.lists = trouble
+    sweep(world)
+    failed, swept = lines()[-2:]
+    assert failed["message"] == "who is on call was not renewed"
+    assert failed["error"] == type(trouble).__name__
+    assert swept["message"] == "swept"
+    assert "OldOnCallLists" not in swept
+    assert "hunter2" not in json.dumps(failed)

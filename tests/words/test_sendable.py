@@ -21,8 +21,7 @@ from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Noted, Session
-from chalicelib.words import answers, approval, cards, findings, mails, messages
-from chalicelib.workflow import policy
+from chalicelib.words import answers, approval, cards, findings, mails, messages, refusals
 from simulator.slack_blocks import mistakes_in
 from tests.support.hostile import NAMES, SIGNS
 from tests.support.letters import Letter
@@ -346,5 +345,5 @@ def test_the_command_of_a_hostile_row_runs_nothing_else() -> None:
 
 def test_a_reason_of_a_hostile_name_can_be_said() -> None:
     for name in NAMES:
-        why = policy.refusal(glass(), name, ()) or ""
+        why = refusals.not_among(glass(), name)
         assert_slack_takes(messages.denied(requested(state=State.DENIED, reason=why)))

@@ -22,7 +22,7 @@ SECOND = timedelta(seconds=1)
 
 def decider(world: World, *, takes_back: bool = True) -> Decider:
     glasses = Glasses(world.glasses, world.people, takes_back)
-    return Decider(glasses, world, world, world, world)
+    return Decider(glasses, world, world, world, world, world.lists)
 
 
 # ---- a press ------------------------------------------------------------------------------------

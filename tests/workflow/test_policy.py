@@ -1,22 +1,25 @@
 """Who may break which glass."""
 
+from datetime import timedelta
+
 import pytest
 
 from chalicelib.domain.errors import Refused, Unavailable
-from chalicelib.domain.glass import groups_among
+from chalicelib.domain.glass import groups_among, lists_among
+from chalicelib.domain.oncall import LAST_KNOWN, LOST_AFTER, OLD_AFTER, REFUSE, OnCall
 from chalicelib.words import messages
-from chalicelib.workflow.policy import identify, key, named, refusal
-from tests.support.stories import glass
+from chalicelib.workflow.policy import identify, in_group, key, named, on_call
+from tests.support.stories import NOON, glass
 
 PEOPLE = {"U0ALICE": "alice@example.com"}  # [people] of glasses.toml
 
 
 def test_who_is_named_may() -> None:
-    assert refusal(glass(), "alice@example.com", ()) is None
+    assert named(glass(), "alice@example.com") == "alice@example.com"
 
 
 def test_case_does_not_matter_in_an_e_mail() -> None:
-    assert refusal(glass(may=("Alice@Example.com",)), "aLICE@example.com", ()) is None
+    assert named(glass(may=("Alice@Example.com",)), "aLICE@example.com") == "Alice@Example.com"
 
 
 @pytest.mark.parametrize(
@@ -64,23 +67,64 @@ def test_a_refusal_that_lasts_is_the_reason_and_any_other_trouble_is_raised() ->
 
 
 def test_a_member_of_a_group_may() -> None:
-    assert refusal(glass(), "dave@example.com", {"sre"}) is None
+    assert in_group(glass(), {"sre"}) == "group:sre"
 
 
 def test_another_group_does_not_help() -> None:
-    assert refusal(glass(), "dave@example.com", {"sre-interns"}) is not None
+    assert in_group(glass(), {"sre-interns"}) == ""
 
 
 def test_everyone_means_everyone() -> None:
-    assert refusal(glass(may=("everyone",)), "dave@example.com", ()) is None
+    assert named(glass(may=("everyone",)), "dave@example.com") == "everyone"
 
 
-def test_others_may_not_and_are_told_which_glass() -> None:
-    why = refusal(glass(), "alice@example.com.evil", ())
-    assert why is not None
-    assert "prod" in why
+def test_others_may_not() -> None:
+    assert named(glass(), "alice@example.com.evil") == ""
 
 
 def test_a_group_is_not_taken_for_an_e_mail() -> None:
     assert not named(glass(may=("group:alice@example.com",)), "alice@example.com")
     assert groups_among(("group:sre", "a@b.c")) == ("sre",)
+
+
+# ---- on call ------------------------------------------------------------------------------------
+
+GROUP = "S0ONCALL"
+HEARD = OnCall(id=GROUP, found_at=NOON, members=("U0BOB",))
+LISTS = {"S0OTHER": None, GROUP: HEARD}
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("stale", "after", "may"),
+    [
+        (LAST_KNOWN, 0 * MINUTE, True),
+        (REFUSE, 0 * MINUTE, True),
+        (REFUSE, OLD_AFTER, True),
+        (REFUSE, OLD_AFTER + MINUTE, False),
+        (LAST_KNOWN, OLD_AFTER + MINUTE, True),
+        (LAST_KNOWN, LOST_AFTER, True),
+        (LAST_KNOWN, LOST_AFTER + MINUTE, False),
+        (REFUSE, LOST_AFTER + MINUTE, False),
+    ],
+)
+def test_an_old_list_means_what_the_glass_says_and_a_lost_one_nothing(
+    stale: str, after: timedelta, may: bool
+) -> None:
+    opened = glass(may=("slack:S0OTHER", f"slack:{GROUP}"), stale_oncall=stale)
+    by = on_call(opened, "U0BOB", LISTS, NOON + after)
+    assert by == ("slack:S0ONCALL as of 2026-11-22 12:00:00 UTC" if may else "")
+
+
+def test_whoever_is_on_no_list_is_let_in_by_none() -> None:
+    opened = glass(may=(f"slack:{GROUP}",))
+    for who in ("U0ALICE", "u0bob", "", "U0BO"):
+        assert on_call(opened, who, LISTS, NOON) == ""
+    assert on_call(opened, "U0BOB", {GROUP: None}, NOON) == ""
+
+
+def test_a_slack_group_is_neither_an_e_mail_nor_a_group_of_identity_center() -> None:
+    opened = glass(may=("slack:S0ONCALL", "group:sre", "a@b.c"))
+    assert (lists_among(opened.may), groups_among(opened.may)) == (("S0ONCALL",), ("sre",))
+    assert opened.on_call == ("S0ONCALL",)
+    assert in_group(opened, {"S0ONCALL", "slack:S0ONCALL"}) == ""

@@ -349,6 +349,12 @@ def _a_token_that_slack_does_not_take(world: World) -> Iterator[None]:
     ssm.put_parameter(Name=name, Value=before, Type="SecureString", Overwrite=True)
 
 
+@breaks("on call", "Slack has no user group S0NOBODY")
+def _a_user_group_that_slack_does_not_have(world: World) -> Iterator[None]:
+    with toml(world, '"group:sre"]\nreport', '"group:sre", "slack:S0NOBODY"]\nreport'):
+        yield
+
+
 @breaks("Slack", "lacks the scope users:read.email")
 def _a_scope_that_is_missing(world: World) -> Iterator[None]:
     world.control("slack", scopes="chat:write,users:read")

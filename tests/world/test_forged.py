@@ -159,7 +159,7 @@ def rows_of(scene: Scene, pressed: Press) -> list[str]:
     decided = decided_on(scene, pressed)["id"]
     access = access_of(pressed.row)
     return [pressed.id, f"door/{access}", f"lease/{pressed.id}", f"assignment/{access}", decided,
-            "kept/identity-center", f"report/{pressed.id}/1"]  # fmt: skip
+            "kept/identity-center", "oncall/S0ONCALL", f"report/{pressed.id}/1"]  # fmt: skip
 
 
 # ---- the route's role
@@ -334,9 +334,9 @@ def test_reconciliations_role_writes_no_session_no_persons_ask_and_no_decision(
 ) -> None:
     rows = rows_of(scene, over)
     before = [scene.row(row_id) for row_id in rows]
-    session, lock, lease, note, decided, kept, report = rows
+    session, lock, lease, note, decided, kept, on_call, report = rows
     people = [f"ask/{kind}-{secrets.token_hex(12)}" for kind in ("bg", "end", "extend")]
-    for row_id in (session, decided, kept, report, *people):
+    for row_id in (session, decided, kept, on_call, report, *people):
         all_refused(writes(reconciliation, row_id))
     for row_id, may in ((lock, ("put", "delete")), (lease, ("delete",)), (note, ("put",))):
         tried = writes(reconciliation, row_id).items()

@@ -9,6 +9,7 @@ from email.utils import parsedate_to_datetime
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.deploy.aws_errors import SIGN_IN, sentence
+from chalicelib.domain.oncall import SLACK
 from chalicelib.transport.errors import code_of
 from chalicelib.workflow import policy
 from tools._project import Problem
@@ -151,9 +152,8 @@ def people(patient: Patient) -> Iterator[Finding]:
 
     directory = Directory(patient.aws("identitystore"), lambda: patient.instance[1])
     known = patient.settings
-    asked = {who for glass in known.glasses.values() for who in glass.may} | set(
-        known.people.values()
-    )
+    may = {who for glass in known.glasses.values() for who in glass.may}
+    asked = {who for who in may if not who.startswith(SLACK)} | set(known.people.values())
     missing = 0
     for who in sorted(asked - {policy.EVERYONE}):
         name = who.removeprefix("group:")

@@ -27,6 +27,7 @@ from tools.checks.deployed import (
     table,
     watch,
 )
+from tools.checks.on_call import on_call
 from tools.checks.patient import Check
 from tools.checks.rights import rights
 from tools.checks.sets import permission_sets
@@ -58,4 +59,5 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("mail", mail),
     ("Slack", slack),
     ("channels", channels),
+    ("on call", on_call),
 )

@@ -30,7 +30,7 @@ from tools.checks.patient import (
     Patient,
     unseen,
 )
-from tools.slack_manifest import SCOPES
+from tools.slack_manifest import SCOPES, USER_GROUPS
 
 
 def overdue(patient: Patient) -> Iterator[Finding]:
@@ -111,7 +111,10 @@ def slack(patient: Patient) -> Iterator[Finding]:
         return
     yield Finding(OK, f"the bot is {found.get('user')} in {found.get('team')}")
     have = {each.strip() for each in found["scopes"].split(",") if each.strip()}
-    for scope in sorted(set(SCOPES) - have):
+    wanted = set(SCOPES)
+    if not any(glass.on_call for glass in patient.settings.glasses.values()):
+        wanted -= {USER_GROUPS}
+    for scope in sorted(wanted - have):
         cure = "add it under OAuth & Permissions, or paste the manifest anew; then reinstall"
         state = NOTE if scope in ("channels:read", "groups:read") else BAD
         yield Finding(state, f"the app lacks the scope {scope}: it {SCOPES[scope]}", cure)
