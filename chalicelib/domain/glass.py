@@ -52,6 +52,11 @@ class Glass:
         return WARN_BEFORE if self.duration > 2 * WARN_BEFORE else timedelta(0)
 
     @property
+    def named(self) -> tuple[str, ...]:
+        """Everybody whom it names, for whatever."""
+        return (*self.may, *self.approvers, *self.bypass)
+
+    @property
     def second(self) -> tuple[str, ...]:
         """Who may approve and acknowledge, each for others."""
         return self.approvers or self.may

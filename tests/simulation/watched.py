@@ -27,6 +27,8 @@ class Watched(World):
         self.wants: dict[str, Glass] = {}
         super().__init__(*args, **kwargs)
         self.slack = PEOPLE
+        if self.seed % 10 == 9:  # an operator takes what waits for a mistake
+            self.hands.lurking.append((State.APPROVING, self.hands.delete_row))
 
     def _glasses(self, first: bool = False) -> dict[str, Glass]:
         """A redeploy changes who may break them, and not what they want."""

@@ -152,7 +152,7 @@ def people(patient: Patient) -> Iterator[Finding]:
 
     directory = Directory(patient.aws("identitystore"), lambda: patient.instance[1])
     known = patient.settings
-    may = {who for glass in known.glasses.values() for who in glass.may}
+    may = {who for glass in known.glasses.values() for who in glass.named}
     asked = {who for who in may if not who.startswith(SLACK)} | set(known.people.values())
     missing = 0
     for who in sorted(asked - {policy.EVERYONE}):
