@@ -73,6 +73,13 @@ def alarms(
             **_own(figures, "LateReports", "Maximum"),
             **_above(0),
         },
+        {
+            "AlarmName": f"{prefix}-overdue-review",
+            "AlarmDescription": "Nobody has reviewed in time what somebody did with their access: "
+            f"python -m tools log --stage {stage} --unreviewed says whose.",
+            **_own(figures, "OverdueReviews", "Maximum"),
+            **_above(0),
+        },
     ]
     found += [
         {
@@ -129,8 +136,8 @@ def dashboard(app: str, stage: str, queue: str, region: str, figures: str = NAME
     letters = f"{queue}-dlq"
     graphs = (
         ("Open sessions", "Maximum", [[figures, "OpenSessions"]]),
-        ("Past their deadline · late reports", "Maximum",
-         [[figures, "OverdueSessions"], [figures, "LateReports"]]),
+        ("Past their deadline · late reports · overdue reviews", "Maximum",
+         [[figures, "OverdueSessions"], [figures, "LateReports"], [figures, "OverdueReviews"]]),
         ("Presses · grants · refusals", "Sum",
          [[figures, "Presses"], [figures, "Grants"], [figures, "Refusals"]]),
         ("From the press to access, seconds", "p95", [[figures, "TimeToAccessSeconds"]]),

@@ -102,6 +102,9 @@ class Store(Protocol):
         """Ids of sessions that hold, are taking, or wait for this access; from an index, so perhaps
         late."""
 
+    def unreviewed(self, session: Session, since: datetime) -> str | None:
+        """The latest session since then of that glass and person that waits for its review."""
+
     def due(self, now: datetime, limit: int) -> Sequence[str]:
         """Ids of the sessions to look at, the longest due first; from an index."""
 

@@ -18,6 +18,8 @@ TAKE_BACK_WITHIN = timedelta(minutes=5)  # what was found; or let go, and try ag
 APP = "break-glass"  # what things of ours are called where nobody says otherwise
 FOUND = "found"  # the shape of a session that nobody pressed for; see reconcile.py
 SESSION_ID = re.compile(r"bg-[0-9a-f]{24}")
+REVIEW_OF_A_BYPASS = timedelta(days=5)  # where the glass wants none by itself
+LEFT_UNREVIEWED = timedelta(days=30)  # from when a review was due until it is waited for no more
 WARN_UNACKNOWLEDGED = timedelta(minutes=2)  # before access ends that nobody has acknowledged
 WARN_BEFORE = timedelta(minutes=5)  # the end, where access lasts longer than twice as long
 MAIL, NOBODY = "report_to", "nobody"  # who hears of access that was given: Glass.tell_to
@@ -117,6 +119,11 @@ class Glass:
     acknowledge: timedelta | None = None  # how long access lasts that no other has acknowledged
     approvers: tuple[str, ...] = ()  # who may approve and acknowledge; empty: who may break it
     bypass: tuple[str, ...] = ()  # who may go in without approval
+    review: timedelta | None = (
+        None  # within what time another reviews each use; None: nobody has to
+    )
+    reviewers: tuple[str, ...] = ()  # who may; empty: who may approve
+    block_until_reviewed: bool = False  # the same person does not break it again before
 
     @property
     def warns(self) -> timedelta:
@@ -129,6 +136,11 @@ class Glass:
     def second(self) -> tuple[str, ...]:
         """Who may approve and acknowledge, each for others."""
         return self.approvers or self.may
+
+    @property
+    def review_by(self) -> tuple[str, ...]:
+        """Who may review, each what others did."""
+        return self.reviewers or self.second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,11 +197,21 @@ class Session:
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
 
+    # The review of what was done.
+    review: timedelta = timedelta(0)  # how long another has for it; nothing: none is owed
+    may_review: str = ""  # who may, in words
+    review_until: datetime | None = None  # then it is overdue
+    reviewed_at: datetime | None = None
+    reviewed_by: str = ""  # e-mail; by the command, the AWS identity
+    reviewed_as: str = ""  # “as expected” | “follow up”
+    review_note: str = ""
+
     # Who hears of it.
     report_to: tuple[str, ...] = ()
     report_after: timedelta = timedelta(0)
     channel: str = ""  # the glass's channel
     card_ts: str = ""  # our message there; its thread takes the rest
+    report_ts: str = ""  # of the latest report's message
     mine_channel: str = ""  # the person's own card: the direct message that it is in …
     mine_ts: str = ""  # … and its ts
     warning_ts: str = ""  # of the warning in its thread, while that one's buttons work
@@ -317,6 +339,11 @@ class Session:
     def unacknowledged(self) -> bool:
         """Whether access ends early unless another person acknowledges it by the deadline."""
         return bool(self.acknowledge) and self.acknowledged_at is None
+
+    @property
+    def never_reviewed_at(self) -> datetime | None:
+        """When nobody waits any more for a review that is overdue."""
+        return self.review_until + LEFT_UNREVIEWED if self.review_until else None
 
     @property
     def warns(self) -> timedelta:

@@ -56,6 +56,8 @@ def had_a_say(session: Session) -> str:
         said += "*Without approval.* "
     if session.acknowledged_by:
         said += f"{escape(session.acknowledged_by)} acknowledged it. "
+    if session.reviewed_by:
+        said += f"{escape(session.reviewed_by)} reviewed it: {escape(session.reviewed_as)}. "
     return said
 
 

@@ -8,6 +8,7 @@ from chalicelib.domain.errors import Refused
 from chalicelib.domain.ports import Chat, Clock, Directory, IdentityCenter
 from chalicelib.domain.session import (
     REQUIRED,
+    REVIEW_OF_A_BYPASS,
     Glass,
     PermissionSet,
     Person,
@@ -89,10 +90,18 @@ class Decider:
             session = session.with_(acknowledge=timedelta(0))
         if glass.approve or glass.acknowledge:
             session = session.with_(may_approve=refusals.whom(glass.second))
+        review = REVIEW_OF_A_BYPASS if session.bypassed_at else timedelta(0)
+        if review := glass.review or review:
+            session = session.with_(review=review, may_review=refusals.whom(glass.review_by))
         refusal = self._refusal(glass, email, person.principal_id)
         if refusal is None and glass.reason == REQUIRED and not session.why:
             refusal = messages.WHY_FIRST  # the route, which sees to it, has not known the glass
         return session, refusal
+
+    def blocked(self, session: Session) -> Glass | None:
+        """The glass, where a review that is still owed keeps out who is known by now."""
+        glass = self.glasses.by_name[session.glass]
+        return glass if policy.blocks(glass, session.email) else None
 
     def waits(self, session: Session, now: datetime) -> dict[str, object] | None:
         """What a session that is known, and must wait for another's approval, is told of that.

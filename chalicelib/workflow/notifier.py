@@ -11,13 +11,17 @@ from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Chat, Clock, Letters, Log, Mail, Post, Topics
 from chalicelib.domain.session import MAIL, RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
 from chalicelib.operations.trace import trace
-from chalicelib.words import answers, approval, cards, messages, refusals
+from chalicelib.words import answers, approval, cards, messages, refusals, review
 from chalicelib.workflow import notifications
 
 SAYS_FOR = timedelta(seconds=12)  # then what is still untold is left to the next look: the last
 # one may take Slack's time twice, and all of it has to be over within NOTIFYING_TAKES
 ALARMS = frozenset({"alarm", "alarm_mail"})
-TO_CHANNEL = messages.TO_CHANNEL | {"unacknowledged": approval.unacknowledged}
+TO_CHANNEL = messages.TO_CHANNEL | {
+    "unacknowledged": approval.unacknowledged,
+    "unreviewed": review.unreviewed,
+    "follow_up": review.follow_up,
+}
 
 
 class Notifier:
@@ -147,6 +151,8 @@ class Notifier:
         elif each in notifications.MAILS:
             mail = Mail(session.report_to, *self.letters.about(each, session, now))
             self.post.send(replace(mail, reached=session.reached_by(each)))
+        elif each in ("report", "report_again"):
+            return self._report(session, again=each == "report_again")
         elif each in TO_CHANNEL:
             self.chat.post(session.channel, TO_CHANNEL[each](session), session.card_ts)
         return session
@@ -167,6 +173,20 @@ class Notifier:
                 self.log("info", "posted anew", session=session.id, error=str(refused))
         said = self.chat.post(session.slack_user, message)
         return session.with_(mine_channel=said.channel, mine_ts=said.ts)
+
+    def _report(self, session: Session, *, again: bool) -> Session:
+        """In the card's thread; edited where it is, while it can be."""
+        message = review.report(session)
+        if again and session.report_ts:
+            try:
+                self.chat.update(session.channel, session.report_ts, message)
+                return session
+            except Refused as refused:  # somebody has deleted it
+                self.log("info", "not edited", session=session.id, error=str(refused))
+        if again and session.final:  # whoever has reviewed it has heard so
+            return session
+        said = self.chat.post(session.channel, message, session.card_ts)
+        return session.with_(report_ts=said.ts)
 
     def _warned(self, session: Session) -> Session:
         """The warning that was posted last has no button any more."""
@@ -193,6 +213,8 @@ class Notifier:
             match ask.slack_message:
                 case session.mine_ts if session.mine_ts:
                     self._mine(session, now)
+                case session.report_ts if session.report_ts:
+                    self.chat.update(session.channel, session.report_ts, review.report(session))
                 case session.card_ts if session.card_ts:
                     self.chat.update(session.channel, session.card_ts, cards.channel(session, now))
                 case _:
