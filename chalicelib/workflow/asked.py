@@ -18,14 +18,14 @@ Decided = tuple[Ask, Session | None]
 
 
 def approved(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
-    """*Approve*: all is decided anew, by the rules as they stand now."""
+    """*Approve*: all is decided anew, by the rules as they stand now [ASKS 5]."""
     again = {"approved_at": now, "approved_by": by, "wait_until": now + DECIDE_WITHIN}
     after = session.entered(Event.APPROVED, now, f"{decided.decided_look}, {by}", **again)
     return decided.with_(outcome=Outcome.APPROVED), after
 
 
 def bypassed(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
-    """In without approval: not without a reason, and decided anew as well."""
+    """In without approval: not without a reason, and decided anew as well [ASKS 5]."""
     why = why_now(decided, session)
     if not why:
         return decided.with_(outcome=Outcome.REFUSED, reason=messages.WHY_ALONE), None
@@ -35,7 +35,7 @@ def bypassed(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
 
 
 def declined(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
-    """*Decline*: no access comes of it."""
+    """*Decline*: no access comes of it [ASKS 5]."""
     side, changes = f"{decided.decided_look}, {by}", denied(session, refusals.declined(by), now)
     after = session.entered(Event.DECLINED, now, side, declined_by=by, **changes)
     return decided.with_(outcome=Outcome.DECLINED), after
@@ -55,7 +55,7 @@ def withdrawn(decided: Ask, session: Session, by: str, now: datetime) -> Decided
 
 
 def acknowledged(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
-    """*Acknowledge*: access lasts as long as the glass says."""
+    """*Acknowledge*: access lasts as long as the glass says [ASKS 6]."""
     known = Kind.ACKNOWLEDGE in ROWS[session.state].asks and session.unacknowledged
     if not known or session.allowed_at is None:
         said = messages.why_not_acknowledged(session)

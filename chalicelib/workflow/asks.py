@@ -217,7 +217,7 @@ class Asks:
     ) -> tuple[str, Session | None] | None:
         """What reconciliation found: a session of its own takes it back, as any other is ended.
 
-        Lets go where somebody's session is alive, or a person has accepted it [ASKS 5].
+        Lets go where somebody's session is alive, or a person has accepted it [ASKS 7].
         """
         now = self.clock.now()
         try:

@@ -33,7 +33,7 @@ class Decide:
 
         Safe to repeat: nothing outside is touched, and the write needs the version and the lock.
         """
-        session, refusal = self.decider.known(session)  # [REQUESTED 2]
+        session, refusal = self.decider.known(session)  # [REQUESTED 2a]
         if refusal is not None:
             return self._deny(session, refusal, now)
         if (refusal := self._unreviewed(session, now)) is not None:
@@ -70,7 +70,7 @@ class Decide:
         self, session: Session, waits: dict[str, Any], now: datetime, turn: Turn
     ) -> Answer:
         """Nobody is let in before another person has approved it; and who has it, or waits for it
-        already, is told so: others are not asked twice. Raises Unavailable.
+        already, is told so: others are not asked twice [REQUESTED 2b]. Raises Unavailable.
         """
         if self.store.lock(session.access) is not None:
             return self._turn_away(session, now, turn)

@@ -11,8 +11,8 @@ from chalicelib.config.settings import Settings
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Glass
 from tests.fakes.outside import World
-from tests.fakes.rows import pressed
-from tests.support.stories import glass
+from tests.fakes.rows import asked, pressed
+from tests.support.stories import HOUR, glass
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,8 +37,10 @@ def watched(**changes: object) -> Watched:
 
 def test_every_setting_of_a_glass_is_asked_for_where_sessions_move() -> None:
     """Copied into the session that it allows, or read as it stands."""
-    world = World(glasses={"prod": watched()})
-    assert world.look(pressed(world)).state is not State.DENIED
+    world = World(glasses={"prod": watched(approve=HOUR, bypass=("alice@example.com",))})
+    waits = world.look(pressed(world))
+    world.ask(asked(waits, "approve", "U0BOB"))
+    assert world.row(waits.id).state is not State.DENIED
     mallory = pressed(world, id="bg-111111111111111111111111", slack_user="U0MALLORY")
     assert world.look(mallory).state is State.DENIED
     unused = {each.name for each in fields(Glass)} - Watched.asked
@@ -48,8 +50,8 @@ def test_every_setting_of_a_glass_is_asked_for_where_sessions_move() -> None:
 def test_a_setting_that_nobody_asks_for_is_seen() -> None:
     made = watched()
     assert not Watched.asked
-    assert made.groups == ("sre",)
-    assert Watched.asked == {"groups", "may"}
+    assert made.second == made.may
+    assert Watched.asked == {"second", "approvers", "may"}
 
 
 def test_every_other_setting_is_asked_for_by_what_ships_or_by_a_command() -> None:

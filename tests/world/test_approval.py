@@ -91,7 +91,7 @@ def test_of_two_decisions_at_once_one_counts(scene: Scene) -> None:
     with ThreadPoolExecutor(4) as pool:
         made = list(pool.map(
             lambda each: say(scene, *each, held.id),
-            [("alice", "approve"), ("grace", "decline"), ("alice", "decline"), ("grace", "approve")],
+            [(who, what) for who in ("alice", "grace") for what in ("approve", "decline")],
         ))  # fmt: skip
     came = [outcome(scene, each) for each in made]
     assert sorted(came)[1:] == ["too late"] * 3 or came.count("too late") == 3
