@@ -90,9 +90,10 @@ class Decider:
             session = session.with_(acknowledge=timedelta(0))
         if glass.approve or glass.acknowledge:
             session = session.with_(may_approve=refusals.whom(glass.second))
-        review = REVIEW_OF_A_BYPASS if session.bypassed_at else timedelta(0)
-        if review := glass.review or review:
-            session = session.with_(review=review, may_review=refusals.whom(glass.review_by))
+        if session.bypassed_at and not session.review:
+            session = session.with_(review=REVIEW_OF_A_BYPASS)
+        if session.review:
+            session = session.with_(may_review=refusals.whom(glass.review_by))
         refusal = self._refusal(glass, email, person.principal_id)
         if refusal is None and glass.reason == REQUIRED and not session.why:
             refusal = messages.WHY_FIRST  # the route, which sees to it, has not known the glass
@@ -134,7 +135,7 @@ class Decider:
         if session.account_id != glass.account_id or self._on_management_account(glass):
             return None
         who = self.directory.user(session.principal_id)
-        never = dict.fromkeys(("extend", "acknowledge", "report_after"), timedelta(0))
+        never = dict.fromkeys(("extend", "acknowledge", "review", "report_after"), timedelta(0))
         return session.with_(
             reason=refusals.WITHOUT_A_SESSION,
             email=who.email if who else "",
@@ -210,6 +211,7 @@ class Decider:
             "tail": permission_set.session_duration,
             "extend": glass.extend or timedelta(0),
             "acknowledge": glass.acknowledge or timedelta(0),
+            "review": glass.review or timedelta(0),
             "report_to": glass.report_to,
             "report_after": glass.report_after,
             "channel": glass.channel,
