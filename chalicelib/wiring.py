@@ -179,6 +179,7 @@ def runner() -> "Runner":
     """What moves sessions, with all that it needs from outside."""
     from uuid import uuid4
 
+    from chalicelib.adapters.aside import aside
     from chalicelib.operations.step_log import Logged
     from chalicelib.workflow.answers import Outside
     from chalicelib.workflow.deciding import Glasses
@@ -199,6 +200,7 @@ def runner() -> "Runner":
         log=LOG,
         token=lambda: uuid4().hex,
         reports=later(_reports),
+        aside=aside,
     )
     takes_back = known.reconcile == "revoke"
     return Runner(
@@ -229,6 +231,7 @@ def reconciler() -> "Reconciler":
         log=LOG,
         wakeups=queue(),
         region=known.region,
+        stage=known.stage,
     )
 
 

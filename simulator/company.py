@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 
 from simulator.assignments import Access, PermissionSet
@@ -9,9 +10,11 @@ from simulator.identity_store import Group, User
 
 REGION = "us-east-1"
 HOME_ACCOUNT = "000000000000"  # where the app itself is deployed
+MANAGEMENT = "999900001111"  # the management account, in a world that has delegated to ours
+OWNER = os.environ.get("WORLD_OWNER", HOME_ACCOUNT)  # of Identity Center: the management account
 INSTANCE_ID = "ssoins-7223f0a1b2c3d4e5"
 INSTANCE_ARN = f"arn:aws:sso:::instance/{INSTANCE_ID}"
-KEY_ARN = f"arn:aws:kms:{REGION}:{HOME_ACCOUNT}:key/0f1e2d3c-4b5a-4678-9abc-def012345678"
+KEY_ARN = f"arn:aws:kms:{REGION}:{OWNER}:key/0f1e2d3c-4b5a-4678-9abc-def012345678"
 IDENTITY_STORE_ID = "d-9067f0a1b2"
 TRAIL = "aws-controltower/CloudTrailLogs"
 ARCHIVE_ACCOUNT = "555566667777"  # where the trail is, in a world that has it elsewhere

@@ -103,8 +103,8 @@ def _furnish(endpoint: str) -> dict[str, str]:
     center = IdentityCenter(
         company.INSTANCE_ARN,
         company.IDENTITY_STORE_ID,
-        company.HOME_ACCOUNT,
-        {*company.ACCOUNTS, company.HOME_ACCOUNT},
+        company.OWNER,
+        {*company.ACCOUNTS, company.HOME_ACCOUNT, company.OWNER},
         company.PERMISSION_SETS,
         {user.user_id for user in company.USERS} | {group.group_id for group in company.GROUPS},
         key_arn=company.KEY_ARN,

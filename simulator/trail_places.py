@@ -1,5 +1,7 @@
 """Where the organisation's trail is: here, in another account's log group, or in its bucket.
 
+Of a group that is linked there is no role: /trail of the control says whose are.
+
 In an organisation like most it is in another account and Region than Identity Center. The role to
 read it by is made there from the template that ships with the documents.
 """
@@ -17,7 +19,7 @@ from typing import Any
 
 from simulator import company
 
-HERE, ELSEWHERE, BUCKET = "here", "elsewhere", "bucket"
+HERE, ELSEWHERE, LINKED, BUCKET = "here", "elsewhere", "linked", "bucket"
 STREAM = f"{company.HOME_ACCOUNT}_CloudTrail_{company.REGION}"
 ROLE = f"arn:aws:iam::{company.ARCHIVE_ACCOUNT}:role/break-glass-trail"
 GROUP = (
@@ -31,14 +33,21 @@ Client = Callable[..., Any]  # by service, account and region
 
 @dataclass(frozen=True)
 class Place:
-    """One of the three: how it is made, written to, and named in the settings."""
+    """One of the four: how it is made, written to, and named in the settings."""
 
     name: str
     client: Client
 
+    @property
+    def owner(self) -> str:
+        """Whose Identity Center is: where the trail is elsewhere, our account is its delegate."""
+        return company.HOME_ACCOUNT if self.name == HERE else company.MANAGEMENT
+
     def settings(self) -> str:
         if self.name == HERE:
             return f'cloudtrail_log_group = "{company.TRAIL}"\n'
+        if self.name == LINKED:
+            return f'trail = "{GROUP}"\n'
         trail = GROUP if self.name == ELSEWHERE else f"s3://{company.BUCKET}/o-prefix"
         return f'trail = "{trail}"\ntrail_role = "{ROLE}"\ntrail_external_id = "4711"\n'
 

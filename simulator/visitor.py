@@ -14,8 +14,8 @@ from typing import Any
 from simulator import cloudtrail_records as records
 from simulator.assignments import Access
 from simulator.company import (
-    HOME_ACCOUNT,
     IDENTITY_STORE_ID,
+    OWNER,
     PEOPLE,
     PERMISSION_SETS,
     PRODUCTION,
@@ -111,8 +111,8 @@ def _others(actor: records.Actor, now: float, account_id: str, set_name: str) ->
 def actor_for(user_id: str) -> records.Actor:
     for person in PEOPLE:
         if person.user.user_id == user_id:
-            return records.Actor(person.user.user_name, user_id, IDENTITY_STORE_ID, HOME_ACCOUNT)
-    return records.Actor(user_id, user_id, IDENTITY_STORE_ID, HOME_ACCOUNT)
+            return records.Actor(person.user.user_name, user_id, IDENTITY_STORE_ID, OWNER)
+    return records.Actor(user_id, user_id, IDENTITY_STORE_ID, OWNER)
 
 
 def actor_named(name: str) -> records.Actor:
@@ -120,7 +120,7 @@ def actor_named(name: str) -> records.Actor:
         if person.user.user_name == name:
             return actor_for(person.user.user_id)
     other = f"9067f0a1-ffff-4000-8000-{sum(name.encode()):012x}"
-    return records.Actor(name, other, IDENTITY_STORE_ID, HOME_ACCOUNT)
+    return records.Actor(name, other, IDENTITY_STORE_ID, OWNER)
 
 
 def _set_name(arn: str) -> str:

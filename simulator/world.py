@@ -251,6 +251,7 @@ class World:
             "LOG_LEVEL": "INFO",
             "WORLD_FILE": str(world_file or ""),
             "WORLD_TRAIL": self.trail.name,
+            "WORLD_OWNER": self.trail.owner,
             "PYTHONUNBUFFERED": "1",
         }
         with self.log.open("w") as log:

@@ -8,6 +8,15 @@ from typing import Any, TextIO
 from chalicelib.domain.text import lines
 
 
+class Painted(str):
+    """A line in colours of ours; what came from outside was made fit before they came to it."""
+
+
+def paint(text: str, colour: str = "") -> str:
+    """A part of such a line."""
+    return f"\x1b[{colour}m{lines(text)}\x1b[0m" if colour else lines(text)
+
+
 class Printable:
     """A stream through which nothing passes but lines of signs that the eye sees.
 
@@ -18,7 +27,7 @@ class Printable:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        return self._stream.write(lines(text))
+        return self._stream.write(text if isinstance(text, Painted) else lines(text))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -28,7 +28,7 @@ from chalicelib.report import evidence
 from tools import _project, _rows
 from tools._project import Misused, Problem
 from tools._rows import WHAT, Row, Rows, Wanted
-from tools._words import as_json
+from tools._words import Painted, as_json, paint
 
 SUMMARY = "the access log: by person, account, glass, state, time; one session's whole story"
 
@@ -194,9 +194,10 @@ def _table(rows: list[Row], columns: tuple[str, ...] = COLUMNS) -> None:
     others = [columns[n] for n in used if n not in first]
     for line, row in zip(shown, rows, strict=True):
         cells = [line[n].ljust(widths[n]) for n in first]
-        if room and not os.environ.get("NO_COLOR"):
+        coloured = room and not os.environ.get("NO_COLOR")
+        if coloured:
             cells = [_coloured(cell, columns[n]) for cell, n in zip(cells, first, strict=True)]
-        print("  ".join(cells).rstrip())
+        sys.stdout.write((Painted if coloured else str)("  ".join(cells).rstrip() + "\n"))
         for each in _rest(row, others, room):
             print(f"  {each}")
 
@@ -226,7 +227,7 @@ def _coloured(text: str, column: str) -> str:
     """A state in its colour; what is late in red."""
     colour = COLOURS.get(text.strip(), "") if column == "state" else ""
     colour = "31" if column == "left" and text.startswith(LATE) else colour
-    return f"\x1b[{colour}m{text}\x1b[0m" if colour else text
+    return paint(text, colour)
 
 
 def _left(row: Row, now: datetime) -> str:

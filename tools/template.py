@@ -75,14 +75,20 @@ def refuse_another_table(stage: str, table: str) -> None:
 
 
 def api_gateway_may_log() -> str:
-    """Whether the account names API Gateway a role for logs; empty where nobody can be asked."""
+    """Whether the account names API Gateway a role for logs; empty where nobody can be asked.
+
+    It goes on naming one that went with a stack whose create failed.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-        account = _project.client("apigateway").get_account()
-    except (_project.Problem, BotoCoreError, ClientError):
-        return ""
-    return "is-set" if account.get("cloudwatchRoleArn") else "set-it"
+        role = _project.client("apigateway").get_account().get("cloudwatchRoleArn", "")
+        if role:
+            _project.client("iam").get_role(RoleName=role.rpartition("/")[2])
+    except (_project.Problem, BotoCoreError, ClientError) as error:
+        code = getattr(error, "response", {}).get("Error", {}).get("Code")
+        return "set-it" if code == "NoSuchEntity" else ""
+    return "is-set" if role else "set-it"
 
 
 def template(stage: str, settings: Settings, may_log: str = "") -> dict[str, Any]:

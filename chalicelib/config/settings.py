@@ -22,6 +22,7 @@ from chalicelib.domain.session import APP, Glass
 from chalicelib.workflow import policy
 
 GLASSES: Final = Path(__file__).parents[1] / "glasses.toml"
+STAGE: Final = "BREAK_GLASS_STAGE"  # the deployment says it, and nobody else
 
 
 TRAIL: Final = ("trail", "trail_role", "cloudtrail_log_group")  # make sense together alone
@@ -61,6 +62,7 @@ class Settings:
     secrets: str = OTHERWISE["BREAK_GLASS_SECRETS"]
     slack_api_url: str = SLACK_API
     region: str = ""
+    stage: str = ""  # for the commands in what people read; empty where nobody deployed
 
     @property
     def keep(self) -> timedelta:
@@ -130,6 +132,7 @@ def load(environ: Mapping[str, str], toml: str | Path = GLASSES) -> Settings:
         secrets=technical["BREAK_GLASS_SECRETS"],
         slack_api_url=technical["SLACK_API_URL"],
         region=environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "",
+        stage=environ.get(STAGE, ""),
     )
 
 

@@ -17,6 +17,11 @@ def function_name(app: str, stage: str, handler: str) -> str:
     return f"{app}-{stage}" if handler == "api_handler" else f"{app}-{stage}-{handler}"
 
 
+def api_name(app: str, stage: str) -> str:
+    """The route's, by which API Gateway counts."""
+    return f"{app}-{stage}"
+
+
 def alarms(
     app: str,
     stage: str,
@@ -118,7 +123,7 @@ def alarms(
             "say why.",
             "Namespace": "AWS/ApiGateway",
             "MetricName": "5XXError",
-            "Dimensions": [{"Name": "ApiName", "Value": app}],  # of all stages: it knows no finer
+            "Dimensions": [{"Name": "ApiName", "Value": api_name(app, stage)}],
             "Statistic": "Sum",
             **_above(0),
         }

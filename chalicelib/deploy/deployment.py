@@ -30,7 +30,7 @@ def stream_arn(app: str = "break-glass") -> str:
         _refuse(stages.unusable(stage))
         stages.install(stage)
     if context is not None and context.info_name == "package":
-        _package(context)
+        _package(context, stages.own_glasses(stage))
     if context is None or context.info_name != "deploy":
         return PLACEHOLDER
     import click
@@ -89,10 +89,16 @@ def workers(most: int) -> int:
         return most
 
 
-def _package(context: "click.Context") -> None:
-    """The template's policies follow the partition of its stack. Terraform knows no Fn::Sub."""
+def _package(context: "click.Context", own: Path | None) -> None:
+    """The template's policies follow the settings, and the partition of its stack. Terraform knows
+    no Fn::Sub. Raises ClickException with every mistake in the settings."""
+    from chalicelib.config import settings
     from chalicelib.deploy import partitions
 
+    try:
+        settings.load(os.environ, own or settings.GLASSES)
+    except settings.InvalidSettings as wrong:
+        _refuse(list(wrong.mistakes))
     if context.params.get("pkg_format") != "terraform":
         partitions.install(partitions.BY_CLOUDFORMATION)
 
@@ -130,6 +136,7 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
     """Puts right what chalice leaves. Whatever fails here fails the command, and loudly."""
     import click
 
+    from chalicelib.deploy.alarms import api_name
     from chalicelib.deploy.infrastructure import (
         access_log_group,
         allow_loops,
@@ -153,7 +160,7 @@ def _finish(session: Any, app: str, stage: str, known: "Settings", deployed: Any
         done = [
             *tune_event_sources(session.client("lambda"), app, stage, letters),
             *allow_loops(session.client("lambda"), app, stage),
-            *guard_route(session, api["rest_api_id"], api_stage, group_arn),
+            *guard_route(session, api["rest_api_id"], api_stage, group_arn, api_name(app, stage)),
             *ensure_alarms(session, app, stage, known.queue, known.alarm_to, figures),
         ]
     except Exception as error:

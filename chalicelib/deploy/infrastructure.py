@@ -162,13 +162,18 @@ TRUST: Final = {
 }
 
 
-def guard_route(session: Any, api: str, api_stage: str, log_group_arn: str) -> list[str]:
-    """Throttling and access logs on the route; says what it changed. `session` is boto3's.
+def guard_route(session: Any, api: str, api_stage: str, log_group_arn: str, name: str) -> list[str]:
+    """Name, throttling and access logs of the route; says what it changed. `session` is boto3's.
 
     API Gateway writes logs only where the account names it a role for that, once for all APIs in
     the region: one that is there is left as it is.
     """
     client = session.client("apigateway")
+    named = []
+    if client.get_rest_api(restApiId=api)["name"] != name:  # one of before, told from no other
+        operations = [{"op": "replace", "path": "/name", "value": name}]
+        client.update_rest_api(restApiId=api, patchOperations=operations)
+        named = ["name of the route's API"]
     stage = client.get_stage(restApiId=api, stageName=api_stage)
     limits = stage.get("methodSettings", {}).get("*/*", {})
     want = {
@@ -189,7 +194,7 @@ def guard_route(session: Any, api: str, api_stage: str, log_group_arn: str) -> l
         if found != wanted
     ]
     if not patch:
-        return []
+        return named
     if not client.get_account().get("cloudwatchRoleArn"):
         _let_api_gateway_log(session, client)
     patiently(
@@ -197,7 +202,7 @@ def guard_route(session: Any, api: str, api_stage: str, log_group_arn: str) -> l
         client.exceptions.BadRequestException,  # nor is it that the account has one
         patience=30,
     )
-    return ["throttling and access log of the route"]
+    return [*named, "throttling and access log of the route"]
 
 
 def _let_api_gateway_log(session: Any, client: Any) -> None:

@@ -189,8 +189,8 @@ def _gone(client: Any, uuid: str) -> None:
 def _api(client: Any, resource: Any, recorded: dict[str, Any]) -> dict[str, Any]:
     """What chalice records of the stage's API; empty where there is none.
 
-    All stages' APIs have one name, so it is known by the function that it calls. One that was made
-    and never deployed has no address that anybody could know.
+    Known by the function that it calls; one of before has the app's name, without the stage's. One
+    that was made and never deployed has no address that anybody could know.
     """
     pages = client.get_paginator("get_rest_apis").paginate()
     apis = [api for page in pages for api in page["items"]]
@@ -200,7 +200,8 @@ def _api(client: Any, resource: Any, recorded: dict[str, Any]) -> dict[str, Any]
     ours = [
         api["id"]
         for api in sorted(apis, key=lambda api: str(api.get("createdDate")))
-        if api["name"] == name and _calls(client, api["id"], resource.lambda_function.function_name)
+        if name.startswith(api["name"])
+        and _calls(client, api["id"], resource.lambda_function.function_name)
     ]
     live = [api for api in ours if _has_stage(client, api, stage)] or ours[:1]
     urls = {api: _url(client, api, stage) for api in live}
@@ -212,7 +213,7 @@ def _api(client: Any, resource: Any, recorded: dict[str, Any]) -> dict[str, Any]
             f"no function was deployed: more than one API calls this stage's function:\n{each}\n"
             "Slack knows one of them (Interactivity, in the app's settings). Delete the others "
             "(aws apigateway delete-rest-api --rest-api-id, the address begins with it), and "
-            "run `chalice deploy` again."
+            "deploy this stage again."
         )
     return next(({"rest_api_id": api, "rest_api_url": url} for api, url in urls.items()), {})
 

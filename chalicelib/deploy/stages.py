@@ -3,8 +3,8 @@
 Where `chalicelib/glasses.STAGE.toml` exists, that stage goes by it and not by `glasses.toml`, and
 its table, queue and secrets are named for it, unless the environment says otherwise. Its package
 carries that file as `glasses.toml`, and its functions have the names in their environment: in
-Lambda there is one file, and nothing to choose. The policies are written for the names that go
-without saying; here they get the stage's own. A stage without such a file is as it would be alone.
+Lambda there is one file, and nothing to choose. The policies are written for whatever a stage may
+have; here they get its own, and no other's. A stage without such a file is as it would be alone.
 What cannot work is said here as well, each in a sentence, before anything is made.
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from chalicelib.config.keys import OTHERWISE
-from chalicelib.config.settings import GLASSES, InvalidSettings, Settings, load
-from chalicelib.deploy.alarms import FUNCTIONS, function_name
+from chalicelib.config.settings import GLASSES, STAGE, InvalidSettings, Settings, load
+from chalicelib.deploy.alarms import FUNCTIONS, api_name, function_name
 from chalicelib.domain.text import clean
 
 OWN: Final = ("BREAK_GLASS_TABLE", "BREAK_GLASS_QUEUE", "BREAK_GLASS_SECRETS")
@@ -32,6 +32,9 @@ _NAMED: Final = re.compile(  # of an ARN in .chalice/policy-*.json, what the sta
     r"|sqs:[^:]*:[^:]*:(?P<queue>break-glass)(?=$|-dlq$)"
     r"|ssm:[^:]*:[^:]*:(?P<secrets>parameter/break-glass)(?=/)"
     r"|logs:[^:]*:[^:]*:(?P<logs>log-group:/aws/lambda/break-glass-\*)(?=[:-])"
+    r"|logs:[^:]*:[^:]*:(?P<trail>log-group:\*)$"
+    r"|iam:[^:]*:[^:]*:(?P<role>role/break-glass-trail\*)$"
+    r"|sns:[^:]*:[^:]*:(?P<topics>break-glass\*)$"
     r"))(?P<rest>.*)"
 )
 
@@ -53,24 +56,41 @@ def named(stage: str, environ: Mapping[str, str], folder: Path = GLASSES.parent)
     return {name: f"{OTHERWISE[name]}-{stage}" for name in OWN} | said
 
 
-def fitted(value: Any, stage: str, names: Mapping[str, str]) -> Any:
-    """A policy document about the stage's own table, queue, secrets and logs."""
+def fitted(policy: Any, stage: str, known: Settings) -> dict[str, Any]:
+    """A policy document about the stage's own things: its table, queue, secrets and logs, and the
+    trail and the topics that its settings name. What is about nothing that it has is left out."""
+    group = known.trail.partition(":log-group:")[2].removesuffix(":*") or known.trail
+    elsewhere = known.trail_role or known.trail.startswith("s3://")
+    topics = {each.tell_to: None for each in known.glasses.values()}
+    ours = {
+        "table": [f"table/{known.table}"],
+        "queue": [known.queue],
+        "secrets": [f"parameter{known.secrets}"],
+        "logs": [f"log-group:/aws/lambda/break-glass-{stage}"],
+        # AWS writes log groups both ways. What is elsewhere is read by the role.
+        "trail": [] if elsewhere else [f"log-group:{group}", f"log-group:{group}:*"],
+        "role": [known.trail_role] if known.trail_role else [],
+        "topics": [each for each in topics if each.startswith("arn:")],
+    }
+    made: dict[str, Any] = _fitted(policy, ours)
+    return {**made, "Statement": [each for each in made["Statement"] if each.get("Resource") != []]}
+
+
+def _fitted(value: Any, ours: Mapping[str, list[str]]) -> Any:
     if isinstance(value, Mapping):
-        return {key: fitted(each, stage, names) for key, each in value.items()}
+        return {key: _fitted(each, ours) for key, each in value.items()}
     if isinstance(value, list):
-        return [fitted(each, stage, names) for each in value]
+        made = [_fitted(each, ours) for each in value]
+        return [one for each in made for one in (each if isinstance(each, list) else [each])]
     found = _NAMED.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         return value
-    table, queue, secrets = (names.get(name) or OTHERWISE[name] for name in OWN)
-    ours = {
-        "table": f"table/{table}",
-        "queue": queue,
-        "secrets": f"parameter{secrets}",
-        "logs": f"log-group:/aws/lambda/break-glass-{stage}",
-    }
     what = next(kind for kind in ours if found[kind])
-    return found["head"].removesuffix(found[what]) + ours[what] + found["rest"]
+    head = found["head"].removesuffix(found[what])
+    named = [
+        each if each.startswith("arn:") else head + each + found["rest"] for each in ours[what]
+    ]
+    return named[0] if len(named) == 1 else named
 
 
 def packed(files: Iterable[tuple[str, str]], own: Path | None) -> Iterator[tuple[str, str]]:
@@ -188,21 +208,29 @@ def install(stage: str) -> None:
     from chalice.config import Config
     from chalice.deploy.deployer import PolicyGenerator
     from chalice.deploy.packager import BaseLambdaDeploymentPackager as Packager
+    from chalice.deploy.swagger import SwaggerGenerator
 
     names, own = named(stage, os.environ), own_glasses(stage)
     os.environ.update(names)
     told: Any = Config.environment_variables
     read, files = PolicyGenerator._read_document_from_file, Packager._iter_app_filenames
+    described = SwaggerGenerator.generate_swagger
 
     def variables(self: Any) -> dict[str, str]:
-        return {**names, **told.fget(self)}
+        return {STAGE: stage, **names, **told.fget(self)}
 
     def about_the_stage(self: Any, filename: str) -> Any:
-        return fitted(read(self, filename), stage, names)
+        return fitted(read(self, filename), stage, load(os.environ, own or GLASSES))
 
     def with_its_glasses(self: Any, project_dir: str) -> Iterator[tuple[str, str]]:
         return packed(files(self, project_dir), own)
 
+    def by_its_name(self: Any, app: Any, rest_api: Any = None) -> dict[str, Any]:
+        api: dict[str, Any] = described(self, app, rest_api)
+        api["info"]["title"] = api_name(app.app_name, stage)
+        return api
+
     Config.environment_variables = property(variables)
     PolicyGenerator._read_document_from_file = about_the_stage
     Packager._iter_app_filenames = with_its_glasses
+    SwaggerGenerator.generate_swagger = by_its_name

@@ -308,7 +308,7 @@ class Letters(Protocol):
     def about(self, notification: str, session: Session, now: datetime) -> tuple[str, str, str]: ...
 
     def found_mail(
-        self, glass: Glass, what: Sequence[Noted], region: str = ""
+        self, glass: Glass, what: Sequence[Noted], region: str = "", stage: str = ""
     ) -> tuple[str, str, str]: ...
 
 

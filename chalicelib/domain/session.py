@@ -189,13 +189,15 @@ class Session:
     may_approve: str = ""  # who may approve or acknowledge, in words
     approve_until: datetime | None = None  # then it is denied
     approved_at: datetime | None = None
-    approved_by: str = ""  # e-mail, as are the others
+    approved_by: str = ""  # e-mail, as are the others …
+    approved_by_user: str = ""  # … and the same in Slack
     declined_by: str = ""
     may_bypass: str = ""  # “yes”: the person may go in without approval …
     bypassed_at: datetime | None = None  # … and has
     acknowledge: timedelta = timedelta(0)  # how long access lasts until another acknowledges it
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
+    acknowledged_by_user: str = ""
 
     # The review of what was done.
     review: timedelta = timedelta(0)  # how long another has for it; nothing: none is owed
@@ -203,6 +205,7 @@ class Session:
     review_until: datetime | None = None  # then it is overdue
     reviewed_at: datetime | None = None
     reviewed_by: str = ""  # e-mail; by the command, the AWS identity
+    reviewed_by_user: str = ""  # the same in Slack
     reviewed_as: str = ""  # “as expected” | “follow up”
     review_note: str = ""
 
@@ -215,6 +218,9 @@ class Session:
     mine_channel: str = ""  # the person's own card: the direct message that it is in …
     mine_ts: str = ""  # … and its ts
     warning_ts: str = ""  # of the warning in its thread, while that one's buttons work
+    alarm_ts: str = ""  # of the alarm posted last, while what it says is to be put right
+    mine_said: int = 0  # a digest of what the person's card says …
+    card_said: int = 0  # … and of the channel's: the same is not written again
     portal: str = ""  # the AWS access portal's address, for links
     region: str = ""  # of Identity Center
     warn_before: timedelta = timedelta(0)  # how long before the end the person is warned
@@ -252,6 +258,7 @@ class Session:
 
     extended: int = 0  # how often
     extended_by: str = ""  # e-mail of whoever was the last to extend it
+    extended_by_user: str = ""  # the same in Slack
 
     # The time of every step: the receipt.
     allowed_at: datetime | None = None
@@ -261,6 +268,7 @@ class Session:
     ended_at: datetime | None = None
     ended_how: str = ""  # expired | ended | lease gone | grant failed
     ended_by: str = ""  # e-mail or Slack user, where a person ended it
+    ended_by_user: str = ""  # the same in Slack
     ended_look: str = ""  # queue | sweep | stream: whose look found the end
     revoke_first_asked_at: datetime | None = None
     revoke_asked_at: datetime | None = None  # the latest delete

@@ -10,7 +10,7 @@ from chalicelib.domain.machine import State
 from chalicelib.domain.session import Session
 from chalicelib.domain.text import clean
 from chalicelib.words.markup import Block, escape, plain, section
-from chalicelib.words.messages import ERROR, Message, as_sentence, date, mention, name
+from chalicelib.words.messages import ERROR, Message, as_sentence, date, mention, name, person
 
 
 def stands(session: Session) -> str:
@@ -19,7 +19,7 @@ def stands(session: Session) -> str:
         return f"waiting for approval until {date(session.approve_until)}"
     if session.bypassed_at:
         return "without approval · access is coming"
-    return f"approved by {escape(session.approved_by)} · access is coming"
+    return f"approved by {_approver(session)} · access is coming"
 
 
 def sentence(session: Session) -> str:
@@ -33,12 +33,12 @@ def sentence(session: Session) -> str:
         )
     if session.bypassed_at:
         return f"You go into {name(session)} without approval; everybody is told. It is coming."
-    return f"{escape(session.approved_by)} approved your access to {name(session)}. It is coming."
+    return f"{_approver(session)} approved your access to {name(session)}. It is coming."
 
 
 def asks(session: Session) -> str:
     """To the channel: who asks for what, and who may say yes; posted, it rings."""
-    who = f"{mention(session.slack_user)} ({escape(session.email)})"
+    who = person(session.slack_user, session.email)
     if session.state is not State.APPROVING:
         return f"{who} asked for access through the glass “{escape(session.glass)}”."
     return (
@@ -51,13 +51,15 @@ def had_a_say(session: Session) -> str:
     """Who else had a say in it, for both cards."""
     said = ""
     if session.approved_by:
-        said += f"{escape(session.approved_by)} approved it. "
+        said += f"{_approver(session)} approved it. "
     if session.bypassed_at:
         said += "*Without approval.* "
     if session.acknowledged_by:
-        said += f"{escape(session.acknowledged_by)} acknowledged it. "
+        who = person(session.acknowledged_by_user, session.acknowledged_by)
+        said += f"{who} acknowledged it. "
     if session.reviewed_by:
-        said += f"{escape(session.reviewed_by)} reviewed it: {escape(session.reviewed_as)}. "
+        who = person(session.reviewed_by_user, session.reviewed_by)
+        said += f"{who} reviewed it: {escape(session.reviewed_as)}. "
     return said
 
 
@@ -80,12 +82,16 @@ def by(session: Session) -> str:
     return clean(session.approved_by or session.acknowledged_by)
 
 
+def _approver(session: Session) -> str:
+    return person(session.approved_by_user, session.approved_by)
+
+
 def decided(session: Session) -> Message:
     """In the thread of the person's own card, that the phone rings; edited messages ring none."""
     what = as_sentence(session.reason)
     if session.state is not State.DENIED:
         until = f" You are in until {date(session.deadline)}." if session.live else ""
-        what = f"{escape(session.approved_by)} approved it.{until}"
+        what = f"{_approver(session)} approved it.{until}"
     text = f"{mention(session.slack_user)} Your access to {name(session)}: {what}"
     return {"text": plain(text), "blocks": [section(text)]}
 

@@ -28,6 +28,7 @@ from chalicelib.words.messages import (
     ephemeral,
     mention,
     name,
+    person,
     times,
 )
 
@@ -160,7 +161,7 @@ def _sentence(session: Session, now: datetime) -> str:
             )
         case Phase.OPEN:
             by = session.extended_by if session.extended_by != session.email else ""
-            who = f"; {escape(by)} extended it" if by else ""
+            who = f"; {person(session.extended_by_user, by)} extended it" if by else ""
             longer = (
                 f"Your access to {name(session)} now lasts until {date(session.deadline)}{who}. "
             )
@@ -206,7 +207,7 @@ NEVER_CAME: Final = {
 def channel(session: Session, now: datetime) -> Message:
     """The glass's channel's card; its thread takes the alarms and the report."""
     seen = phase(session, now)
-    who = f"{mention(session.slack_user)} ({escape(session.email)})"
+    who = person(session.slack_user, session.email)
     said = f"{who} broke the glass “{escape(session.glass)}”. {_people(session)}"
     said = f"{said}{approval.ends_early(session) if seen is Phase.OPEN else ''}".rstrip()
     if seen in (Phase.STAYS, Phase.CLOSED):
@@ -217,12 +218,15 @@ def channel(session: Session, now: datetime) -> Message:
     elif seen is Phase.APPROVING or (seen is Phase.NEVER and session.approve_until):
         said = f"{approval.asks(session)} {as_sentence(session.reason)}".rstrip()
     notes = _context(f"{_reason(session)} · session `{session.id}`")
-    blocks = [section(head(session, now)), section(said)]
+    first = head(session, now)
+    if seen is Phase.OPEN and not session.stands:
+        first += ", being taken back from then on"  # true until it is edited, whoever hangs
+    blocks = [section(first), section(said)]
     if seen in (Phase.COMING, Phase.OPEN):
         blocks.append(actions(session, Phase.ENDING))
         blocks[-1]["elements"] += approval.acknowledge(session) if seen is Phase.OPEN else []
     blocks += approval.others(session)
-    return _message(f"{head(session, now)} · {said}", [*blocks, notes], seen)
+    return _message(f"{first} · {said}", [*blocks, notes], seen)
 
 
 # Before the glass breaks --------------------------------------------------------------------------
@@ -321,9 +325,9 @@ def _people(session: Session) -> str:
     """Who else had a hand in it."""
     said = approval.had_a_say(session)
     if session.extended_by:
-        said += f"{escape(session.extended_by)} extended it. "
+        said += f"{person(session.extended_by_user, session.extended_by)} extended it. "
     if session.ended_by:
-        said += f"{escape(session.ended_by)} ended it. "
+        said += f"{person(session.ended_by_user, session.ended_by)} ended it. "
     return said
 
 
@@ -334,7 +338,7 @@ def _reason(session: Session) -> str:
 def ended(session: Session) -> str:
     """Who ended it, where it was not the one who held it."""
     by = session.ended_by if session.ended_by != session.email else ""
-    return f"; {escape(by)} ended it" if by else ""
+    return f"; {person(session.ended_by_user, by)} ended it" if by else ""
 
 
 def _took(session: Session) -> str:

@@ -19,7 +19,7 @@ class Mend(StrEnum):
     FORGOTTEN = "a live session that nobody would have looked at is looked at"
 
 
-def found(glass: Glass, what: Sequence[Noted], region: str = "") -> Message:
+def found(glass: Glass, what: Sequence[Noted], region: str = "", stage: str = "") -> Message:
     """Assignments that no session accounts for, said once; the first few with their commands."""
     parts = [f":mag: *{how_many(what)}* on {escape(place_of(glass, what))}."]
     for each in what[:SHOWN]:
@@ -27,7 +27,7 @@ def found(glass: Glass, what: Sequence[Noted], region: str = "") -> Message:
         parts.append(f"• {escape(noted_person(each))}\n```{command}```")
     if len(what) > SHOWN:
         parts.append(f"… and {len(what) - SHOWN} more; the mail to your report's readers has all.")
-    parts.append(escape(if_right(glass)))
+    parts.append(escape(if_right(glass, stage)))
     return {"text": plain("\n".join(parts)), "blocks": [section(part) for part in parts]}
 
 
@@ -59,8 +59,11 @@ def noted_person(noted: Noted) -> str:
     return f"{clean(noted.name)} ({email})" if noted.name else email
 
 
-def if_right(glass: Glass) -> str:
+def if_right(glass: Glass, stage: str) -> str:
+    """What to do where it is meant to stay; the command names the stage, where that is known."""
+    of_stage = f" --stage {clean(stage)}" if stage else ""
     return (
         "Nobody broke the glass for that, so it will not end by itself. If it is meant to stay: "
-        f"python -m tools standing accept {glass.name} EMAIL. If not, run the command above."
+        f"python -m tools standing{of_stage} accept {glass.name} EMAIL. If not, run the command "
+        "above."
     )

@@ -153,7 +153,7 @@ def about(notification: str, session: Session, now: datetime) -> Words:
     return TO_MAIL[notification](session, now)
 
 
-def found_mail(glass: Glass, what: Sequence[Noted], region: str = "") -> Words:
+def found_mail(glass: Glass, what: Sequence[Noted], region: str = "", stage: str = "") -> Words:
     """Assignments that no session accounts for, all of them, each with the command that ends it."""
     where = clean(glass.account_name or glass.account_id, 60)
     has = clean(what[0].permission_set, 40)
@@ -166,7 +166,7 @@ def found_mail(glass: Glass, what: Sequence[Noted], region: str = "") -> Words:
         title=f"{holds} {has} on {where} without a session",
         lead=clean(f"{how_many(what)} on {place_of(glass, what)}.", ERROR),
         steps=[(noted_person(each), delete_command(each.access, region)) for each in what],
-        close=if_right(glass),
+        close=if_right(glass, stage),
     )
 
 

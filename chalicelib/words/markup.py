@@ -16,6 +16,7 @@ TEXT: Final = 2_900  # signs; Slack takes 3,000 in a section
 NAME: Final = 260  # as long as an e-mail address can be
 _PARTS = re.compile("&(?:amp|lt|gt);|<[^<>]*>|```|.", re.DOTALL)  # none of them is cut in two
 _FENCE = "```"
+_MENTIONED = re.compile(r"<@[UW][A-Z0-9]+> \(([^()<>]+)\)")
 _MOMENT = re.compile(r"\b(2\d{3}-\d\d-\d\d) (\d\d:\d\d)(:\d\d)? UTC\b", re.ASCII)
 
 # They look alike, and Slack takes them for no emphasis.
@@ -66,8 +67,8 @@ def local(escaped: str) -> str:
 
 
 def plain(markup: str) -> str:
-    """The same words without emphasis, for notifications."""
-    return fitting(markup.replace("*", ""))
+    """The same words without emphasis, for notifications; a name that can be read, no mention."""
+    return fitting(_MENTIONED.sub(r"\1", markup.replace("*", "")))
 
 
 def mrkdwn(markup: str) -> Block:

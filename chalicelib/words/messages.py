@@ -167,7 +167,7 @@ def waiting(session: Session) -> Message:
 
 def refused(session: Session) -> Message:
     """To the channel, where the glass wants that."""
-    who = f"{mention(session.slack_user)} ({escape(session.email or session.slack_user_name)})"
+    who = person(session.slack_user, session.email or session.slack_user_name)
     text = f":no_entry_sign: {who} was refused {name(session)}. {as_sentence(session.reason)}"
     return {"text": plain(text), "blocks": [section(text)]}
 
@@ -244,6 +244,17 @@ def alarm(session: Session) -> Message:
 LOUDER = ("", "<!here> ", "<!channel> ")
 
 
+def alarm_over(session: Session, news: str) -> Message:
+    """What an alarm becomes where it stands, by the news that comes after it: nothing to copy."""
+    late = news == "report" or (news == "alarm" and not session.live)
+    what = local(escape(_unfinished(session, report=late), ERROR))
+    now = "It has come" if late else f"Closed at {date(session.gone_at)}"
+    text = f":white_check_mark: ~{what}.~ {now}. Nothing is left to do."
+    if news == "alarm":
+        text = f"{what}: said again below."
+    return {"text": plain(text), "blocks": [{"type": "context", "elements": [mrkdwn(text)]}]}
+
+
 def resolved(session: Session) -> Message:
     """After an alarm: nobody need run anything any more."""
     text = f":white_check_mark: {escape(closed_after_all(session), 2 * ERROR)}"
@@ -272,17 +283,23 @@ def unfinished(session: Session) -> tuple[str, str, str]:
     known = [part for part in (tries, error and f"the last error: {error}") if part]
     tried = _capital(f"{'; '.join(known)}.") if known else ""
     if not session.live:
-        whose = f"session {session.id} ({clean(session.email)} on {session.account_id})"
         nothing = "Nothing is lost: it is tried again until it is sent."
-        return f"The report of {whose} is late. {tried}".rstrip(), nothing, ""
+        return f"{_unfinished(session, report=True)}. {tried}".rstrip(), nothing, ""
     when = f"It should have ended at {moment(session.over_since)}."
+    what = f"{_unfinished(session)}. {when} {tried}".rstrip()
     if session.stands:
-        it = f"The session of {who_of(session)} with {what_of(session)}"
-        what = f"{it} is not closed. {when} {tried}"
-        return what.rstrip(), "The access stood before it and stays. We keep trying.", ""
-    what = f"{who_of(session)} MAY STILL HAVE {what_of(session)}. {when} {tried}".rstrip()
+        return what, "The access stood before it and stays. We keep trying.", ""
     command = delete_command(session.access, session.region)
     return what, "We keep trying. To do it by hand:", command
+
+
+def _unfinished(session: Session, *, report: bool = False) -> str:
+    if report:
+        whose = f"session {session.id} ({clean(session.email)} on {session.account_id})"
+        return f"The report of {whose} is late"
+    if session.stands:
+        return f"The session of {who_of(session)} with {what_of(session)} is not closed"
+    return f"{who_of(session)} MAY STILL HAVE {what_of(session)}"
 
 
 def closed_after_all(session: Session) -> str:
@@ -297,10 +314,10 @@ def closed_after_all(session: Session) -> str:
 
 
 def _long(seconds: float) -> str:
-    """A time that nobody has to convert."""
+    """A time that nobody has to convert; whole minutes, as mails have it."""
     if seconds < 120:
         return f"{seconds:.0f} seconds"
-    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
+    return f"{seconds // 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
 def was_taken_back(session: Session) -> str:
@@ -364,6 +381,13 @@ def _capital(said: str) -> str:
 
 def mention(slack_user: str) -> str:
     return f"<@{slack_user}>" if SLACK_USER.fullmatch(slack_user) else escape(slack_user)
+
+
+def person(slack_user: str, email: str) -> str:
+    """A mention, which rings nobody where a message is edited, and the e-mail, which is nobody
+    else's; of that `plain` keeps the e-mail."""
+    known = SLACK_USER.fullmatch(slack_user)
+    return f"<@{slack_user}> ({escape(email)})" if known else escape(email)
 
 
 def account(session: Session) -> str:

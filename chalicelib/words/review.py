@@ -8,7 +8,7 @@ from chalicelib.domain.text import clean
 from chalicelib.words import messages
 from chalicelib.words.cards import LONGEST_WHY, why
 from chalicelib.words.markup import escape, mrkdwn, plain, section
-from chalicelib.words.messages import ERROR, Message, mention, moment, what_of, who_of
+from chalicelib.words.messages import ERROR, Message, mention, moment, person, what_of, who_of
 
 LOUDER = ("", "", "<!here> ", "<!channel> ")  # by the number of reminders
 NOTE = "A note, with what you answer."
@@ -33,7 +33,8 @@ def report(session: Session) -> Message:
 def stands(session: Session) -> str:
     """How it stands with the review, in a line."""
     if session.reviewed_by:
-        said = f"{escape(session.reviewed_by)} reviewed it: *{escape(session.reviewed_as)}*."
+        who = person(session.reviewed_by_user, session.reviewed_by)
+        said = f"{who} reviewed it: *{escape(session.reviewed_as)}*."
         return f"{said} {escape(session.review_note, LONGEST_WHY)}".rstrip()
     whom = escape(session.may_review, ERROR)
     if session.state is State.REVIEWING:

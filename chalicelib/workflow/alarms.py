@@ -16,6 +16,7 @@ from chalicelib.workflow.notifier import ALARMS, Notifier
 from chalicelib.workflow.timing import reached, seconds_between
 
 REMEMBERED = 1_000  # alarms that no row has
+LEFT = ("reached", "alarm_ts")  # whom by mail, where not all of them; and the message in Slack
 
 
 class Alarms:
@@ -31,7 +32,7 @@ class Alarms:
         self.notifier = notifier
         self.glasses = glasses
         self._alarmed: dict[tuple[str, str], int] = {}  # what alarm() has said: by session and news
-        self._reached: dict[str, str] = {}  # and whom by mail, where not all of them
+        self._left: dict[str, dict[str, str]] = {}  # what else no row has of it: see LEFT
 
     def escalate(self, session: Session, now: datetime, turn: Turn) -> "Rest | None":
         """What does not get done is made known again and again, whatever else is under way [A6].
@@ -85,12 +86,12 @@ class Alarms:
         metrics = {"RevokeOverdueSeconds": late}
         self.log("error", "access that cannot be ended", metrics=metrics, **facts)
         alarming = session.with_(last_error=error or session.last_error, alarms=due, owed=owed)
-        alarming = alarming.with_(reached=self._reached.get(session_id, ""))
+        alarming = alarming.with_(**{"reached": ""} | self._left.get(session_id, {}))
         told = self.notifier.tell(alarming, lambda each: each)
         if len(self._alarmed) >= REMEMBERED:
             self._alarmed.clear()
-            self._reached.clear()
-        self._reached[session_id] = told.reached
+            self._left.clear()
+        self._left[session_id] = {each: getattr(told, each) for each in LEFT}
         self._alarmed |= {(session_id, each): due for each in owed if each not in told.owed}
 
     def _remains(self, session_id: str, now: datetime) -> Session | None:
@@ -117,7 +118,8 @@ class Alarms:
             heard = {each: self._alarmed.get((session_id, each), 0) for each in ALARMS}
             try:
                 session, _ = self.store.read(session_id)
-                noted = session and with_noted(session, heard)
+                posted = self._left.get(session_id, {}).get("alarm_ts", "")
+                noted = session and with_noted(session, heard, posted)
                 if noted is not None and noted != session:
                     self.commit.write(noted, self.clock.now())
             except ExternalError as error:  # the next time
@@ -125,6 +127,7 @@ class Alarms:
                 continue
             if noted is not None and not noted.live and noted.owed:
                 over.append(session_id)
+            self._left.pop(session_id, None)
             for each in heard:
                 self._alarmed.pop((session_id, each), None)
         return over

@@ -5,6 +5,7 @@ for, and the runner sees to that.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -47,6 +48,10 @@ class Turn:
     tried: int = 0  # looks before it that came to nothing
 
 
+# Does the second after the first, should the block not be through by then.
+Aside = Callable[[timedelta, Callable[[], object]], AbstractContextManager[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class Outside:
     """Everything that the runner needs from outside."""
@@ -63,6 +68,7 @@ class Outside:
     log: Log
     token: Callable[[], str]  # a fresh claim's
     reports: Reports
+    aside: Aside = lambda wait, do: nullcontext()
 
 
 @dataclass(frozen=True, slots=True)

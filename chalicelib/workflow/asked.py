@@ -19,8 +19,9 @@ Decided = tuple[Ask, Session | None]
 
 def approved(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
     """*Approve*: all is decided anew, by the rules as they stand now [ASKS 5]."""
-    again = {"approved_at": now, "approved_by": by, "wait_until": now + DECIDE_WITHIN}
-    after = session.entered(Event.APPROVED, now, f"{decided.decided_look}, {by}", **again)
+    again = {"approved_at": now, "approved_by": by, "approved_by_user": decided.slack_user}
+    until, side = now + DECIDE_WITHIN, f"{decided.decided_look}, {by}"
+    after = session.entered(Event.APPROVED, now, side, wait_until=until, **again)
     return decided.with_(outcome=Outcome.APPROVED), after
 
 
@@ -67,6 +68,7 @@ def acknowledged(decided: Ask, session: Session, by: str, now: datetime) -> Deci
         deadline=session.allowed_at + session.duration,
         acknowledged_at=now,
         acknowledged_by=by,
+        acknowledged_by_user=decided.slack_user,
         owed=notifications.owing(session, *notifications.of_a_change(session)),
     )
     return decided.with_(outcome=Outcome.ACKNOWLEDGED, deadline_after=after.deadline), after
@@ -77,7 +79,9 @@ def ended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
     if session.state is State.APPROVING:
         return withdrawn(decided, session, by, now)
     side = decided.decided_look
-    changes = {"ended_by": by} | end_of(session, Event.ENDED, now, side)
+    changes = {"ended_by": by, "ended_by_user": decided.slack_user} | end_of(
+        session, Event.ENDED, now, side
+    )
     after = session.entered(Event.ENDED, now, f"{side}, {by}", **changes)
     after = said_soon(after, now + GONE_WITHIN, *notifications.of_a_change(session))
     after = after.with_(why=why_now(decided, session))
@@ -99,6 +103,7 @@ def extended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
         deadline=session.deadline + session.extend,
         extended=session.extended + 1,
         extended_by=by,
+        extended_by_user=decided.slack_user,
         why=why_now(decided, session),
         owed=notifications.owing(session, *notifications.of_a_change(session)),
     )
@@ -111,7 +116,7 @@ def reviewed(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
     """*As expected*, *Follow up*: another has looked at what was done, and it is closed."""
     how = Outcome.EXPECTED if decided.kind is Kind.EXPECTED else Outcome.FOLLOW_UP
     after = changes.reviewed(session, how, by, decided.why, decided.decided_look, now)
-    return decided.with_(outcome=how), after
+    return decided.with_(outcome=how), after.with_(reviewed_by_user=decided.slack_user)
 
 
 def _owed(decided: Ask, session: Session) -> tuple[str, ...]:

@@ -151,7 +151,9 @@ class Asks:
             return session_id, after
         replaces = False
         if session is not None and decided.outcome in IN_VAIN:
-            replaces = not self.notifier.up_to_date(decided, session)
+            replaces = not self.notifier.up_to_date(
+                decided, session, lambda: self.store.read(session_id)[0]
+            )
         if after is not None and not first:
             if says:  # else whoever is just telling says it too
                 self.outbox.tell(after, turn)

@@ -70,11 +70,13 @@ def alarms_heard(session: Session, now: datetime) -> tuple[str, ...]:
     return tuple(sorted({*session.alarmed, *just}))
 
 
-def with_noted(session: Session, heard: Mapping[str, int]) -> Session:
+def with_noted(session: Session, heard: Mapping[str, int], posted: str = "") -> Session:
     """The session with the alarms of which nobody could write that people have heard them.
 
-    `heard`: how many of each. Where it is over by now, they have yet to hear that.
+    `heard`: how many of each. Where it is over by now, they have yet to hear that. `posted`: the
+    last of them in Slack, which is to be put right then.
     """
+    session = session.with_(alarm_ts=posted or session.alarm_ts)
     said = {each for each, number in heard.items() if number}
     if session.live:
         alarm = [each for each in ALARMS if session.channel or each == "alarm_mail"]
@@ -86,6 +88,7 @@ def with_noted(session: Session, heard: Mapping[str, int]) -> Session:
     if session.found and session.standing == Prior.NONE:
         told = said  # “taken back” has told them
     ends = [notifications.ENDS[each] for each in notifications.ENDS if each in said - told]
+    ends += [notifications.ALARM_OVER] if posted and "resolved" not in ends else []
     owed = dict.fromkeys((*session.owed, *ends))
     return session.with_(owed=tuple(owed), tell_at=None, tell_tries=0) if ends else session
 

@@ -14,6 +14,7 @@ OLDER: Final = frozenset({"granted", "slow", "extended", "over", "failed"})  # a
 ENDS: Final = {"alarm": "resolved", "alarm_mail": "resolved_mail"}  # who heard the one …
 MAILS: Final = frozenset({"alarm_mail", "unreviewed_mail", "resolved_mail", "taken_back_mail"})
 CARDS: Final = frozenset({MINE, "card_again", "report_again"})
+ALARM_OVER: Final = "alarm_over"  # the alarm in the channel, put right without a word more
 OUTDATED: Final = (
     OLDER | CARDS | {"waiting", "warning", "unacknowledged", "alarm", "alarm_mail"}
     | {"unreviewed", "unreviewed_mail"}

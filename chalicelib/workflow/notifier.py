@@ -1,5 +1,7 @@
 """Says what is owed to whom it is for, in Slack and by mail; the runner writes what was said."""
 
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -17,11 +19,8 @@ from chalicelib.workflow import notifications
 SAYS_FOR = timedelta(seconds=12)  # then what is still untold is left to the next look: the last
 # one may take Slack's time twice, and all of it has to be over within NOTIFYING_TAKES
 ALARMS = frozenset({"alarm", "alarm_mail"})
-TO_CHANNEL = messages.TO_CHANNEL | {
-    "unacknowledged": approval.unacknowledged,
-    "unreviewed": review.unreviewed,
-    "follow_up": review.follow_up,
-}
+TO_CHANNEL = messages.TO_CHANNEL | {"unacknowledged": approval.unacknowledged}
+OF_A_REVIEW = {"unreviewed": review.unreviewed, "follow_up": review.follow_up}
 
 
 class Notifier:
@@ -141,38 +140,70 @@ class Notifier:
             self.chat.post(where, approval.decided(session), session.mine_ts)
             return session
         if each == "card":
-            said = self.chat.post(session.channel, cards.channel(session, now))
-            return session.with_(card_ts=said.ts)
+            message = cards.channel(session, now)
+            said = self.chat.post(session.channel, message)
+            return session.with_(card_ts=said.ts, card_said=digest(message))
         if each == "card_again":
-            if session.card_ts:
-                self.chat.update(session.channel, session.card_ts, cards.channel(session, now))
-        elif each == "used":
+            return self._channels(session, now)
+        if each == notifications.ALARM_OVER:
+            return self._alarm_over(session, each)
+        if each == "used":
             self._used(session)
         elif each in notifications.MAILS:
             mail = Mail(session.report_to, *self.letters.about(each, session, now))
             self.post.send(replace(mail, reached=session.reached_by(each)))
         elif each in ("report", "report_again"):
             return self._report(session, again=each == "report_again")
+        elif each in OF_A_REVIEW:
+            self.chat.post(session.channel, OF_A_REVIEW[each](session), session.card_ts)
         elif each in TO_CHANNEL:
-            self.chat.post(session.channel, TO_CHANNEL[each](session), session.card_ts)
+            session = self._alarm_over(session, each)
+            message = TO_CHANNEL[each](session)
+            said = self.chat.post(session.channel, message, session.card_ts)
+            return session.with_(alarm_ts=said.ts if each == "alarm" else "")
         return session
 
     def _mine(self, session: Session, now: datetime) -> Session:
-        """The person's own card: edited where it is; else, or where it is gone, posted.
+        """The person's own card: edited where it is, unless it says so; else, or where it is gone,
+        posted.
 
         With it the warning, which is not to keep buttons that do nothing.
         """
-        message = cards.mine(session, now)
+        message, known = cards.mine(session, now), session.mine_said
+        session = session.with_(mine_said=digest(message))
         if not cards.warns_still(session, now):
             session = self._warned(session)
         if session.mine_ts:
             try:
-                self.chat.update(session.mine_channel, session.mine_ts, message)
+                if session.mine_said != known:
+                    self.chat.update(session.mine_channel, session.mine_ts, message)
                 return session
             except Refused as refused:  # somebody has deleted it, or it is too old to be edited
                 self.log("info", "posted anew", session=session.id, error=str(refused))
         said = self.chat.post(session.slack_user, message)
         return session.with_(mine_channel=said.channel, mine_ts=said.ts)
+
+    def _channels(self, session: Session, now: datetime) -> Session:
+        """The channel's card, where it was posted: edited, unless it says so already."""
+        message = cards.channel(session, now)
+        said = digest(message)
+        if session.card_ts and session.card_said != said:
+            self.chat.update(session.channel, session.card_ts, message)
+        return session.with_(card_said=said)
+
+    def _alarm_over(self, session: Session, news: str) -> Session:
+        """The alarm posted last keeps no command when it is over, or said anew."""
+        if session.alarm_ts:
+            message = messages.alarm_over(session, news)
+            self._edited(session, session.channel, session.alarm_ts, message)
+        return session.with_(alarm_ts="")
+
+    def _edited(self, session: Session, channel: str, ts: str, message: dict[str, Any]) -> None:
+        """What is gone, or may not be edited, is let be."""
+        try:
+            self.chat.update(channel, ts, message)
+        except Refused as refused:
+            self.log("info", "not edited", session=session.id, error=str(refused))
 
     def _report(self, session: Session, *, again: bool) -> Session:
         """In the card's thread; edited where it is, while it can be."""
@@ -185,16 +216,18 @@ class Notifier:
                 self.log("info", "not edited", session=session.id, error=str(refused))
         if again and session.final:  # whoever has reviewed it has heard so
             return session
+        session = self._alarm_over(session, "report")
         said = self.chat.post(session.channel, message, session.card_ts)
         return session.with_(report_ts=said.ts)
+
+    def _report_again(self, session: Session, _now: datetime) -> Session:
+        return self._report(session, again=True)
 
     def _warned(self, session: Session) -> Session:
         """The warning that was posted last has no button any more."""
         if session.warning_ts:
-            try:
-                self.chat.update(session.mine_channel, session.warning_ts, cards.warned(session))
-            except Refused as refused:  # somebody has deleted it
-                self.log("info", "not edited", session=session.id, error=str(refused))
+            message = cards.warned(session)
+            self._edited(session, session.mine_channel, session.warning_ts, message)
         return session.with_(warning_ts="")
 
     def _used(self, session: Session) -> None:
@@ -206,19 +239,27 @@ class Notifier:
         else:
             self.topics.publish(session.tell_to, subject, text)
 
-    def up_to_date(self, ask: Ask, session: Session) -> bool:
-        """Edits the card whose button was pressed in vain, once. Whether it was a card at all."""
-        now = self.clock.now()
+    def up_to_date(self, ask: Ask, session: Session, again: Callable[[], Session | None]) -> bool:
+        """Edits the card whose button was pressed in vain, once. Whether it was a card at all.
+
+        The row is not written, lest presses hold up who is ending it; so it is read `again`: who
+        moved it meanwhile may have edited the card before us, and ours would say what is past.
+        """
+        on_it = ask.slack_message
+        edits = {
+            session.report_ts: self._report_again,
+            session.card_ts: self._channels,
+            session.mine_ts: self._mine,
+        }
+        if not on_it or on_it not in edits:
+            return False
+        edit = edits[on_it]
         try:
-            match ask.slack_message:
-                case session.mine_ts if session.mine_ts:
-                    self._mine(session, now)
-                case session.report_ts if session.report_ts:
-                    self.chat.update(session.channel, session.report_ts, review.report(session))
-                case session.card_ts if session.card_ts:
-                    self.chat.update(session.channel, session.card_ts, cards.channel(session, now))
-                case _:
-                    return False
+            edited = edit(session, self.clock.now())
+            row = again() if edited != session else None
+            if row is not None and row.version != session.version:
+                said = {"mine_said": edited.mine_said, "card_said": edited.card_said}
+                edit(row.with_(**said), self.clock.now())
         except Exception as error:
             self.log("info", "not brought up to date", error=self._why(error, session.id))
         return True
@@ -234,6 +275,12 @@ class Notifier:
                 session = used.with_(response_uses=RESPONSE_URL_USES)  # dead: the bot says it
         self.chat.post(session.slack_user, messages.by_bot(message))
         return session
+
+
+def digest(message: dict[str, Any]) -> int:
+    """Of what a card says, buttons and all."""
+    whole = json.dumps(message, sort_keys=True)
+    return int(hashlib.sha256(whole.encode()).hexdigest()[:12], 16)
 
 
 def _alarmed(session: Session, notification: str) -> Session:

@@ -78,6 +78,7 @@ class Reconciler:
     log: Log
     wakeups: WakeUps  # others look; this run changes rows only
     region: str = ""  # of Identity Center, for the command in a mail
+    stage: str = ""  # ours, for the same
 
     def run(self) -> None:
         """A glass that fails keeps neither another nor the rows from being looked at."""
@@ -222,15 +223,14 @@ class Reconciler:
     def _say(self, glass: Glass, owed: Sequence[Noted]) -> None:
         """At least once: what could not be said is said in the next run."""
         said: list[str] = []
+        where = self.region, self.stage
         for to in ("channel", "mail"):
             what = [noted for noted in owed if to in noted.owed]
             try:
                 if what and to == "channel" and glass.channel:
-                    self.chat.post(glass.channel, findings.found(glass, what, self.region))
+                    self.chat.post(glass.channel, findings.found(glass, what, *where))
                 elif what and to == "mail":
-                    self._mail(
-                        Mail(glass.report_to, *self.letters.found_mail(glass, what, self.region))
-                    )
+                    self._mail(Mail(glass.report_to, *self.letters.found_mail(glass, what, *where)))
                 said.append(to)
             except ExternalError as error:
                 self.log("warning", "not said", glass=glass.name, error=str(error))

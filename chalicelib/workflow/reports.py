@@ -88,9 +88,12 @@ class ReportDuty:
             "summary": made.summary,
             "reached": session.reaching("report", 0).reached,
         }
-        # what is owed of a report that was late is not so any more; the first is in the final one
-        changes["owed"] = tuple(each for each in session.owed if each not in {"report", *ALARMS})
-        if made.mail is not None and session.channel:
+        # what is owed of a report that was late is not so any more; the first is in the final one,
+        # but where that has no news
+        says = made.mail is not None
+        past = ALARMS | {"report"} if says else ALARMS
+        changes["owed"] = tuple(each for each in session.owed if each not in past)
+        if says and session.channel:
             changes["owed"] += ("report",)
         if session.state is State.REPORTING:
             changes["reported_at"] = now

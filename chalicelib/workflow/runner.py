@@ -6,12 +6,13 @@ half-way.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from chalicelib.domain.errors import Stale, Unavailable, Unwritable
-from chalicelib.domain.machine import DUTIES, Duty, Event
+from chalicelib.domain.machine import DUTIES, Duty, Event, State
 from chalicelib.domain.schedule import busy, escalates_at, what_is_due
 from chalicelib.domain.session import Session
 from chalicelib.words import refusals
@@ -43,7 +44,14 @@ from chalicelib.workflow.notifier import Notifier
 from chalicelib.workflow.outbox import Outbox
 from chalicelib.workflow.reports import ReportDuty
 from chalicelib.workflow.revoke import Revoke
-from chalicelib.workflow.timing import CALL_TAKES, GONE_WITHIN, POLL, WAITS_IN_PLACE_FOR, reached
+from chalicelib.workflow.timing import (
+    CALL_TAKES,
+    GONE_WITHIN,
+    NOTHING,
+    POLL,
+    WAITS_IN_PLACE_FOR,
+    reached,
+)
 
 ENDS = frozenset({Event.EXPIRED, Event.ENDED, Event.LEASE_GONE, Event.GRANT_FAILED})
 STEPS = 100  # of one turn; never reached, unless something moves in a circle
@@ -56,6 +64,7 @@ class Runner:
         self.store = outside.store
         self.clock = outside.clock
         self.log = outside.log
+        self.aside = outside.aside
         self.decider = Decider(
             glasses, outside.identity_center, outside.directory, outside.chat, outside.clock
         )
@@ -177,7 +186,9 @@ class Runner:
             how = {"proven": True} if answer.proven else {}
             try:
                 duty = self._duties[DUTIES[session.state]]
-                answer = self._carried_out(duty(session, now, turn, **how), now, turn)
+                with self._watched(session):
+                    answered = duty(session, now, turn, **how)
+                answer = self._carried_out(answered, now, turn)
             except (Stale, Unwritable):
                 raise
             except Exception as error:  # also another's row that an operator has spoiled
@@ -211,7 +222,8 @@ class Runner:
             return self.commit.leave(answer.session, self.clock.now())
 
         def act() -> "Rest | Unsaved | None":
-            came = answer.act(claimed)
+            with self._watched(claimed):
+                came = answer.act(claimed)
             if not isinstance(came, Came):
                 return came
             how = {"wait": came.wait} if came.wait is not None else {}
@@ -219,6 +231,13 @@ class Runner:
 
         came = self.calls.held(claimed, act)
         return self._gone_on(came) if isinstance(came, Unsaved) else came
+
+    def _watched(self, session: Session) -> AbstractContextManager[None]:
+        """Should a call of the revoke hang, somebody else brings the cards up to date [NEWS 5]:
+        a wake-up, which says no more than any, so that none is edited but by the row."""
+        if session.state is not State.REVOKING or not session.owed:
+            return nullcontext()
+        return self.aside(GONE_WITHIN, lambda: self.commit.send(session.id, NOTHING))
 
     def _gone_on(self, came: Unsaved) -> "Rest | None":
         """The next duty, after a call and under its claim, which whatever fails then frees."""

@@ -162,7 +162,7 @@ class _Store(_Service):
         return getattr(self.store, operation)(ask)
 
     def arns(self, operation: str, ask: dict[str, Any]) -> list[str]:
-        store = f"arn:aws:identitystore::{get_account_id()}:identitystore/{self.store.store_id}"
+        store = self.encrypted()
         user = ask.get("UserId") or (ask.get("MemberId") or {}).get("UserId")
         named = {
             "user": [user] if user else _ALL.get(operation, {}).get("user", []),

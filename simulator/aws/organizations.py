@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ministack.services import organizations
 
-from simulator.company import ACCOUNTS
+from simulator.company import ACCOUNTS, OWNER
 
 _ensure = organizations._ensure_org
 
@@ -15,6 +15,7 @@ def patch() -> None:
 
 def _with_ours() -> None:
     _ensure()
+    organizations._orgs["self"]["MasterAccountId"] = OWNER
     home = next(iter(organizations._accounts.values()))
     for account_id, name in ACCOUNTS.items():
         if account_id not in organizations._accounts:

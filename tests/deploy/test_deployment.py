@@ -264,9 +264,13 @@ def test_a_template_follows_the_partition_of_its_stack(
     monkeypatch.setattr("chalicelib.deploy.partitions.install", seen.append)
     context = under("package")
     context.params["pkg_format"] = kind
+    monkeypatch.setattr(settings, "GLASSES", EXAMPLE)
     with context:
         assert deployment.stream_arn() == deployment.PLACEHOLDER
     assert seen == partitions
+    monkeypatch.setattr(settings, "GLASSES", EXAMPLE.with_name("nowhere.toml"))
+    with context, pytest.raises(click.ClickException, match=r"nowhere\.toml: is not there"):
+        deployment.stream_arn()
 
 
 class _Lambda:

@@ -292,6 +292,8 @@ def test_chalice_itself_passes_its_packages_through(tmp_path: Path):
     (tmp_path / ".chalice" / "config.json").write_text('{"version": "2.0", "app_name": "x"}')
     ignore = shutil.ignore_patterns("__pycache__", "glasses*")
     shutil.copytree(CHALICELIB, tmp_path / "chalicelib", ignore=ignore)
+    example = CHALICELIB / "glasses.example.toml"
+    shutil.copy(example, tmp_path / "chalicelib" / "glasses.toml")
     (tmp_path / "app.py").write_text(
         "from chalice import Chalice\nfrom chalicelib.deploy import deployment\n"
         "deployment.stream_arn()\napp = Chalice(app_name='x')\n"

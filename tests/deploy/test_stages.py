@@ -2,7 +2,10 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
+from dataclasses import replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,16 +14,20 @@ from zipfile import ZipFile
 import boto3
 import pytest
 from botocore.stub import Stubber
+from chalice import Chalice
 from chalice.config import Config
 from chalice.deploy.deployer import PolicyGenerator
 from chalice.deploy.packager import BaseLambdaDeploymentPackager, DependencyBuilder
 from chalice.deploy.packager import LambdaDeploymentPackager as Packager
+from chalice.deploy.swagger import SwaggerGenerator
 from chalice.utils import UI, OSUtils
 
 from chalicelib.config import settings
-from chalicelib.deploy import stages
+from chalicelib.config.keys import OTHERWISE
+from chalicelib.deploy import infrastructure, schema, stages
 from chalicelib.deploy.alarms import FUNCTIONS, alarms, function_name
 from tools import _project
+from tools._slack import BOT_TOKEN, SIGNING_SECRET
 from tools.checks import rights
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +67,28 @@ def test_a_stage_with_one_is_named_for_it_unless_the_environment_says_otherwise(
     assert stages.named("prod", said, folder) == NAMES | {"BREAK_GLASS_QUEUE": "ours"}
 
 
+EXAMPLE = (ROOT / "chalicelib" / "glasses.example.toml").read_text()
+
+
+def known_of(stage: str, *lines: str, own: bool = True) -> settings.Settings:
+    """The settings of a stage that has a file of its own, or has not; `lines` stand at the top."""
+    names = {name: f"{usual}-{stage}" for name, usual in OTHERWISE.items() if name in NAMES}
+    toml = "\n".join(lines) + "\n" + EXAMPLE
+    if any(each.startswith("trail =") for each in lines):
+        toml = toml.replace('trail = "aws-cloudtrail-logs-org"\n', "")
+    return settings.load(names if own else {}, toml)
+
+
+def told(known: settings.Settings, topic: str) -> settings.Settings:
+    glasses = {name: replace(each, tell_to=topic) for name, each in known.glasses.items()}
+    return replace(known, glasses=glasses)
+
+
+def fitted(resource: str | list[str], known: settings.Settings) -> list[Any]:
+    document = {"Statement": [{"Sid": "X", "Resource": resource}]}
+    return list(stages.fitted(document, "prod", known)["Statement"])
+
+
 @pytest.mark.parametrize(
     ("written", "ours"),
     [
@@ -82,39 +111,149 @@ def test_a_stage_with_one_is_named_for_it_unless_the_environment_says_otherwise(
     ],
 )
 def test_what_the_stage_decides_follows_it(written: tuple[str, str], ours: tuple[str, str]) -> None:
-    statement = {"Sid": "X", "Resource": [ARN.format(*written), "*"]}
-    assert stages.fitted(statement, "prod", NAMES) == {"Sid": "X", "Resource": [ARN.format(*ours),
-                                                                                "*"]}  # fmt: skip
+    made = fitted([ARN.format(*written), "*"], known_of("prod"))
+    assert made == [{"Sid": "X", "Resource": [ARN.format(*ours), "*"]}]
+    (alone,) = fitted(ARN.format(*written), known_of("prod"))
+    assert alone["Resource"] == ARN.format(*ours)
+
+
+TRAIL, ROLE = ARN.format("logs", "log-group:*"), "arn:aws:iam::*:role/break-glass-trail*"
+OURS = "arn:aws:iam::555566667777:role/break-glass-trail-prod"
+THERE = "arn:aws:logs:eu-west-1:555566667777:log-group:org/trail:*"
+
+
+@pytest.mark.parametrize("trail", ["org/trail", THERE, THERE.removesuffix(":*")])
+def test_a_trail_is_read_by_the_functions_or_by_a_role_and_no_other_log_group_is(
+    trail: str,
+) -> None:
+    known = known_of("prod", f'trail = "{trail}"')
+    (made,) = fitted(TRAIL, known)
+    groups = [ARN.format("logs", f"log-group:org/trail{end}") for end in ("", ":*")]
+    assert made["Resource"] == groups
+    assert fitted(ROLE, known) == [], "there is no role to assume"
+
+
+@pytest.mark.parametrize("trail", [THERE, "s3://bucket/prefix"])
+def test_where_a_role_reads_the_trail_the_functions_read_no_log_group(trail: str) -> None:
+    known = known_of("prod", f'trail = "{trail}"', f'trail_role = "{OURS}"')
+    assert fitted(TRAIL, known) == []
+    (made,) = fitted(ROLE, known)
+    assert made["Resource"] == OURS
+
+
+def test_the_topics_are_those_that_the_settings_name() -> None:
+    topics = ARN.format("sns", "break-glass*")
+    known = known_of("prod")
+    for nobody in ("report_to", "nobody"):
+        assert fitted(topics, told(known, nobody)) == []
+    (made,) = fitted(topics, told(known, "arn:aws:sns:eu-west-1:1:break-glass-use"))
+    assert made["Resource"] == "arn:aws:sns:eu-west-1:1:break-glass-use"
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        ARN.format("sns", "break-glass*"),
-        "arn:aws:iam::*:role/break-glass-trail*",
         ARN.format("dynamodb", "table/break-glass-older"),  # by somebody's own hand
         ARN.format("sqs", "break-glass-older"),
-        ARN.format("logs", "log-group:*"),
+        ARN.format("sns", "break-glass-older"),
+        ARN.format("logs", "log-group:older:*"),
     ],
 )
 def test_what_it_does_not_decide_stays(other: str) -> None:
-    assert stages.fitted({"Resource": other}, "prod", NAMES) == {"Resource": other}
+    (made,) = fitted(other, known_of("prod"))
+    assert made["Resource"] == other
+
+
+# What a stage's functions may, held against what another stage has --------------------------------
+
+
+def things(stage: str, known: settings.Settings) -> list[str]:
+    """The ARN of each thing that there is of a stage, by the code that makes it."""
+    arn = "arn:aws:{}:eu-west-1:111122223333:{}"
+    names = [function_name("break-glass", stage, each) for each in FUNCTIONS]
+    groups = [f"log-group:{each}" for each in infrastructure.log_groups("break-glass", stage)]
+    table = f"table/{known.table}"
+    indexes = schema.definition()["GlobalSecondaryIndexes"]
+    return [
+        arn.format("dynamodb", table),
+        arn.format("dynamodb", f"{table}/stream/2026-11-27T00:00:00.000"),
+        *(arn.format("dynamodb", f"{table}/index/{each['IndexName']}") for each in indexes),
+        *(arn.format("sqs", f"{known.queue}{end}") for end in ("", "-dlq")),
+        *(arn.format("ssm", f"parameter{known.secrets}/{each}")
+          for each in (SIGNING_SECRET, BOT_TOKEN)),
+        *(arn.format("logs", each + end)
+          for each in groups for end in ("", ":*", ":log-stream:x")),
+        *(arn.format("lambda", f"function:{each}") for each in names),
+        *(f"arn:aws:iam::111122223333:role/{each}" for each in names),
+        *(arn.format("events", f"rule/{each}-event") for each in names),
+        *(arn.format("cloudwatch", f"alarm:{each['AlarmName']}")
+          for each in alarms("break-glass", stage, known.queue)),
+        f"arn:aws:cloudwatch::111122223333:dashboard/break-glass-{stage}",
+        arn.format("sns", f"break-glass-{stage}-alarms"),
+        *{each.tell_to for each in known.glasses.values()} - {"report_to", "nobody"},
+        known.trail.removesuffix(":*"),
+        known.trail_role,
+    ]  # fmt: skip
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every text in a document, whatever it is for."""
+    for each in value.values() if isinstance(value, dict) else value:
+        if isinstance(each, str):
+            yield each
+        else:
+            yield from strings(each)
+
+
+def reached(document: Any, there: list[str]) -> list[tuple[str, str]]:
+    """Which of the things a document's patterns match. One that matches everything is not held
+    against it: only what AWS knows no resource for may have that, which other tests hold."""
+    return [
+        (pattern, thing)
+        for pattern in strings(document)
+        if pattern != "*" and not pattern.startswith("arn:aws:sso:::")
+        for thing in there
+        if thing and fnmatchcase(thing, pattern)
+    ]
+
+
+def with_everything(stage: str, own: bool = True) -> settings.Settings:
+    group = f"arn:aws:logs:eu-west-1:111122223333:log-group:trail-of-{stage}:*"
+    topic = f"arn:aws:sns:eu-west-1:111122223333:break-glass-told-by-{stage}"
+    return told(known_of(stage, f'trail = "{group}"', own=own), topic)
+
+
+STAGES = ("prod", "prod2", "prod-eu", "eu-prod", "staging", "dev")
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=lambda path: path.stem)
-def test_no_policy_as_it_ships_names_the_first_stages_things_for_another(policy: Path) -> None:
-    text = json.dumps(stages.fitted(json.loads(policy.read_text()), "prod", NAMES))
-    for usual in ('table/break-glass"', "table/break-glass/", ':break-glass"', ":break-glass-dlq",
-                  "parameter/break-glass/", "break-glass-*"):  # fmt: skip
-        assert usual not in text
-    assert "table/break-glass-prod" in text
+@pytest.mark.parametrize("stage", STAGES)
+def test_nothing_that_a_stage_may_do_reaches_what_another_has(policy: Path, stage: str) -> None:
+    """For every text of every policy and every thing, `dev` being the one without a file."""
+    known = with_everything(stage, own=stage != "dev")
+    made = stages.fitted(json.loads(policy.read_text()), stage, known)
+    assert len(reached(made, things(stage, known))) > 2, "its own it reaches"
+    for other in STAGES:
+        if other != stage:
+            theirs = with_everything(other, own=other != "dev")
+            assert reached(made, things(other, theirs)) == []
+    by_role = f"arn:aws:iam::555566667777:role/break-glass-trail-{stage}"
+    made = stages.fitted(json.loads(policy.read_text()), stage, replace(known, trail_role=by_role))
+    assert reached(made, ["arn:aws:iam::555566667777:role/break-glass-trail-other"]) == []
 
 
-def test_the_names_that_go_without_saying_change_logs_alone() -> None:
-    for policy in POLICIES:
-        whole = policy.read_text()
-        made = json.dumps(stages.fitted(json.loads(whole), "*", {}))
-        assert json.loads(made) == json.loads(whole)
+@pytest.mark.parametrize("stage", ["prod", "staging", "dev"])
+def test_nor_does_what_its_deployer_may_do(stage: str) -> None:
+    """But for a stage whose name goes on from another's, which the guide says to leave be."""
+    text = (ROOT / "docs" / "deployer-policy.json").read_text().replace("STAGE", stage)
+    lines = text.splitlines()
+    if stage != "dev":
+        lines = [each for each in lines if not re.search(r'[:/]break-glass(-dlq)?",$', each)]
+    document = json.loads("\n".join(lines))
+    for other in STAGES:
+        if other != stage and not other.startswith(f"{stage}-"):
+            own = other != "dev"
+            assert reached(document, things(other, known_of(other, own=own))) == []
 
 
 @pytest.fixture
@@ -124,6 +263,7 @@ def _put_back(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (Config, "environment_variables"),
         (PolicyGenerator, "_read_document_from_file"),
         (BaseLambdaDeploymentPackager, "_iter_app_filenames"),
+        (SwaggerGenerator, "generate_swagger"),
     ):
         monkeypatch.setattr(owner, name, getattr(owner, name))
     for name in stages.OWN:
@@ -144,12 +284,18 @@ def test_chalice_deploys_the_stage_by_its_own_names(
 ) -> None:
     for read in (stages.own_glasses, stages.named):
         monkeypatch.setattr(read, "__defaults__", (folder,))
+    for each in ("glasses.toml", "glasses.prod.toml"):
+        (folder / each).write_text(f"# {each}\n{EXAMPLE}")
+    monkeypatch.setattr(stages, "GLASSES", folder / "glasses.toml")
     stages.install(stage)
     expected = NAMES if stage == "prod" else {}
     assert {name: os.environ[name] for name in stages.OWN if name in os.environ} == expected
     config = {"environment_variables": {"SLACK_API_URL": "x"}}
     made = Config(chalice_stage=stage, config_from_disk=config)
-    assert made.environment_variables == expected | {"SLACK_API_URL": "x"}
+    assert made.environment_variables == expected | {
+        "SLACK_API_URL": "x", "BREAK_GLASS_STAGE": stage}  # fmt: skip
+    api = SwaggerGenerator("eu-west-1", {}).generate_swagger(Chalice("break-glass"))
+    assert api["info"]["title"] == f"break-glass-{stage}", "as its alarm has it"
 
     read_policy = PolicyGenerator(None, OSUtils())._read_document_from_file
     table = expected.get("BREAK_GLASS_TABLE", "break-glass")
@@ -164,7 +310,7 @@ def test_chalice_deploys_the_stage_by_its_own_names(
     with ZipFile(package) as zipped:
         glasses = [name for name in zipped.namelist() if "glasses" in name]
         assert sorted(glasses) == ["chalicelib/glasses.example.toml", "chalicelib/glasses.toml"]
-        assert zipped.read("chalicelib/glasses.toml").decode() == f"# {file}\n"
+        assert zipped.read("chalicelib/glasses.toml").decode().startswith(f"# {file}\n")
 
 
 @pytest.mark.parametrize(

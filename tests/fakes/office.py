@@ -56,6 +56,7 @@ class Office:
             log=lambda level, what, /, **facts: self.lines.append((level, what)),
             wakeups=Queue(self),
             region="eu-west-1",
+            stage="prod",
         ).run()
 
     def asked_back(self) -> list[Access]:

@@ -1,6 +1,7 @@
 """The outside in memory, for one Runner: answers as it is told, and keeps what it was asked."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -55,6 +56,7 @@ class World:
     left: timedelta = timedelta(seconds=30)
     again: list[bool] = field(default_factory=list)  # what was said to each piece of a report
     meanwhile: dict[str, Any] = field(default_factory=dict)  # happens during that call
+    asides: list[Callable[[], object]] = field(default_factory=list)  # due where the call hangs
 
     def runner(self) -> Runner:
         outside = Outside(
@@ -70,6 +72,7 @@ class World:
             log=lambda level, what, /, **facts: self.lines.append((level, what, facts)),
             token=lambda: f"token-{len(self.asked)}",
             reports=self,
+            aside=self.aside,
         )
         return Runner(outside, Glasses(self.glasses, self.people, self.takes_back))
 
@@ -127,6 +130,14 @@ class World:
             self.meanwhile.pop(call)()
         planned = self.says.get(call)
         return given(planned.pop(0) if planned else otherwise)
+
+    @contextmanager
+    def aside(self, wait: timedelta, do: Callable[[], object]) -> Iterator[None]:
+        self.asides.append(do)
+        try:
+            yield
+        finally:
+            self.asides.remove(do)
 
     # ---- ports.IdentityCenter
 

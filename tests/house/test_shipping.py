@@ -42,6 +42,13 @@ def run(copy: Path, code: str, **environ: str) -> subprocess.CompletedProcess[st
     )
 
 
+def run_under(command: str, copy: Path) -> subprocess.CompletedProcess[str]:
+    """As `chalice COMMAND` imports it."""
+    probe = f"import click\nwith click.Context(click.Command({command!r}), info_name={command!r}):"
+    code = probe + "\n    " + PROBE.strip().replace("\n", "\n    ")
+    return run(copy, code, AWS_CHALICE_CLI_MODE="true")
+
+
 def test_app_imports_with_an_empty_environment_and_calls_nobody(copy: Path) -> None:
     done = run(copy, PROBE)
     assert done.returncode == 0, done.stderr
@@ -51,16 +58,17 @@ def test_app_imports_with_an_empty_environment_and_calls_nobody(copy: Path) -> N
 
 @pytest.mark.parametrize("command", ["package", "local", "delete"])
 def test_no_other_command_of_chalice_makes_anything(copy: Path, command: str) -> None:
-    probe = f"import click\nwith click.Context(click.Command({command!r}), info_name={command!r}):"
-    code = probe + "\n    " + PROBE.strip().replace("\n", "\n    ")
-    done = run(copy, code, AWS_CHALICE_CLI_MODE="true")
+    example = copy / "chalicelib" / "glasses.example.toml"
+    glasses = Path(shutil.copy(example, example.with_name("glasses.toml")))
+    done = run_under(command, copy)
+    glasses.unlink()
     assert done.returncode == 0, done.stderr
     assert "not-deployed" in done.stdout
 
 
-def test_a_deployment_without_settings_names_what_is_missing(copy: Path) -> None:
-    code = "import click\nwith click.Context(click.Command('deploy'), info_name='deploy'):\n    "
-    done = run(copy, code + PROBE.strip().replace("\n", "\n    "), AWS_CHALICE_CLI_MODE="true")
+@pytest.mark.parametrize("command", ["package", "deploy"])
+def test_a_deployment_without_settings_names_what_is_missing(copy: Path, command: str) -> None:
+    done = run_under(command, copy)
     assert done.returncode != 0
     assert "nothing was deployed" in done.stderr
     assert "glasses.toml" in done.stderr

@@ -217,7 +217,9 @@ def test_two_people_play_the_story_at_once(world: World, laptop: Browser, phone:
     phone.click("End now", "#messages")
     phone.sees("dialog[open]", "EmergencyOperator on Staging, of bob@example.com, ends now")
     phone.click("End now", "dialog")
-    phone.sees("#messages", "bob@example.com ended it.")  # on the card that was pressed
+    phone.sees(
+        "#messages", "@Bob Baker (bob@example.com) ended it."
+    )  # on the card that was pressed
     phone.sees("[data-glass=staging].standing", "Steve Stone stands here for good")
     phone.sees("#messages", "@Bob Baker (bob@example.com) had EmergencyOperator")
     phone.sees("#receipt", "ended by bob@example.com")

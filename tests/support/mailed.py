@@ -39,7 +39,7 @@ def every(**changes: Any) -> Iterator[tuple[str, Mail]]:
     yield "resolved", mails.resolved_mail(settling(**known, lag_gone=312.4), LATE)
     yield "stood before", mails.resolved_mail(settling(**known, standing="yes"), LATE)
     yield "taken back", mails.taken_back_mail(settling(**known, shape="found"), LATE)
-    yield "found", mails.found_mail(glass(**where), [who, who], "eu-west-1")
+    yield "found", mails.found_mail(glass(**where), [who, who], "eu-west-1", "prod")
     yield "used", mails.used(active(**known), LATE)
     made = report.build(example_session(**reported), records)
     yield "report", report.to_mail(made)[:3]

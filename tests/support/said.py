@@ -34,7 +34,7 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
         "while open, without a portal": active(why="INC-4711: the deployment hangs"),
         "while open, and it stood before": active(standing="yes"),
         "extended": active(extended=1, deadline=NOON + 2 * HOUR),
-        "extended by another": active(extended=1, extended_by="bob@example.com"),
+        "extended by another": active(extended=1, **by("extended")),
         "warned": active(warned_for=NOON + HOUR),
     }
     for when, session in shown.items():
@@ -43,7 +43,7 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
     for when, session in waiting_for_another().items():
         yield f"card {when}", cards.mine(session, later)
         yield f"channel's card {when}", cards.channel(session, later)
-    yield "approved, and rung", approval.decided(active(approved_by="bob@example.com"))
+    yield "approved, and rung", approval.decided(active(**by("approved")))
     yield (
         "declined, and rung",
         approval.decided(denied.with_(reason=refusals.declined("bob@example.com"))),
@@ -64,7 +64,7 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
         "overdue": (stuck, late),
         "overdue for hours": (stuck.with_(tries=900, last_error=""), NOON + 3 * HOUR),
         "when closed": (settling(), late),
-        "when closed by another": (settling(ended_by="bob@example.com", why="INC-1"), late),
+        "when closed by another": (settling(**by("ended"), why="INC-1"), late),
         "when closed, and it stood before": (settling(standing="yes"), late),
         "when it never came": (settling(granted_at=None, reason="AccessDenied: no"), late),
     }
@@ -76,10 +76,17 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "alarm, the third", messages.alarm(stuck.with_(alarms=3, card_ts="1.2"))
     yield "alarm is over", messages.resolved(settling(alarms=2, lag_gone=312.4))
     yield "alarm, and nobody could write what went wrong", messages.alarm(revoking())
+    yield "alarm, said anew", messages.alarm_over(stuck, "alarm")
+    yield "alarm, where it is over", messages.alarm_over(settling(), "resolved")
+    yield (
+        "alarm, where it is over and the access stood before",
+        messages.alarm_over(settling(standing="yes"), "resolved"),
+    )
+    yield "alarm about a report, where it has come", messages.alarm_over(settling(), "report")
     yield "alarm is over, late", messages.resolved(settling(alarms=9, lag_gone=9000.0))
     yield "already open", messages.denied(denied.with_(reason=messages.already_open(active())))
     yield "taken back", messages.taken_back(settling(shape="found"))
-    yield "found", findings.found(glass(), [steve()])
+    yield "found", findings.found(glass(), [steve()], "eu-west-1", "prod")
     yield "found many", findings.found(glass(), [steve()] * 7)
     yield "mended", findings.mended(["a lease without a session: bg-1"])
     yield "alarm about a report", messages.alarm(settling(state=State.REPORTING, tries=4))
@@ -91,23 +98,28 @@ def waiting_for_another() -> dict[str, Session]:
     whom = refusals.whom(("group:leads", "bob@example.com"))
     waits = granting(state=State.APPROVING, deadline=None, allowed_at=None)
     waits = waits.with_(approve_until=NOON + HOUR / 2, may_approve=whom, channel="C0INCIDENT")
-    approved = waits.with_(approved_by="bob@example.com", approved_at=NOON, state=State.REQUESTED)
+    approved = waits.with_(**by("approved"), approved_at=NOON, state=State.REQUESTED)
     no = waits.with_(
         state=State.DENIED, denied_at=NOON, reason=refusals.declined("bob@example.com")
     )
     alone = active(acknowledge=HOUR / 2, deadline=NOON + HOUR / 2, may_approve=whom)
-    known = alone.with_(acknowledged_at=NOON, acknowledged_by="bob@example.com")
+    known = alone.with_(acknowledged_at=NOON, **by("acknowledged"))
     return {
         "while it waits": waits,
         "while it waits, with a way around": waits.with_(may_bypass="yes", why="INC-4711"),
         "when approved": approved,
         "without approval": waits.with_(bypassed_at=NOON, state=State.REQUESTED),
         "when declined": no,
-        "while open, approved": active(approved_by="bob@example.com"),
+        "while open, approved": active(**by("approved")),
         "while open, without approval": active(bypassed_at=NOON, why="INC-4711"),
         "while open, not acknowledged": alone,
         "while open, acknowledged": known.with_(deadline=NOON + HOUR),
     }
+
+
+def by(did: str) -> dict[str, Any]:
+    """Bob's doing."""
+    return {f"{did}_by": "bob@example.com", f"{did}_by_user": "U0BOB"}
 
 
 def asks() -> Iterator[tuple[str, dict[str, Any]]]:

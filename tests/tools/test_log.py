@@ -1,6 +1,8 @@
 """The log as it is printed: nothing is lost on a narrow screen, and nothing runs over its edge."""
 
+import contextlib
 import os
+import sys
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +13,7 @@ from chalicelib.domain.ask import Ask
 from chalicelib.domain.session import Session
 from tools import log
 from tools._project import Misused, Problem
+from tools._words import Printable
 
 ROW = {
     "asked_at": "2026-11-22T15:04:05.000Z",
@@ -76,6 +79,21 @@ def test_a_state_has_a_colour_on_a_screen_that_wants_one(
     said = "\n".join(printed(ROW, columns, monkeypatch, capsys, plain))
     assert said.count("\x1b[35mDENIED\x1b[0m") == colours
     assert said.count("\x1b[") == 2 * colours
+
+
+def test_colours_reach_the_screen_and_other_peoples_signs_do_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `python -m tools` prints: nothing from outside steers a terminal."""
+    monkeypatch.setenv("NO_COLOR", "")
+    evil = Printable(sys.stdout)
+    with contextlib.redirect_stdout(evil):  # type: ignore[type-var]
+        said = "\n".join(
+            printed(ROW | {"email": "a\x1b[2Jb@example.com"}, 120, monkeypatch, capsys, "")
+        )
+    assert "\x1b[35mDENIED\x1b[0m" in said
+    assert "\x1b[2J" not in said
+    assert "b@example.com" in said
 
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -148,10 +166,12 @@ OURS = {"what", "until", "left"}  # of no row: the log finds them out
 OF_ROWS = {each.name for kind in (Session, Ask) for each in fields(kind)}
 # What the log's files leave out: a session's own story (`log ID`, `--json`) has all of it.
 INSIDE = {
-    "alarmed", "alarms", "allowed_at", "busy_token", "busy_until", "card_ts", "channel",
-    "conclude_at", "denied_at", "duration", "ended_look", "extend", "extended", "extended_by",
+    "alarm_ts", "alarmed", "alarms", "allowed_at", "busy_token", "busy_until",
+    "card_said", "card_ts", "channel",
+    "conclude_at", "denied_at", "duration", "ended_by_user", "ended_look", "extend",
+    "extended", "extended_by", "extended_by_user",
     "gone_look", "grant_asked_at", "grant_call", "grant_late_until", "lag_asked", "last_error",
-    "listed_at", "look_at", "mine_channel", "mine_ts", "orphan_at", "owed",
+    "listed_at", "look_at", "mine_channel", "mine_said", "mine_ts", "orphan_at", "owed",
     "permission_set_arn", "person", "portal", "reached", "region", "report_after", "report_at",
     "report_digest", "report_final", "report_to", "response_url", "response_uses", "retry_at",
     "revoke_asked_at", "revoke_call", "revoke_first_asked_at", "revoke_late_until",

@@ -166,3 +166,26 @@ def test_what_somebody_else_did_is_said() -> None:
         assert "bob@example.com ended it" in card["text"]
     own = settling(ended_by="alice@example.com")
     assert "ended it" not in cards.mine(own, END)["text"]
+
+
+def test_who_had_a_hand_in_it_is_mentioned_and_a_phone_reads_the_e_mail() -> None:
+    """An edited message rings nobody; of the notification's own text only the e-mail is a name."""
+    bob = "<@U0BOB> (bob@example.com)"
+    longer = active(extended=1, extended_by="bob@example.com", extended_by_user="U0BOB")
+    over = settling(ended_by="bob@example.com", ended_by_user="U0BOB")
+    for session, at, did in ((longer, NOON, "extended it"), (over, END, "ended it")):
+        for card in (cards.mine(session, at), cards.channel(session, at)):
+            assert f"{bob} {did}" in words(card)
+            assert f"bob@example.com {did}" in card["text"]
+            assert "<@" not in card["text"]
+    assert "<@U0ALICE> (alice@example.com) broke the glass" in words(cards.channel(longer, NOON))
+    assert "alice@example.com broke the glass" in cards.channel(longer, NOON)["text"]
+
+
+def test_the_channels_card_is_true_also_where_nobody_can_edit_it_at_the_deadline() -> None:
+    ends = f"open until {cards.date(END)}, being taken back from then on"
+    for session in (active(), active(extended=1)):
+        assert ends in words(cards.channel(session, NOON)).replace("*", "")
+        assert ends in cards.channel(session, NOON)["text"]
+    stays = active(standing="yes")
+    assert "taken back" not in words(cards.channel(stays, NOON)), "what stood before us is not"

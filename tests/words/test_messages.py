@@ -42,7 +42,7 @@ def test_every_message_reads_as_it_is_kept(snapshot: Any) -> None:
         "alarm": mails.alarm_mail(revoking(tries=7, last_error="Conflict"), NOON + 1.05 * HOUR),
         "alarm is over": mails.resolved_mail(settling(alarms=2, lag_gone=312.4), NOON),
         "taken back": mails.taken_back_mail(settling(shape="found"), NOON),
-        "found": mails.found_mail(glass(), [steve()]),
+        "found": mails.found_mail(glass(), [steve()], "", "prod"),
         "used": mails.used(active(why="INC-4711"), NOON),
     }
     for name, (subject, text, _) in sent.items():
@@ -136,6 +136,12 @@ def test_what_stood_before_is_never_said_to_be_taken_back_or_gone(
         assert not any(wrong in words for wrong in ("taken back", "no longer", "closed since"))
     early = messages.what_became_of(active(standing="yes"), NOON)
     assert early == "The session is over; the access stood before it and stays."
+
+
+def test_a_mail_and_the_channel_say_the_same_of_how_late_it_was() -> None:
+    late = settling(lag_gone=172.1)
+    assert ", 2 minutes late." in messages.resolved(late)["text"]
+    assert mails.resolved_mail(late, NOON)[0].endswith("closed after all, 2 min late")
 
 
 def test_an_alarm_says_of_tries_only_what_is_known() -> None:

@@ -285,3 +285,80 @@ def test_a_report_that_does_not_get_out_is_made_known(world: World) -> None:
     assert row.state is State.REPORTING
     assert any(": report delayed, " in mail.subject for mail in world.mails)
     assert any("ReportOverdueSeconds" in facts.get("metrics", {}) for _, _, facts in world.lines)
+
+
+def in_the_channel(world: World) -> list[tuple[str, str]]:
+    return [(where, text) for where, text in world.told if where.startswith("C0INCIDENT")]
+
+
+def test_an_alarm_keeps_no_command_when_it_is_over_or_said_anew(world: World) -> None:
+    """Who comes later reads the channel from the top, and would run what is there to be copied."""
+    session = stuck(world, card_ts="1.0")
+    world.says["delete"] = [Refused("ConflictException")] * 10_000
+    while world.time < NOON + HOUR + 6 * MINUTE:
+        row = world.look(session)
+        world.time = max(row.look_at or world.time, world.time + SECOND)
+    assert row.alarm_ts == "1.5"
+    world.says["delete"] = []
+    world.until(session, "SETTLING", steps=500)
+    row = world.look(session)
+    assert (row.alarm_ts, row.owed) == ("", ())
+    first, again, second, over, resolved = [
+        each for each in in_the_channel(world) if each[0] != "C0INCIDENT 1.0"
+    ]
+    assert [where for where, _ in (first, second, resolved)] == ["C0INCIDENT"] * 3
+    assert [where for where, _ in (again, over)] == ["C0INCIDENT 1.5"] * 2
+    whose = "alice@example.com MAY STILL HAVE BreakGlassAdmin on account Production (111122223333)"
+    assert again[1] == f"{whose}: said again below."
+    assert over[1].startswith(f":white_check_mark: ~{whose}.~ Closed at <!date^")
+    for _, text in (again, over, resolved):
+        assert "aws sso-admin" not in text
+    assert "aws sso-admin" in first[1]
+    assert "aws sso-admin" in second[1]
+
+
+def test_an_alarm_that_somebody_has_deleted_holds_up_nothing(world: World) -> None:
+    session = world.keep(settling(owed=("resolved",), alarm_ts="1.5", card_ts="1.0"))
+    world.says["update"] = [Refused("Slack: message_not_found", lasting=True)]
+    row = world.look(session)
+    assert (row.alarm_ts, row.owed) == ("", ())
+    assert any("no longer has" in text for _, text in world.told)
+
+
+def test_an_alarm_is_put_right_before_it_is_said_to_be_over_and_again_where_slack_is_down(
+    world: World,
+) -> None:
+    session = world.keep(settling(owed=("resolved",), alarm_ts="1.5", card_ts="1.0"))
+    world.says["update"] = [Unavailable("Slack: down")]
+    row = world.look(session)
+    assert (row.alarm_ts, row.owed, world.told) == ("1.5", ("resolved",), [])
+    world.time += MINUTE
+    row = world.look(session)
+    assert (row.alarm_ts, row.owed, len(world.told)) == ("", (), 2)
+
+
+def test_an_alarm_of_a_late_report_is_put_right_when_it_has_come(world: World) -> None:
+    session = world.keep(
+        settling(state=State.TAILING, owed=("report",), alarm_ts="1.5", card_ts="1.0")
+    )
+    world.look(session)
+    where, text = world.told[0]
+    assert (where, "is late.~ It has come." in text) == ("C0INCIDENT 1.5", True)
+
+
+def test_a_row_of_the_version_before_has_no_alarm_to_put_right(world: World) -> None:
+    session = world.keep(settling(owed=("resolved",), card_ts="1.0"))
+    world.look(session)
+    ((where, _),) = world.told
+    assert where == "C0INCIDENT"
+
+
+def test_an_alarm_that_no_row_had_is_put_right_too(world: World) -> None:
+    session = world.keep(active(card_ts="1.0"))
+    runner = world.runner()
+    for minute in (3, 6):
+        world.time = NOON + HOUR + minute * MINUTE
+        runner.alarm(session.id, "DynamoDB: ValidationException")
+    assert [text for where, text in in_the_channel(world) if "said again below" in text]
+    runner.note_alarms()
+    assert world.row(session.id).alarm_ts == "1.5"

@@ -316,3 +316,83 @@ def test_who_ends_it_for_another_hears_what_came_of_it(world: World) -> None:
     world.ask(asked(session, "end", "U0BOB", world.time), patience=5 * SECOND)
     (answer,) = [text for where, text in world.told if where == "U0BOB"]
     assert f"It has been closed since {date(NOON + MINUTE)}" in answer
+
+
+def edits(world: World) -> list[str]:
+    return [where for where, _ in world.told if " " in where]
+
+
+@pytest.mark.parametrize("pressed_on", ["1.0", "1.1"])
+def test_a_card_that_says_so_already_is_not_edited_again(world: World, pressed_on: str) -> None:
+    """Nothing is said twice in what Slack is asked, however often an old button is pressed."""
+    world.keep(settling(mine_ts="1.0", mine_channel="D0ALICE", card_ts="1.1"))
+    session = world.keep(world.row(settling().id).with_(owed=("mine", "card_again")))
+    world.time = NOON + HOUR + MINUTE
+    world.look(session)
+    assert edits(world) == ["D0ALICE 1.0", "C0INCIDENT 1.1"]
+    for _ in range(2):
+        facts = {"slack_message": pressed_on, "at": world.time}
+        ask = world.ask(asked(session, "end", "U0BOB", **facts))
+        assert ask.outcome == "too late"
+        world.time += MINUTE
+    assert edits(world) == ["D0ALICE 1.0", "C0INCIDENT 1.1"]
+    world.keep(world.row(session.id).with_(owed=("mine", "card_again")))
+    row = world.look(session)
+    assert (edits(world), row.owed) == (["D0ALICE 1.0", "C0INCIDENT 1.1"], ())
+
+
+def test_a_card_edited_for_a_press_in_vain_says_nothing_that_is_past_by_then(world: World) -> None:
+    """Whoever ends it edits the card too; what is read before and written after would stay."""
+    session = stuck(world, mine_ts="1.0", mine_channel="D0ALICE", card_ts="1.1")
+    world.time = NOON + HOUR + SECOND
+
+    def closed() -> None:
+        world.keep(settling(mine_ts="1.0", mine_channel="D0ALICE", card_ts="1.1", version=9))
+
+    world.meanwhile["update"] = closed
+    world.ask(asked(session, "end", "U0BOB", slack_message="1.1", at=world.time))
+    before, after = [text for where, text in world.told if where == "C0INCIDENT 1.1"][:2]
+    assert "being taken back since" in before
+    assert "closed at" in after
+
+
+@pytest.mark.parametrize(("kind", "did"), [("extend", "extended"), ("end", "ended")])
+def test_the_row_has_who_in_slack_had_a_hand_in_it(world: World, kind: str, did: str) -> None:
+    session = world.keep(active())
+    world.ask(asked(session, kind, "U0BOB"))
+    row = world.row(session.id)
+    by = getattr(row, f"{did}_by"), getattr(row, f"{did}_by_user")
+    assert by == ("bob@example.com", "U0BOB")
+
+
+@pytest.mark.parametrize("call", ["delete", "assigned"])
+def test_where_a_call_hangs_another_is_woken_and_no_card_says_open(world: World, call: str) -> None:
+    session = active(mine_ts="1.5", mine_channel="D0ALICE", card_ts="1.0")
+    world.keep(session)
+    world.assignments.add(session.access)
+    world.time = NOON + HOUR
+    seen: list[object] = []
+
+    def hangs() -> None:
+        world.time += 2 * SECOND
+        for wake in list(world.asides):
+            wake()
+        seen.append(world.wakes[-1])
+        world.look(session)  # whoever was woken
+        seen.extend(where for where, text in world.told if "being taken back" in text)
+
+    world.meanwhile[call] = hangs
+    world.look(session, patience=5)
+    world.until(session, "SETTLING")
+    woken = (session.id, timedelta(0), None)
+    assert seen == [woken, "D0ALICE 1.5", "C0INCIDENT 1.0"]
+    assert world.asides == []
+    assert "closed at" in world.told[-1][1]
+
+
+def test_what_does_not_hang_wakes_nobody(world: World) -> None:
+    session = world.keep(active())
+    world.assignments.add(session.access)
+    world.time, woken = NOON + HOUR, len(world.wakes)
+    assert world.look(session, patience=5).state is State.SETTLING
+    assert len(world.wakes) == woken

@@ -59,6 +59,7 @@ def test_what_no_session_explains_is_said_once_to_channel_and_by_mail(office: Of
         assert "Production (111122223333): BreakGlassAdmin" in words
         assert "aws sso-admin delete-account-assignment" in words
         assert "--principal-id steve-id" in words
+        assert "python -m tools standing --stage prod accept " in words
     assert "--principal-id steve-id --region eu-west-1\n" in mail.text
     office.run()
     assert len(office.posts) == len(office.mails) == 1

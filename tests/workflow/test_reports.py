@@ -150,3 +150,17 @@ def test_without_a_tail_one_report_is_all(world: World) -> None:
     row = world.until(closing(world, tail=timedelta(0), channel=""), "CLOSED")
     assert len(world.mails) == 1
     assert row.report_final == "first"
+
+
+def test_a_report_that_slack_has_not_taken_is_said_though_the_final_one_has_no_news(
+    world: World,
+) -> None:
+    session = closing(world, state=State.CONCLUDING, owed=("report",), card_ts="1.0")
+    session = world.keep(session.with_(conclude_at=world.time, tell_at=world.time + 9 * MINUTE))
+    world.says["make"] = [Reported(None, ("As before.",), 0, "digest")]
+    world.until(session, "CLOSED")
+    world.time += 9 * MINUTE
+    row = world.look(session)
+    assert [where for where, _ in world.told] == ["C0INCIDENT"]
+    assert "As before." in world.told[0][1]
+    assert row.owed == ()

@@ -360,8 +360,18 @@ def test_who_has_heard_of_the_end_already_hears_it_no_more(
     runner = unwritable(world, session)
     over = settling(state=state, alarmed=("alarm", "alarm_mail"), look_at=None)
     world.keep(over.with_(shape="found") if found else over)
-    assert bool(runner.note_alarms()) is (state is not State.SETTLING and not found)
-    assert bool(world.row(session.id).owed) is (state is not State.SETTLING and not found)
+    assert runner.note_alarms() == [session.id]
+    told = state is State.SETTLING or found
+    ends = ("resolved", "resolved_mail")
+    assert world.row(session.id).owed == (("alarm_over",) if told else ends)
+    heard, mails = len(world.told), len(world.mails)
+    row = world.look(session.id)
+    assert (row.owed, row.alarm_ts) == ((), "")
+    where = [where for where, _ in world.told[heard:]]
+    assert where == ["C0INCIDENT 1.5", *([] if told else ["C0INCIDENT"])], (
+        "edited, and no word more"
+    )
+    assert len(world.mails) - mails == (not told)
 
 
 def test_of_a_row_that_is_gone_there_is_nothing_to_note(world: World) -> None:

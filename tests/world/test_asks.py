@@ -197,15 +197,16 @@ def test_a_refusal_is_told_to_the_channel_where_the_glass_says_so(scene: Scene) 
     said = scene.hears(reply, "No access to “asks-why”")
     assert "mallory@example.com is not among those who may break “asks-why”" in said
 
-    def told() -> list[str]:
+    def told() -> list[dict[str, Any]]:
         return [
-            each["text"]
+            each
             for each in scene.messages()
             if each["channel"] == "C0INCIDENT" and "was refused “asks-why”" in each["text"]
         ]
 
     (once,) = scene.until("the channel hears", told)
-    assert "<@U0MALLORY> (mallory@example.com)" in once
+    assert "mallory@example.com was refused" in once["text"], "what a phone shows"
+    assert "<@U0MALLORY> (mallory@example.com)" in json.dumps(once["blocks"])
     assert scene.row(pressed)["state"] == "DENIED"  # type: ignore[index]
 
 

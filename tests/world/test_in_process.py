@@ -165,7 +165,7 @@ class RestAPI:
     resource_name: str = "rest_api"
     resource_type: str = "rest_api"
     api_gateway_stage: str = "api"
-    swagger_doc: Any = field(default_factory=lambda: {"info": {"title": "break-glass"}})
+    swagger_doc: Any = field(default_factory=lambda: {"info": {"title": f"break-glass-{STAGE}"}})
     lambda_function: Any = field(
         default_factory=lambda: SimpleNamespace(function_name=f"break-glass-{STAGE}")
     )
@@ -273,8 +273,11 @@ def test_a_route_has_its_limits_and_its_log_and_api_gateway_may_write_it(wired: 
             gateway.update_stage(**stage, patchOperations=patch)
         patch = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": role}]
         patiently(partial(gateway.update_account, patchOperations=patch))  # one in twenty seconds
-        assert infrastructure.guard_route(boto3.Session(), api["id"], "api", group)
-        assert infrastructure.guard_route(boto3.Session(), api["id"], "api", group) == []
+        name = f"break-glass-{role[-4:]}"
+        guard = partial(infrastructure.guard_route, boto3.Session(), api["id"], "api", group, name)
+        assert guard() == ["name of the route's API", "throttling and access log of the route"]
+        assert guard() == []
+        assert gateway.get_rest_api(restApiId=api["id"])["name"] == name
         found = gateway.get_stage(**stage)
         assert found["accessLogSettings"]["destinationArn"] == group
         limits = found["methodSettings"]["*/*"]

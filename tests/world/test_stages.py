@@ -164,6 +164,11 @@ def test_a_second_stage_shares_nothing_and_its_deletion_leaves_the_first_whole(
                    "parameter/break-glass/", f"break-glass-{STAGE}", "break-glass-*"):  # fmt: skip
         assert theirs not in policies(world, SECOND)
     for alarm in world.aws("cloudwatch").describe_alarms()["MetricAlarms"]:
+        if alarm["AlarmName"].endswith("-route-failures"):
+            (counted,) = alarm["Dimensions"]
+            names = {each["name"] for each in world.aws("apigateway").get_rest_apis()["items"]}
+            assert alarm["AlarmName"] == f"{counted['Value']}-route-failures"
+            assert counted["Value"] in names
         if alarm["Namespace"].startswith("BreakGlass"):
             own = "BreakGlass/break-glass-second" if SECOND in alarm["AlarmName"] else "BreakGlass"
             assert alarm["Namespace"] == own

@@ -8,14 +8,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from chalicelib.deploy import schema
+from chalicelib.deploy.patience import patiently
 from simulator.world import STAGE, World
 from tests.world.ops import at, tool, world_of_sessions_of
+from tools.template import api_gateway_may_log
 
 pytestmark = pytest.mark.world
 CHALICE = "import sys; from chalice.cli import main; sys.exit(main())"
@@ -90,7 +93,7 @@ def test_what_is_asked_of_the_account_is_the_default_and_else_nobody_guesses(
 
 
 def test_a_create_that_failed_is_taken_back_whole(world: World, template: Path) -> None:
-    """Runs before the stack that stands, which takes the same names."""
+    """Runs before the stack that stands, which is the next try: of that name, of those things."""
     s3, formation = world.aws("s3"), world.aws("cloudformation")
     s3.create_bucket(Bucket=BUCKET)
     s3.upload_file(str(template.with_name("deployment.zip")), BUCKET, "deployment.zip")
@@ -100,28 +103,44 @@ def test_a_create_that_failed_is_taken_back_whole(world: World, template: Path) 
     broken["Resources"]["Nobody"] = {"Type": "AWS::CloudFormation::WaitConditionHandle"}
     broken["Resources"]["Fails"] = {
         "Type": "AWS::CloudFormation::WaitCondition",
-        "DependsOn": ["Table", "DeadLetters", "WakeUps", "AccessLogGroup", "SweepLogGroup"],
+        "DependsOn": [name for name in broken["Resources"] if name != "Nobody"],
         "Properties": waits,
     }
     s3.put_object(Bucket=BUCKET, Key="broken.json", Body=json.dumps(broken).encode())
     formation.create_stack(
-        StackName="broken",
+        StackName="break-glass",
         TemplateURL=f"{world.facts['endpoint']}/{BUCKET}/broken.json",
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
-    _until(formation, "broken", "ROLLBACK_COMPLETE")
-    formation.delete_stack(StackName="broken")
+    _until(formation, "break-glass", "ROLLBACK_COMPLETE")
+    formation.delete_stack(StackName="break-glass")
     with pytest.raises(world.aws("dynamodb").exceptions.ResourceNotFoundException):
         world.aws("dynamodb").describe_table(TableName="break-glass")
     queues = world.aws("sqs").list_queues(QueueNamePrefix="break-glass")
     assert queues.get("QueueUrls", []) == []
     groups = world.aws("logs").describe_log_groups(logGroupNamePrefix="/aws/lambda/break-glass")
     assert groups["logGroups"] == []
+    assert made(world) == []
+    # AWS goes on naming API Gateway the role for logs that went with the stack: it is made anew.
+    gone = "arn:aws:iam::000000000000:role/gone-with-the-stack"
+    patch = [{"op": "replace", "path": "/cloudwatchRoleArn", "value": gone}]
+    patiently(partial(world.aws("apigateway").update_account, patchOperations=patch))
+    with at(world):
+        assert api_gateway_may_log() == "set-it"
 
 
 def test_without_what_is_merged_the_template_has_no_table(template: Path) -> None:
     kinds = {each["Type"] for each in json.loads(template.read_text())["Resources"].values()}
     assert {"AWS::DynamoDB::Table", "AWS::SQS::Queue", "AWS::CloudWatch::Alarm"} <= kinds
+
+
+def test_the_api_has_the_name_that_its_alarm_counts_by(template: Path) -> None:
+    made = json.loads(template.read_text())["Resources"]
+    title = made["RestAPI"]["Properties"]["DefinitionBody"]["info"]["title"]
+    counted = [each["Properties"]["Dimensions"] for each in made.values()
+               if each["Properties"].get("Namespace") == "AWS/ApiGateway"]  # fmt: skip
+    assert counted == [[{"Name": "ApiName", "Value": title}]]
+    assert title == f"break-glass-{STAGE}"
 
 
 def test_both_roads_make_the_same_table(world: World, stack: dict[str, str]) -> None:
@@ -162,6 +181,23 @@ def test_the_merged_file_is_made_for_the_stage_that_is_asked_for(world: World) -
         made = template("prod", _project.settings("prod"))["Resources"]
     assert made["Sweep"]["Properties"]["FunctionName"] == "break-glass-prod-sweep"
     assert "BreakGlassProdOverdueAlarm" in made
+
+
+def made(world: World) -> list[str]:
+    """What else there is of the stage."""
+    listed = {
+        "lambda": ("list_functions", "Functions", "FunctionName"),
+        "events": ("list_rules", "Rules", "Name"),
+        "apigateway": ("get_rest_apis", "items", "name"),
+        "cloudwatch": ("describe_alarms", "MetricAlarms", "AlarmName"),
+        "iam": ("list_roles", "Roles", "RoleName"),
+    }
+    return [
+        each[name]
+        for service, (call, among, name) in listed.items()
+        for each in getattr(world.aws(service), call)()[among]
+        if each[name].startswith("break-glass")
+    ]
 
 
 # Below --------------------------------------------------------------------------------------------

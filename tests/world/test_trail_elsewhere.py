@@ -9,9 +9,9 @@ import pytest
 from botocore.exceptions import ClientError
 
 from simulator import company
-from simulator.trail_places import BUCKET, ELSEWHERE, GROUP, ROLE
+from simulator.trail_places import BUCKET, ELSEWHERE, GROUP, LINKED, ROLE
 from simulator.world import STAGE, World
-from tests.world.ops import at
+from tests.world.ops import at, tool
 from tests.world.scene import GLASSES, Scene
 from tools.checks.patient import OK, UNMADE, Patient, findings
 from tools.checks.told import trail
@@ -37,19 +37,32 @@ def test_a_wrong_external_id_is_said_by_doctor() -> None:
     assert "parameter ExternalId is “4712”, as trail_external_id has it" in found.cure
 
 
-@pytest.fixture(params=[ELSEWHERE, BUCKET])
+@pytest.fixture(params=[ELSEWHERE, LINKED, BUCKET])
 def scene(request: pytest.FixtureRequest) -> Iterator[Scene]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(company, "GLASSES", list(GLASSES))
         with World.start(trail=request.param) as world:
+            if request.param == LINKED:
+                says(world, "is no log group that can be read from here")
+                world.control("trail", linked=[company.ARCHIVE_ACCOUNT])
+                says(world, "the trail has had events from 111122223333 within a day")
             yield Scene(world)
             assert [each for each in world.control("permissions") if not each["allowed"]] == []
+
+
+def says(world: World, what: str) -> None:
+    """The doctor, as typed."""
+    said = tool(world, "doctor", "--only", "trail")
+    assert what in said.out, said
 
 
 def test_the_journey_is_reported_from_where_the_trail_is(scene: Scene) -> None:
     functions, worker = scene.aws("lambda"), scene.world.function_name("worker")
     loops = functions.get_function_recursion_config(FunctionName=worker)
     assert loops["RecursiveLoop"] == "Allow"  # by the deployment
+    said = " ".join(tool(scene.world, "doctor", "--only", "Identity Center").out.split())
+    assert "from a delegated administrator account" in said
+    assert f"arn:aws:kms:us-east-1:{company.MANAGEMENT}:key/" in said
     pressed = scene.press("alice", "admin")
     pressed.closes()
     mail = scene.until("the report", lambda: scene.mails(pressed.id, "Report"))[0]
@@ -65,7 +78,7 @@ def test_the_journey_is_reported_from_where_the_trail_is(scene: Scene) -> None:
         assert doubt not in mail["subject"] + text
     assert int(pressed.has("reported_at")["report_events"]) > 2
     used = {each["action"] for each in scene.world.control("permissions")}
-    assert "sts:AssumeRole" in used
+    assert ("sts:AssumeRole" in used) == (scene.world.trail.name != LINKED)
 
 
 def test_a_trail_is_found_by_its_arn_in_its_account_and_region_alone() -> None:

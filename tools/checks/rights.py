@@ -59,10 +59,7 @@ def needs(patient: Patient, handler: str, function: str) -> Iterator[Need]:
     """What the function's policy allows, statement by statement, as requests would name it."""
     file = _policy_file(patient.stage, handler)
     shipped = json.loads((_project.project() / ".chalice" / file).read_text())
-    known = patient.settings
-    names = {"BREAK_GLASS_TABLE": known.table, "BREAK_GLASS_QUEUE": known.queue,
-             "BREAK_GLASS_SECRETS": known.secrets}  # fmt: skip
-    policy = fitted(shipped, patient.stage, names)
+    policy = fitted(shipped, patient.stage, patient.settings)
     for statement in policy["Statement"]:
         resources = {
             named: None

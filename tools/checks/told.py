@@ -171,12 +171,18 @@ def _unread(known: Settings, error: Unavailable) -> tuple[str, str]:
         )
         return f"the role {known.trail_role} could not be tried: {trouble}", cure
     if "ResourceNotFound" in trouble:
+        if known.trail.startswith("arn:"):
+            cure = (
+                "see that it is spelt as in the account that owns it; another account's takes a "
+                "trail_role, or an observability link in its Region: docs/deploy.md, “Where the "
+                "trail is”"
+            )
+            return f"{known.trail} is no log group that can be read from here", cure
         cure = (
             "have the organisation's trail deliver to a log group and name it in glasses.toml, "
             "by its ARN where it is in another account or Region"
         )
-        name = known.trail.rpartition(":log-group:")[2].removesuffix(":*")
-        return f"the trail's log group {name} does not exist here", cure
+        return f"the trail's log group {known.trail} does not exist here", cure
     if denied(cause(error)):
         return f"the trail {known.trail} cannot be read: {trouble}", MAY_READ
     cure = "see that you, and the functions, may read it; docs/deploy.md, “Where the trail is”"
