@@ -69,8 +69,7 @@ def follow_up(session: Session) -> Message:
 def why_not(session: Session) -> str:
     """Why there is nothing to review, or not any more."""
     if session.reviewed_by:
-        by, how = clean(session.reviewed_by), clean(session.reviewed_as)
-        return f"{by} reviewed it at {moment(session.reviewed_at)}: {how}."
+        return f"{clean(session.reviewed_by)} reviewed it: {clean(session.reviewed_as)}."
     if session.review_until:
         return "Nobody reviewed it in time, and it is closed."
     if session.review and not session.final:

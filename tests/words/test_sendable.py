@@ -20,7 +20,7 @@ from chalicelib.domain import text
 from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Glass, Noted, Session
-from chalicelib.words import answers, approval, cards, findings, mails, messages
+from chalicelib.words import answers, approval, cards, findings, mails, messages, review
 from chalicelib.workflow import policy
 from simulator.slack_blocks import mistakes_in
 from tests.support.hostile import NAMES, SIGNS
@@ -148,10 +148,11 @@ PIECES = {
     "by",
     "had_a_say",
     "ends_early",
+    "why_not",
 }
 
 
-WORDS = (messages, answers, approval, findings, cards, mails)
+WORDS = (messages, answers, approval, findings, cards, mails, review)
 
 
 def speakers() -> Iterator[tuple[str, str, Callable[..., Any]]]:

@@ -83,7 +83,7 @@ def test_what_was_done_is_reviewed_by_another_and_closed_with_it() -> None:
     assert any("bob@example.com reviewed it: as expected. Only what" in each for each in edited)
     assert "You have reviewed the access to “prod”: as expected." in heard(there)
     assert press(there, "U0MALLORY", "followup", session.id) == Outcome.TOO_LATE
-    assert "bob@example.com reviewed it at" in there.told[-1][1]
+    assert "bob@example.com reviewed it: as expected" in there.told[-1][1]
 
 
 def test_who_wants_a_follow_up_says_so_to_everybody() -> None:
