@@ -217,7 +217,7 @@ def _calls(report: Report, world: World) -> None:
                note=f"{said}; {found.sweeps} looks by sweeps that run anyway"),
     )  # fmt: skip
     report.lines(
-        "each sweep asks twice for ids, and once for the rows of all that is not closed, so that",
+        "each sweep asks seven times for ids, and twice for the rows of what is not closed, which",
         "is shared by all sessions and not counted here; the stream's event source lets nothing",
         "through but what is counted",
     )

@@ -32,7 +32,7 @@ def idle() -> float:
     """Dollars of a month in which nobody presses: sweeps, reconciliation, an idle queue."""
     calls = SWEEPS + RECONCILES
     compute = calls * SWEEP_SECONDS * MEMORY_GB * LAMBDA_GB_SECOND
-    reads = (SWEEPS * 2 + RECONCILES * 10) * 0.5 * READ
+    reads = (SWEEPS * 7 + RECONCILES * 10) * 0.5 * READ
     logs = calls * 0.6e-6 * LOGS_GB
     return calls * LAMBDA_REQUEST + compute + reads + logs + POLLS * SQS_REQUEST
 

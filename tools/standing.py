@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from chalicelib.adapters.dynamodb.table import Table
     from chalicelib.adapters.identity_center.center import IdentityCenter
     from chalicelib.adapters.identity_center.directory import Directory
-    from chalicelib.domain.session import Access, Glass, Noted, PermissionSet, Person
+    from chalicelib.domain.glass import Glass
+from chalicelib.domain.session import Access, Noted, PermissionSet, Person
 
 SUMMARY = "assignments without a session: lists them, accepts one by name, forgets it again"
 

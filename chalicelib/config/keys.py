@@ -34,7 +34,8 @@ from chalicelib.config.values import (
     trail,
     trail_role,
 )
-from chalicelib.domain.session import APP, MAIL, OPTIONAL
+from chalicelib.domain.glass import MAIL, OPTIONAL
+from chalicelib.domain.session import APP
 
 
 def table() -> str:

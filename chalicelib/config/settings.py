@@ -18,7 +18,8 @@ from chalicelib.config.values import (
     mistaken_trail,
     shown,
 )
-from chalicelib.domain.session import APP, Glass
+from chalicelib.domain.glass import Glass
+from chalicelib.domain.session import APP
 from chalicelib.workflow import policy
 
 GLASSES: Final = Path(__file__).parents[1] / "glasses.toml"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from typing import Final
 
-from chalicelib.domain.session import MAIL, NOBODY, OPTIONAL, REQUIRED, Glass
+from chalicelib.domain.glass import MAIL, NOBODY, OPTIONAL, REQUIRED, Glass
 from chalicelib.workflow import policy
 
 RECIPIENTS: Final = 50  # as many as SES takes for one mail

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
 
 from chalicelib.domain.ask import Ask
-from chalicelib.domain.session import Access, Glass, Lock, Noted, PermissionSet, Person, Session
+from chalicelib.domain.glass import Glass
+from chalicelib.domain.session import Access, Lock, Noted, PermissionSet, Person, Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,7 @@ class Store(Protocol):
         """The ask with that row: a *break*, or what was found, as the session that it would be.
 
         None where it has been decided. Only what has the form of an ask is taken from the row;
-        Unreadable where that does not make one.
-        """
+        Unreadable where that does not make one."""
 
     def remains(self, session_id: str) -> Session | None:
         """Of a live session whose row is Unreadable, what can still be told: to be made known.
@@ -99,14 +99,13 @@ class Store(Protocol):
         """Deletes a lock whose holder is no live session; nothing where it is not so by now."""
 
     def living(self, access: Access) -> Sequence[str]:
-        """Ids of sessions that hold, are taking, or wait for this access; from an index, so perhaps
-        late."""
+        """Ids of sessions that hold, take or await this access; from an index, so perhaps late."""
 
     def unreviewed(self, session: Session, since: datetime) -> str | None:
         """The latest session since then of that glass and person that waits for its review."""
 
-    def due(self, now: datetime, limit: int) -> Sequence[str]:
-        """Ids of the sessions to look at, the longest due first; from an index."""
+    def due(self, now: datetime, limit: int) -> Iterable[str]:
+        """Ids of the sessions to look at, from indexes: the live ones, then, read later, others."""
 
     def noted(self, access: Access) -> Noted | None:
         """What reconciliation has noted of the assignment. Unreadable where that says nothing."""
@@ -125,8 +124,7 @@ class Books(Store, Protocol):
         """The session's id of each lease."""
 
     def alive(self) -> Sequence[str]:
-        """Ids of the sessions that hold a lock, or should, or wait for approval; of those without
-        a next look too."""
+        """Ids of sessions that hold a lock, should, or await approval; without a next look too."""
 
     def restore_lock(self, session: Session) -> None:
         """Puts the missing lock of a live session; Stale where row or lock changed meanwhile."""
@@ -252,14 +250,11 @@ class Trail(Protocol):
         """Starts a query from `start` to `end`, in epoch seconds; its id. Each one costs.
 
         `accounts`: whose records are wanted, for whom not to read those of all.
-        Never tried twice: what did not answer may run all the same, and `started` finds it.
-        """
+        Never tried twice: what did not answer may run all the same, and `started` finds it."""
 
     def started(self, mark: str) -> Sequence[tuple[str, str]]:
-        """Queries that run or have ended well and have `mark` in them: id, and the line with it.
-
-        Empty where that cannot be told.
-        """
+        """Queries with `mark` in them that run or have ended well: id, and the line with it; none
+        where that cannot be told."""
 
     def page(self, query_id: str, rows: int, token: str = "") -> TrailPage | None:
         """So many rows of what it found at the most; None while it runs."""

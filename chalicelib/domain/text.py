@@ -41,6 +41,11 @@ def clean(text: str, most: int = NAME) -> str:
     return re.sub(_SIGNS, _SHOWN, re.sub(_BREAKS, " ", text))
 
 
+def quoted(text: str, most: int = NAME) -> str:
+    """The same within a sentence of ours: what reads as one of our times is not taken for one."""
+    return clean(text, most).replace(" UTC", "\xa0UTC")
+
+
 def lines(text: str, most: int | None = None) -> str:
     """The same of a text that has lines: they and tabs stay."""
     if most is not None and len(text) > most:

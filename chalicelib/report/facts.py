@@ -4,7 +4,7 @@ from datetime import datetime
 
 from chalicelib.domain.ask import Ask, Kind
 from chalicelib.domain.session import Session, from_iso
-from chalicelib.domain.text import clean as plain
+from chalicelib.domain.text import clean
 from chalicelib.report.made import Report
 from chalicelib.report.wording import account, clock
 from chalicelib.words.messages import NO_REASON
@@ -41,7 +41,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ),
         ("Session", session.id),
     ]
-    return [(label, plain(value, 600)) for label, value in facts if value]
+    return [(label, clean(value, 600)) for label, value in facts if value]
 
 
 def _in_vain(asked: Ask) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from chalicelib.domain.session import Session
-from chalicelib.domain.text import clean as plain
+from chalicelib.domain.text import clean
+from chalicelib.domain.text import quoted as plain
 from chalicelib.judge.judgement import NAMES_NOTHING
 from chalicelib.report.made import Line, Report
 from chalicelib.report.notable import Worth
@@ -29,7 +30,7 @@ def worthiest(report: Report) -> tuple[str, ...]:
         first.setdefault(worth.why.rpartition(": ")[2], index)
     chosen = [*first.values()][:TOLD]
     chosen += [index for index in range(len(lines)) if index not in chosen][: TOLD - len(chosen)]
-    return tuple(plain(worth_words(lines[index]), LONGEST) for index in sorted(chosen))
+    return tuple(clean(worth_words(lines[index]), LONGEST) for index in sorted(chosen))
 
 
 def sentence(report: Report) -> str:
@@ -98,7 +99,7 @@ def line_of_facts(report: Report) -> str:
     parts = [session.permission_set, _held(session), f"reason: {session.why}"]
     if not session.why:
         parts[-1] = NO_REASON
-    return " · ".join(plain(part, 300) for part in parts if part)
+    return " · ".join(clean(part, 300) for part in parts if part)
 
 
 def _held(session: Session) -> str:

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 from chalicelib.domain.ask import Ask, Kind
 from chalicelib.domain.errors import ExternalError
+from chalicelib.domain.glass import REQUIRED, Glass
 from chalicelib.domain.ports import Clock, Log
-from chalicelib.domain.session import REQUIRED, Glass, Session
+from chalicelib.domain.session import Session
 from chalicelib.route import press
 from chalicelib.words import cards, messages
 

@@ -14,6 +14,7 @@ from chalicelib.workflow.answers import Turn
 A_LOOK_TAKES = timedelta(seconds=3)  # at the most, where nothing hangs
 SAYING_HANGS = timedelta(seconds=9)  # as Slack may
 SAID_IN_ANY_CASE = 3
+PUTS_AWAY = 500  # rows
 
 
 class Sweep(Trigger):
@@ -73,8 +74,8 @@ class Sweep(Trigger):
                     self._sweep(row_id, remaining, pending)
 
         untold += self._note_alarms()
-        look_at(table.due(self.clock.now(), most))
         try:
+            look_at(table.due(self.clock.now(), most))
             unfinished = table.unfinished()
             look_at(one.id for one, leased in unfinished if one.state in OPEN and not leased)
             see_through()
@@ -93,8 +94,18 @@ class Sweep(Trigger):
         tell()
         see_through()  # what had to be said first
         tell()
-        stands = metrics.standing((session for session, _ in unfinished), self.clock.now())
+        now = self.clock.now()
+        stands = metrics.standing((session for session, _ in unfinished), now)
         self.log("info", "swept", metrics=stands)
+        self._put_away(now)
+
+    def _put_away(self, now: datetime) -> None:
+        """Rows that only hide others; last of all, for they do no harm but cost a little time."""
+        try:
+            if gone := self.table.put_away(now, PUTS_AWAY):
+                self.log("warning", "rows that no route of ours writes", metrics={"JunkRows": gone})
+        except ExternalError as error:
+            self.log("warning", "not put away", error=str(error))
 
     def _sweep(
         self,

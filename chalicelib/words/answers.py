@@ -15,10 +15,9 @@ from chalicelib.words.messages import (
     OVER,
     Message,
     as_sentence,
-    date,
-    moment,
     what_became_of,
 )
+from chalicelib.words.naming import date, moment
 
 
 def _of(ask: Ask) -> str:

@@ -10,7 +10,8 @@ from chalicelib.domain.machine import State
 from chalicelib.domain.session import Session
 from chalicelib.domain.text import clean
 from chalicelib.words.markup import Block, escape, plain, section
-from chalicelib.words.messages import ERROR, Message, as_sentence, date, mention, name, person
+from chalicelib.words.messages import ERROR, Message, as_sentence
+from chalicelib.words.naming import date, mention, name, person
 
 
 def stands(session: Session) -> str:

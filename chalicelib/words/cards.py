@@ -15,22 +15,18 @@ from chalicelib.domain.machine import ROWS, State
 from chalicelib.domain.session import Session
 from chalicelib.domain.text import clean
 from chalicelib.words import approval
-from chalicelib.words.markup import Block, escape, mrkdwn, plain, section
+from chalicelib.words.markup import Block, code, escape, mrkdwn, plain, section
 from chalicelib.words.messages import (
     ERROR,
     GLASS,
     NO_REASON,
     STANDS,
     Message,
-    account,
     as_sentence,
-    date,
     ephemeral,
-    mention,
-    name,
-    person,
     times,
 )
+from chalicelib.words.naming import account, date, mention, name, person
 
 OVERDUE_AFTER: Final = timedelta(minutes=1)  # so late, it is called overdue
 RED: Final = "#e01e5a"
@@ -299,8 +295,8 @@ def _terminal(session: Session) -> str:
         f"sso_account_id = {session.account_id}",
         f"sso_role_name = {session.permission_set}",
     ]
-    block = "\n".join(escape(each) for each in said)
-    login = escape(f"aws sso login --profile {profile} && export AWS_PROFILE={profile}")
+    block = "\n".join(code(each) for each in said)
+    login = code(f"aws sso login --profile {profile} && export AWS_PROFILE={profile}")
     return f"In a terminal, once in `~/.aws/config`:\n```{block}```\nThen:\n```{login}```"
 
 

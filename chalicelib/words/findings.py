@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from enum import StrEnum
 
-from chalicelib.domain.session import Glass, Noted
+from chalicelib.domain.glass import Glass
+from chalicelib.domain.session import Noted
 from chalicelib.domain.text import clean
-from chalicelib.words.markup import escape, plain, section
+from chalicelib.words.markup import code, escape, plain, section
 from chalicelib.words.messages import COMMAND, LINE, SHOWN, Message, delete_command
 
 
@@ -23,7 +24,7 @@ def found(glass: Glass, what: Sequence[Noted], region: str = "", stage: str = ""
     """Assignments that no session accounts for, said once; the first few with their commands."""
     parts = [f":mag: *{how_many(what)}* on {escape(place_of(glass, what))}."]
     for each in what[:SHOWN]:
-        command = escape(delete_command(each.access, region), COMMAND)
+        command = code(delete_command(each.access, region), COMMAND)
         parts.append(f"• {escape(noted_person(each))}\n```{command}```")
     if len(what) > SHOWN:
         parts.append(f"… and {len(what) - SHOWN} more; the mail to your report's readers has all.")

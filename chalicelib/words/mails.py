@@ -8,11 +8,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from chalicelib.domain.session import Glass, Noted, Session
+from chalicelib.domain.glass import Glass
+from chalicelib.domain.session import Noted, Session
 from chalicelib.domain.text import clean
 from chalicelib.words import approval, links
 from chalicelib.words.findings import how_many, if_right, noted_person, place_of
-from chalicelib.words.messages import ERROR, NO_REASON, clock, delete_command, times
+from chalicelib.words.messages import ERROR, NO_REASON, delete_command, times
+from chalicelib.words.naming import clock
 from chalicelib.words.rendering import rendered
 
 Words = tuple[str, str, str]  # of a mail: subject, text, HTML

@@ -19,13 +19,22 @@ _FENCE = "```"
 _MENTIONED = re.compile(r"<@[UW][A-Z0-9]+> \(([^()<>]+)\)")
 _MOMENT = re.compile(r"\b(2\d{3}-\d\d-\d\d) (\d\d:\d\d)(:\d\d)? UTC\b", re.ASCII)
 
-# They look alike, and Slack takes them for no emphasis.
+# They look alike, and Slack takes them for no emphasis. Of underscores only those can begin one
+# that stand before a word: names have many, and are copied.
 _UNEMPHATIC = str.maketrans({"*": "∗", "~": "∼", "`": "ˋ"})
+_BEGINS_ITALIC = re.compile(r"(?<![A-Za-z0-9])_(?=\S)")
 
 
 def escape(words: str, most: int = NAME) -> str:
     """Other people's words: they neither link nor mention nor emphasise, and have a bound."""
-    return fitting(entities(text.clean(words, most)).translate(_UNEMPHATIC), most)
+    calm = text.clean(words, most).translate(_UNEMPHATIC)
+    return fitting(entities(_BEGINS_ITALIC.sub("ˍ", calm)), most)
+
+
+def code(words: str, most: int = NAME) -> str:
+    """The same within a block of code, to be copied: there nothing emphasises, but its end is one
+    of backquotes."""
+    return fitting(entities(text.clean(words, most).replace("`", "ˋ")), most)
 
 
 def entities(words: str) -> str:
@@ -49,21 +58,22 @@ def fitting(markup: str, most: int = TEXT) -> str:
     return "".join([*kept, "…", _FENCE if is_code else ""])
 
 
-def local(escaped: str) -> str:
-    """The same with each `2026-11-22 15:04 UTC` as Slack shows it in the reader's own zone.
+def local(words: str, most: int = NAME) -> str:
+    """A sentence of ours, with each `2026-11-22 15:04 UTC` as Slack shows it in the reader's zone.
 
-    Seconds stay where there are some; the day does not.
+    Seconds stay where there are some; the day does not. In it others' words are `text.quoted`, so
+    that no time in them is changed.
     """
 
     def token(found: re.Match[str]) -> str:
         try:
             at = datetime.fromisoformat(f"{found[1]}T{found[2]}{found[3] or ':00'}+00:00")
-        except ValueError:  # somebody else's words, and no time
+        except ValueError:  # a row that was written by hand
             return found[0]
         shown = "{time_secs}" if found[3] else "{time}"
         return f"<!date^{int(at.timestamp())}^{shown}|{found[2]}{found[3] or ''} UTC>"
 
-    return _MOMENT.sub(token, escaped)
+    return _MOMENT.sub(token, escape(words, most))
 
 
 def plain(markup: str) -> str:

@@ -1,20 +1,22 @@
 """What we say in Slack. Pure: each function takes a session and gives a message.
 
 A message is what Slack's API takes: `text` (for notifications and screen readers) and `blocks`.
-Names and errors come from outside: in Slack's markup they pass `escape`, elsewhere `clean`, and
-none of them can make a message longer than Slack takes. mails.py says the like by mail.
+Names and errors come from outside: in Slack's markup they pass `escape`, in sentences that are kept
+`quoted`, and none makes a message longer than Slack takes. mails.py says the like by mail.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.ask import SLACK_CHANNEL, SLACK_USER
+from chalicelib.domain.ask import SLACK_CHANNEL
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
-from chalicelib.domain.session import Access, Glass, Session
-from chalicelib.domain.text import clean
+from chalicelib.domain.session import Access, Session
+from chalicelib.domain.text import clean, quoted
 from chalicelib.words import markup
-from chalicelib.words.markup import escape, local, mrkdwn, plain, section
+from chalicelib.words.markup import code, escape, local, mrkdwn, plain, section
+from chalicelib.words.naming import account, date, moment, name, person
 
 Message = dict[str, Any]
 
@@ -118,12 +120,12 @@ def incoming() -> Message:
 def no_such_glass(session: Session) -> str:
     """The reason where the settings have no glass of that name, or of that account and set."""
     if session.glass:
-        return f"There is no glass called “{clean(session.glass, GLASS)}”."
-    return f"No glass is set up for this permission set on account {clean(session.account_id)}."
+        return f"There is no glass called “{quoted(session.glass, GLASS)}”."
+    return f"No glass is set up for this permission set on account {quoted(session.account_id)}."
 
 
 def no_permission_set(glass: Glass) -> str:
-    return f"The permission set “{clean(glass.permission_set)}” of “{glass.name}” does not exist."
+    return f"The permission set “{quoted(glass.permission_set)}” of “{glass.name}” does not exist."
 
 
 def management_account(glass: Glass) -> str:
@@ -209,7 +211,7 @@ def why_not_extended(session: Session) -> str:
     if session.unacknowledged:
         return "Another person has to acknowledge it first."
     if session.extended:
-        by = f" by {clean(session.extended_by)}" if session.extended_by else ""
+        by = f" by {quoted(session.extended_by)}" if session.extended_by else ""
         return f"It was extended already{by}, and that works only once."
     return "The access has not come yet."
 
@@ -223,8 +225,8 @@ def report(session: Session) -> Message:
     first, *worth = session.summary or ("The report was sent.",)
     title = "Final report" if session.report_final == "second" else "Report"
     whose = f"{escape(session.name or session.email)} on {account(session)}"
-    said = [f"*{title}*, {whose}: {local(escape(first, LINE))}"]
-    said += [f"• {local(escape(each, LINE))}" for each in worth]
+    said = [f"*{title}*, {whose}: {local(first, LINE)}"]
+    said += [f"• {local(each, LINE)}" for each in worth]
     said.append(f"session `{session.id}`")
     text = "\n".join(said)
     return {"text": plain(text), "blocks": [section(text)]}
@@ -234,9 +236,9 @@ def alarm(session: Session) -> Message:
     """In the card's thread and in the channel too; from the second one on, people are called."""
     what, cure, command = unfinished(session)
     call = LOUDER[min(session.alarms, len(LOUDER)) - 1] if session.alarms else ""
-    text = f":fire: {call}{local(escape(what, 2 * ERROR))}\n{escape(cure)}"
+    text = f":fire: {call}{local(what, 2 * ERROR)}\n{escape(cure)}"
     if command:
-        text += f"\n```{escape(command, COMMAND)}```"
+        text += f"\n```{code(command, COMMAND)}```"
     message = {"text": plain(text), "blocks": [section(text)]}
     return message | ({"reply_broadcast": True} if session.card_ts else {})
 
@@ -264,7 +266,7 @@ def resolved(session: Session) -> Message:
 
 def taken_back(session: Session) -> Message:
     """To the channel: access without a session is gone."""
-    text = f":broom: {local(escape(was_taken_back(session), 2 * ERROR))} session `{session.id}`"
+    text = f":broom: {local(was_taken_back(session), 2 * ERROR)} session `{session.id}`"
     return {"text": plain(text), "blocks": [section(text)]}
 
 
@@ -278,7 +280,7 @@ TO_CHANNEL: dict[str, Callable[[Session], Message]] = {  # in the card's thread,
 
 def unfinished(session: Session) -> tuple[str, str, str]:
     """What does not get done, what a human can do about it, and the command, if there is one."""
-    error = clean(session.last_error.rstrip("."), ERROR)
+    error = quoted(session.last_error.rstrip("."), ERROR)
     tries = f"tried {times(session.tries)}" if session.tries else ""
     known = [part for part in (tries, error and f"the last error: {error}") if part]
     tried = _capital(f"{'; '.join(known)}.") if known else ""
@@ -295,7 +297,7 @@ def unfinished(session: Session) -> tuple[str, str, str]:
 
 def _unfinished(session: Session, *, report: bool = False) -> str:
     if report:
-        whose = f"session {session.id} ({clean(session.email)} on {session.account_id})"
+        whose = f"session {session.id} ({quoted(session.email)} on {session.account_id})"
         return f"The report of {whose} is late"
     if session.stands:
         return f"The session of {who_of(session)} with {what_of(session)} is not closed"
@@ -327,16 +329,16 @@ def was_taken_back(session: Session) -> str:
 
 
 def who_of(session: Session) -> str:
-    return clean(session.email or session.principal_id) or "somebody"
+    return quoted(session.email or session.principal_id) or "somebody"
 
 
 def what_of(session: Session) -> str:
     """Which access it is: the permission set and the account."""
-    where = clean(session.account_id) or "?"
+    where = quoted(session.account_id) or "?"
     if session.account_name:
-        where = f"{clean(session.account_name)} ({where})"
+        where = f"{quoted(session.account_name)} ({where})"
     return (
-        f"{clean(session.permission_set or session.permission_set_arn) or '?'} on account {where}"
+        f"{quoted(session.permission_set or session.permission_set_arn) or '?'} on account {where}"
     )
 
 
@@ -369,7 +371,7 @@ def by_bot(message: Message) -> Message:
 
 def as_sentence(reason: str) -> str:
     """A reason, as we or others have worded it, to stand by itself."""
-    said = local(escape(reason, ERROR)).rstrip(".")
+    said = local(reason, ERROR).rstrip(".")
     return f"{_capital(said)}." if said else ""
 
 
@@ -377,49 +379,3 @@ def _capital(said: str) -> str:
     """As at the beginning of a sentence; a name, as of a person or an error, stays as it is."""
     word = said.partition(" ")[0]
     return said[:1].upper() + said[1:] if word.isalpha() else said
-
-
-def mention(slack_user: str) -> str:
-    return f"<@{slack_user}>" if SLACK_USER.fullmatch(slack_user) else escape(slack_user)
-
-
-def person(slack_user: str, email: str) -> str:
-    """A mention, which rings nobody where a message is edited, and the e-mail, which is nobody
-    else's; of that `plain` keeps the e-mail."""
-    known = SLACK_USER.fullmatch(slack_user)
-    return f"<@{slack_user}> ({escape(email)})" if known else escape(email)
-
-
-def account(session: Session) -> str:
-    """Its name and number, or the number alone; in Slack's markup."""
-    if session.account_name:
-        return f"{escape(session.account_name)} ({escape(session.account_id)})"
-    return escape(session.account_id)
-
-
-def name(session: Session) -> str:
-    return (
-        f"“{escape(session.glass)}”" if session.glass else f"account {escape(session.account_id)}"
-    )
-
-
-def clock(at: datetime | None) -> str:
-    """`15:04 UTC`."""
-    return at.astimezone(UTC).strftime("%H:%M UTC") if at else "?"
-
-
-def moment(at: datetime | None, now: datetime | None = None) -> str:
-    """`2026-11-22 15:04 UTC`, of which Slack shows the time alone: see `local`.
-
-    `now`: where it is half a day from it, Slack shows the day too, `15:04 UTC on 2026-11-22`.
-    """
-    if at is None:
-        return "?"
-    utc = at.astimezone(UTC)
-    far = now is not None and abs(now - at) > timedelta(hours=12)
-    return utc.strftime("%H:%M UTC on %Y-%m-%d" if far else "%Y-%m-%d %H:%M UTC")
-
-
-def date(at: datetime | None) -> str:
-    """A time that Slack shows in the reader's own zone."""
-    return f"<!date^{int(at.timestamp())}^{{time}}|{clock(at)}>" if at else "?"

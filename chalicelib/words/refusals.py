@@ -7,8 +7,8 @@ read both, in messages, mails and the log.
 from typing import Final
 
 from chalicelib.domain.ask import Kind
-from chalicelib.domain.session import Glass, groups_among
-from chalicelib.domain.text import clean
+from chalicelib.domain.glass import Glass, groups_among
+from chalicelib.domain.text import quoted
 
 # Why it does not come -----------------------------------------------------------------------------
 
@@ -30,7 +30,7 @@ NAMED: Final = 3  # of those who may, to whoever may not
 def not_among(glass: Glass, email: str, may: tuple[str, ...] = (), kind: Kind = Kind.BREAK) -> str:
     """That this person may not do that with the glass, and whom to ask instead."""
     do = DO.get(kind, DO[Kind.BREAK])
-    those = f"{clean(email)} is not among those who may {do} “{glass.name}”"
+    those = f"{quoted(email)} is not among those who may {do} “{glass.name}”"
     return f"{those}; ask {whom(may or glass.may)}"
 
 
@@ -47,9 +47,8 @@ DO: Final = {
 
 def unknown(glass: Glass, email: str) -> str:
     """That the directory has nobody with that e-mail, and whom to ask instead."""
-    return (
-        f"IAM Identity Center knows no user with the e-mail {clean(email)}; ask {whom(glass.may)}"
-    )
+    nobody = f"IAM Identity Center knows no user with the e-mail {quoted(email)}"
+    return f"{nobody}; ask {whom(glass.may)}"
 
 
 def nobody(glass: Glass | None) -> str:
@@ -60,8 +59,8 @@ def nobody(glass: Glass | None) -> str:
 
 def whom(those: tuple[str, ...]) -> str:
     """Who may: groups first, and of all of them as many as one reads."""
-    may = [f"somebody of the group {clean(group)}" for group in groups_among(those)]
-    may += [clean(who) for who in those if not who.startswith("group:")]
+    may = [f"somebody of the group {quoted(group)}" for group in groups_among(those)]
+    may += [quoted(who) for who in those if not who.startswith("group:")]
     if len(may) > NAMED:
         may = [*may[:NAMED], f"{len(may) - NAMED} more"]
     return " or ".join([", ".join(may[:-1]), may[-1]] if may[1:] else may)
@@ -69,7 +68,7 @@ def whom(those: tuple[str, ...]) -> str:
 
 def declined(by: str) -> str:
     """That another person has said no."""
-    return f"{clean(by)} declined it."
+    return f"{quoted(by)} declined it."
 
 
 def unreviewed(glass: Glass, session_id: str) -> str:
@@ -94,6 +93,7 @@ EARLIER_MAY_LAND: Final = "an earlier request for this access may still be under
 STILL_LISTED: Final = "the delete succeeded, and the assignment is still listed"
 FAILED: Final = "it failed"
 NO_END: Final = "others have written its row each time that this turn was about to"
+SPOILED_SESSION: Final = "the session's row in the log cannot be read until somebody mends it"
 
 
 def our_mistake(kind: str) -> str:

@@ -8,7 +8,8 @@ from chalicelib.domain.text import clean
 from chalicelib.words import messages
 from chalicelib.words.cards import LONGEST_WHY, why
 from chalicelib.words.markup import escape, mrkdwn, plain, section
-from chalicelib.words.messages import ERROR, Message, mention, moment, person, what_of, who_of
+from chalicelib.words.messages import ERROR, Message, what_of, who_of
+from chalicelib.words.naming import mention, moment, person
 
 LOUDER = ("", "", "<!here> ", "<!channel> ")  # by the number of reminders
 NOTE = "A note, with what you answer."

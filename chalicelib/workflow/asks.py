@@ -12,12 +12,13 @@ from chalicelib.domain.errors import (
     Stale,
     Unavailable,
     Unreadable,
+    Unwritable,
 )
 from chalicelib.domain.machine import ROWS, Event
 from chalicelib.domain.schedule import scheduled
 from chalicelib.domain.session import Access, Session
 from chalicelib.domain.verdict import UNEXPLAINED, Facts, judge
-from chalicelib.words import answers
+from chalicelib.words import answers, refusals
 from chalicelib.workflow import policy
 from chalicelib.workflow.answers import Outside, Turn
 from chalicelib.workflow.asked import (
@@ -115,10 +116,9 @@ class Asks:
         session_id = ask.session_id
         try:
             session, leased = self.store.read(session_id)
-        except (
-            Unreadable
-        ) as spoiled:  # by an operator, who can mend it: the ask waits for the sweep
+        except Unreadable as spoiled:  # an operator can mend it: the ask waits for the sweep
             self.log("warning", "ask decided later", ask=ask.id, error=str(spoiled))
+            self._not_yet(ask, None, turn, Unreadable(refusals.SPOILED_SESSION))
             return None
         if turn.asks_nobody and (session is None or ask.slack_user != session.slack_user):
             return None
@@ -128,9 +128,13 @@ class Asks:
             decided, after = self._judged(ask, session, leased, now, turn)
         except Unavailable as trouble:
             self._ask_later(f"{AN_ASK}{ask.id}", ask.asked_at, now, turn, trouble)
-            if not turn.tried and turn.seen_by != "sweep":  # the first look: they hear it once
-                self.notifier.not_yet(ask, session, str(trouble))
+            self._not_yet(ask, session, turn, trouble)
             return None
+        except Unreadable:
+            raise
+        except Exception as error:  # as a failed look it comes again
+            self._not_yet(ask, session, turn, error)
+            raise
         if decided.owed and not turn.quiet:
             decided = decided.with_(tell_at=now + NOTIFYING_TAKES)
         if not decided.owed:  # the log keeps no address that can still be posted to
@@ -143,7 +147,11 @@ class Asks:
             )
         if after is not None:
             after, _ = scheduled(after, now)
-        self.store.decide(decided, after)
+        try:
+            self.store.decide(decided, after)
+        except Unwritable as error:
+            self._not_yet(ask, session, turn, error)
+            raise
         facts = {"session": ask.session_id, "ask": ask.id, "by": ask.slack_user}
         self.log("info", f"ask {decided.outcome}", **facts)
         after = after and after.with_(version=after.version + 1)
@@ -169,6 +177,14 @@ class Asks:
             case Outcome.TOO_LATE:  # a look costs nothing, and it may be one that was missed
                 return session_id, None
         return None
+
+    def _not_yet(self, ask: Ask, session: Session | None, turn: Turn, error: Exception) -> None:
+        """They hear it once, by the first look of the one that needs nobody else's answer."""
+        if not (turn.tried or turn.asks_nobody or turn.seen_by == "sweep"):
+            kind = type(error).__name__
+            foreseen = isinstance(error, ExternalError)
+            why = str(error) if foreseen else refusals.our_mistake(kind)
+            self.notifier.not_yet(ask, session, why)
 
     def _ask_later(
         self, row_id: str, asked_at: datetime, now: datetime, turn: Turn, trouble: ExternalError

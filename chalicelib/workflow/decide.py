@@ -33,7 +33,7 @@ class Decide:
 
         Safe to repeat: nothing outside is touched, and the write needs the version and the lock.
         """
-        session, refusal = self.decider.known(session)  # [REQUESTED 2a]
+        session, refusal = self.decider.pressed(session, now)  # [REQUESTED 2a]
         if refusal is not None:
             return self._deny(session, refusal, now)
         if (refusal := self._unreviewed(session, now)) is not None:
@@ -131,6 +131,6 @@ class Decide:
         owed = () if session.reason == reason else ("denied",)  # the route has said it
         if session.approve_until is not None:  # they have a card by now, and others know of it
             return became(session, Event.REFUSED, **denied(session, reason, now))
-        if self.decider.tells(session, reason):
+        if self.decider.tells(session, reason, now):
             owed = (*owed, "refused")
         return became(session, Event.REFUSED, reason=reason, denied_at=now, owed=owed)

@@ -1,24 +1,19 @@
 """Who may: decided from the settings and the directory as they stand at the moment of the act."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from chalicelib.domain.ask import OF_THEIR_OWN, Kind
 from chalicelib.domain.errors import Refused
+from chalicelib.domain.glass import REQUIRED, REVIEW_OF_A_BYPASS, Glass, groups_among
 from chalicelib.domain.ports import Chat, Clock, Directory, IdentityCenter
-from chalicelib.domain.session import (
-    REQUIRED,
-    REVIEW_OF_A_BYPASS,
-    Glass,
-    PermissionSet,
-    Person,
-    Session,
-    groups_among,
-)
+from chalicelib.domain.session import PermissionSet, Person, Session
 from chalicelib.words import messages, refusals
 from chalicelib.workflow import policy
 
-REMEMBERED = timedelta(seconds=30)  # who may not end or extend: they may press and press
+REMEMBERED = timedelta(seconds=30)  # who may not, and why: they may press and press
+TOLD_FOR = timedelta(minutes=10)  # that somebody was refused a glass
 MOST = 1_000  # of them
 
 
@@ -41,6 +36,28 @@ class May:
     refusal: str = ""
 
 
+class Remembered:
+    """What is known for a while, of so many at most. In memory alone: whoever begins cold asks."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, ...], tuple[Any, datetime]] = {}
+
+    def at(self, key: tuple[str, ...], now: datetime) -> Any:
+        """What is known at that moment; None where nothing is."""
+        value, until = self._known.get(key, (None, now))
+        return value if now < until else None
+
+    def keep(self, key: tuple[str, ...], value: Any, until: datetime) -> None:
+        """Remembers it until then; of too many, it forgets the others."""
+        if len(self._known) >= MOST:
+            self.clear()
+        self._known[key] = value, until
+
+    def clear(self) -> None:
+        """Forgets all of it."""
+        self._known.clear()
+
+
 class Decider:
     """Asks Slack, the directory and Identity Center who somebody is. Writes nothing."""
 
@@ -57,7 +74,24 @@ class Decider:
         self.directory = directory
         self.chat = chat
         self.clock = clock
-        self._refused: dict[tuple[str, str, str], tuple[May, datetime]] = {}
+        self._may_not, self._turned_away, self._told = Remembered(), Remembered(), Remembered()
+
+    def pressed(self, session: Session, now: datetime) -> tuple[Session, str | None]:
+        """As `known`, of a press; who was just refused the same is so again, and nobody is asked.
+
+        Raises ExternalError.
+        """
+        key = session.slack_user, session.glass, session.account_id, session.permission_set_arn
+        again = self._turned_away.at(key, now) if not session.version else None
+        if again is not None:
+            changes, refusal = again
+            return session.with_(**changes), refusal
+        known, refusal = self.known(session)
+        if refusal is not None and refusal != messages.WHY_FIRST and not session.version:
+            found = {each.name: getattr(known, each.name) for each in fields(known)}
+            changes = {name: it for name, it in found.items() if it != getattr(session, name)}
+            self._turned_away.keep(key, (changes, refusal), now + REMEMBERED)
+        return known, refusal
 
     def known(self, session: Session) -> tuple[Session, str | None]:
         """The session with who and what it is about, and why it is refused. Raises ExternalError.
@@ -145,12 +179,20 @@ class Decider:
             **self._given(glass, permission_set) | {"duration": session.duration, **never},
         )
 
-    def tells(self, session: Session, refusal: str) -> bool:
-        """Whether the channel hears of it: whoever finds the access open was not refused."""
+    def tells(self, session: Session, refusal: str, now: datetime) -> bool:
+        """Whether the channel hears of it: whoever finds the access open was not refused, and who
+        was refused the same glass some minutes ago has been named. The log has each."""
         glass = self.glasses.by_name.get(session.glass)
-        told = glass is not None and glass.tell_refusals and bool(session.channel)
+        if glass is None or not glass.tell_refusals or not session.channel:
+            return False
         known = (messages.ALREADY_OPEN, messages.ALREADY_WAITING, messages.WHY_FIRST)
-        return told and not refusal.startswith(known)
+        if refusal.startswith(known):
+            return False
+        key = session.slack_user, session.glass
+        told_of = self._told.at(key, now) or session.id
+        if told_of == session.id:  # also where its write was lost, and it is decided once more
+            self._told.keep(key, told_of, now + TOLD_FOR)
+        return bool(told_of == session.id)
 
     def still_refused(self, session: Session) -> str | None:
         """Why a glass does not allow to that person now what the session is to give; None: it does.
@@ -178,14 +220,12 @@ class Decider:
             return May(session.email, "" if own else messages.YOUR_OWN)
         key = slack_user, f"{kind} {session.glass}", "" if own else session.principal_id
         now = self.clock.now()
-        known = self._refused.get(key)
-        if known is not None and now < known[1]:
-            return known[0]
+        known: May | None = self._may_not.at(key, now)
+        if known is not None:
+            return known
         may = self._may_touch(session, slack_user, kind)
         if may.refusal:
-            if len(self._refused) >= MOST:
-                self._refused.clear()
-            self._refused[key] = (may, now + REMEMBERED)
+            self._may_not.keep(key, may, now + REMEMBERED)
         return may
 
     def _may_touch(self, session: Session, slack_user: str, kind: Kind) -> May:

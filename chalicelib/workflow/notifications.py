@@ -6,8 +6,9 @@ being edited is owed anew. Everything else is told once for each time that it ha
 
 from typing import Final
 
+from chalicelib.domain.glass import NOBODY
 from chalicelib.domain.machine import State
-from chalicelib.domain.session import NOBODY, Prior, Session
+from chalicelib.domain.session import Prior, Session
 
 MINE: Final = "mine"  # the person's own card: posted the first time, then edited
 OLDER: Final = frozenset({"granted", "slow", "extended", "over", "failed"})  # as it was called once

@@ -9,9 +9,10 @@ from typing import Any
 
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import ExternalError, Partly, Refused, Unavailable
+from chalicelib.domain.glass import MAIL
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Chat, Clock, Letters, Log, Mail, Post, Topics
-from chalicelib.domain.session import MAIL, RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
+from chalicelib.domain.session import RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
 from chalicelib.operations.trace import trace
 from chalicelib.words import answers, approval, cards, messages, refusals, review
 from chalicelib.workflow import notifications

@@ -5,7 +5,7 @@ from string import ascii_lowercase, ascii_uppercase
 
 from chalicelib.domain.ask import Kind
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.session import Glass, groups_among
+from chalicelib.domain.glass import Glass, groups_among
 from chalicelib.words import messages, refusals
 
 EVERYONE = "everyone"

@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
 from chalicelib.domain.errors import ExternalError, Partly, Refused, Stale, Unavailable, Unreadable
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.ports import (
     Assignments,
     Books,
@@ -27,7 +28,7 @@ from chalicelib.domain.ports import (
     Post,
     WakeUps,
 )
-from chalicelib.domain.session import Access, Glass, Noted, PermissionSet, Session
+from chalicelib.domain.session import Access, Noted, PermissionSet, Session
 from chalicelib.domain.verdict import UNEXPLAINED, Facts, Verdict, judge
 from chalicelib.words import findings, messages
 from chalicelib.words.findings import Mend

@@ -142,7 +142,11 @@ class Runner:
             now = self.clock.now()
             due = what_is_due(session, leased, now)
             if isinstance(due, Event):
-                return self._do(self._happened(session, due, now, turn), now)
+                answer = self._happened(session, due, now, turn)
+                late = reached(escalates_at(session), now)  # whoever dies over the duty has said so
+                if late and isinstance(answer, GoOn):
+                    return self.alarms.escalate(answer.session, now, turn)
+                return self._do(answer, now)
             if reached(escalates_at(session), now):  # whoever is at it, and whatever comes of it
                 return self.alarms.escalate(session, now, turn)
             if reached(session.warns_at, now) and not turn.quiet:  # at most once for a deadline

@@ -8,8 +8,8 @@ from dataclasses import fields
 from pathlib import Path
 
 from chalicelib.config.settings import Settings
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
-from chalicelib.domain.session import Glass
 from tests.fakes.outside import World
 from tests.fakes.rows import asked, pressed
 from tests.support.stories import HOUR, glass

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from chalicelib.config import keys, settings
 from chalicelib.config.settings import InvalidSettings, load
-from chalicelib.domain.session import groups_among
+from chalicelib.domain.glass import groups_among
 
 EXAMPLE = settings.GLASSES.with_name("glasses.example.toml")
 

@@ -1,11 +1,12 @@
 """Text from outside, wherever it goes: no sign that steers, half a sign, or more than fits."""
 
+import re
 import sys
 import unicodedata
 
 import pytest
 
-from chalicelib.domain.text import cell, clean, lines
+from chalicelib.domain.text import cell, clean, lines, quoted
 from chalicelib.words import markup
 
 SEEN = {*range(0x600, 0x606), 0x6DD, 0x890, 0x891, 0x8E2}  # Arabic's marks before numbers
@@ -70,6 +71,31 @@ def test_a_cell_is_never_a_formula(text: str) -> None:
 def test_other_peoples_words_neither_link_nor_mention_nor_emphasise() -> None:
     said = markup.escape("<!channel> *x* `y` ~z~ & ```")
     assert said == "&lt;!channel&gt; ∗x∗ ˋyˋ ∼z∼ &amp; ˋˋˋ"
+
+
+@pytest.mark.parametrize("said", ["_x_", "see _x y_ z", "(_x_)", "__init__", "é_x_", "-_x_-"])
+def test_no_underscore_of_others_begins_italics(said: str) -> None:
+    shown = markup.escape(said)
+    assert not re.search(r"(?<![A-Za-z0-9])_\S", shown)
+    assert shown.replace("ˍ", "_") == said
+
+
+@pytest.mark.parametrize("name", ["first_last@example.com", "AWS_ERROR_X", "x_", "a_ b", "_ _"])
+def test_a_name_that_begins_none_stays_as_it_is_copied(name: str) -> None:
+    assert markup.escape(name) == name
+
+
+def test_what_is_to_be_copied_from_a_block_of_code_is_as_it_was_and_stays_in_it() -> None:
+    assert markup.code("_role_* ~/x") == "_role_* ~/x"
+    assert markup.code("a```b <x>") == "aˋˋˋb &lt;x&gt;"
+
+
+def test_a_time_in_others_words_reads_the_same_and_is_not_taken_for_one_of_ours() -> None:
+    theirs = "bucket 2026-11-22 15:04 UTC"
+    ours = f"{quoted(theirs)}, 2026-11-22 15:05 UTC"
+    assert markup.local(ours) == (
+        "bucket 2026-11-22 15:04\xa0UTC, <!date^1795359900^{time}|15:05 UTC>"
+    )
 
 
 @pytest.mark.parametrize("room", range(1, 40))

@@ -25,7 +25,7 @@ class MemoryBooks(Rows):
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:
         waiting = [each for each in self.sessions.values() if each.look_at and each.look_at <= now]
-        waiting.sort(key=lambda each: each.look_at or now)
+        waiting.sort(key=lambda each: (not each.live, each.look_at or now))
         return [each.id for each in waiting[:limit]]
 
     def asks_due(self, now: datetime, limit: int) -> Sequence[str]:
@@ -34,6 +34,9 @@ class MemoryBooks(Rows):
             if each.owed:
                 waiting.append((each.tell_at or each.decided_at or now, f"asked/{each.id}"))
         return [row_id for due, row_id in sorted(waiting) if due <= now][:limit]
+
+    def put_away(self, now: datetime, most: int) -> int:
+        return 0  # what pretends to be another kind of row is none here
 
     def unfinished(self) -> Sequence[tuple[Session, bool]]:
         waiting = [each for each in self.sessions.values() if each.look_at is not None]

@@ -32,6 +32,7 @@ class Everything:
         self.refuses_after = 1_000  # messages
         self.no_alarm: Exception | None = None
         self.ids: list[str] = []
+        self.strays = 0
         self.asked: list[str] = []
         self.rows: list[tuple[Session, bool]] = []
         self.time = NOON
@@ -81,6 +82,12 @@ class Everything:
 
     def due(self, now: datetime, limit: int) -> list[str]:
         return self.ids[:limit]
+
+    def put_away(self, now: datetime, most: int) -> int:
+        self.strays, gone = max(self.strays - most, 0), min(self.strays, most)
+        if self.refuses:
+            raise Unavailable("DynamoDB: down")
+        return gone
 
     def asks_due(self, now: datetime, limit: int) -> list[str]:
         return self.asked[:limit]

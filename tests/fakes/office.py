@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.ports import Mail
-from chalicelib.domain.session import Access, Glass, Noted, PermissionSet, Person, Session
+from chalicelib.domain.session import Access, Noted, PermissionSet, Person, Session
 from chalicelib.words import mails
 from chalicelib.workflow.answers import Turn
 from chalicelib.workflow.reconcile import Reconciler

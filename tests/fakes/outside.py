@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.ask import Ask
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.ports import CallStatus, Mail, Posted, Reading, Reported
-from chalicelib.domain.session import Access, Glass, PermissionSet, Person, Session
+from chalicelib.domain.session import Access, PermissionSet, Person, Session
 from chalicelib.route.front import Front
 from chalicelib.words import mails
 from chalicelib.workflow.answers import Outside, Turn

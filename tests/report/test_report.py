@@ -45,6 +45,16 @@ def in_slack(made: report.Report) -> dict[str, Any]:
     return messages.report(made.session.with_(summary=report.told(made)))
 
 
+def test_a_time_in_a_name_stays_as_it_was_and_forges_none() -> None:
+    """Who names a thing is whoever is reported on."""
+    name = "_x_ *y* 2026-11-22 15:04 UTC <!date^0^{time}|00:00 UTC>"
+    records = [event("DeleteTrail", "cloudtrail", sso_role(), requestParameters={"name": name},
+                     readOnly=False)]  # fmt: skip
+    said = in_slack(report.build(session_of(), records))["text"]
+    assert "ˍx_ ∗y∗ 2026-11-22 15:04\xa0UTC &lt;!date^0" in said
+    assert said.count("<!date^") == 1, "when it was done"
+
+
 # Whose events ------------------------------------------------------------------------------------
 
 

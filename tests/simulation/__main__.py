@@ -11,7 +11,7 @@ from multiprocessing import Pool, cpu_count
 
 from tests.simulation.explorer import Bounds, Explorer, Found
 from tests.simulation.faults import NAMES
-from tests.simulation.lives import Behind, Forged, Hung, Meddled, Orphaned
+from tests.simulation.lives import Behind, Forged, Hung, Insistent, Meddled, Orphaned
 from tests.simulation.mutants import MUTANTS, Judged, judge
 from tests.simulation.shrink import Life, story
 from tests.simulation.watched import Watched
@@ -48,6 +48,10 @@ def main() -> int:
         command.add_argument(
             "--hung", action="store_const", dest="lives", const=Hung,
             help="lives in which nothing fails, but things hang for minutes",
+        )  # fmt: skip
+        command.add_argument(
+            "--insistent", action="store_const", dest="lives", const=Insistent,
+            help="lives in which people ask again and again while access is to end",
         )  # fmt: skip
         command.add_argument(
             "--behind", action="store_const", dest="lives", const=Behind,

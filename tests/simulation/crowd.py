@@ -7,6 +7,8 @@ from chalicelib.domain.machine import OPEN
 from chalicelib.domain.session import Access, Session
 from tests.simulation.actors import HEALED_REQUEST, moment, stream_record
 
+ASKED = {Kind.END: "End now", Kind.EXTEND: "Extend", Kind.REASON: "Reason"}  # of each life
+
 
 class Crowd:
     """What people do: they press, ask, and take a hand in it."""
@@ -54,7 +56,7 @@ class Crowd:
             saw("press on an access whose row is gone")
 
     def ask(self, session_id: str, kind: Kind, user: str) -> None:
-        """*End now* or *Extend*, as the route writes it."""
+        """*End now*, *Extend* or a reason, as the route writes it; some say why besides."""
         if self.faults.strikes("table down") or self.faults.out("table", self.now):
             return
         self.asked += 1
@@ -81,10 +83,11 @@ class Crowd:
 
     def said_by(self, kind: Kind) -> str:
         """What is in the card's field as somebody presses."""
-        return ""
+        return f"INC-{self.asked}" if kind is Kind.REASON or self.asked % 3 == 0 else ""
 
     def _count_ask(self, row: Session, kind: Kind, user: str) -> None:
-        self.faults.saw("End now" if kind is Kind.END else "Extend")
+        if kind in ASKED:
+            self.faults.saw(ASKED[kind])
         ends = [a for a in self.rows.asks.values() if isinstance(a, Ask) and a.kind is Kind.END]
         others = {ask.slack_user for ask in ends if ask.session_id == row.id} - {user}
         if kind is Kind.END and others:

@@ -30,9 +30,10 @@ from typing import Any
 
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import ExternalError, Gone, LockTaken, Refused, Stale, Unknown
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import FINAL, OPEN, State
 from chalicelib.domain.ports import CallStatus
-from chalicelib.domain.session import Access, Glass, Lock, PermissionSet, Person, Session
+from chalicelib.domain.session import Access, Lock, PermissionSet, Person, Session
 from tests.fakes.table import Rows
 from tests.simulation.planted import HOMES, load
 from tests.support.states import OVER

@@ -64,6 +64,7 @@ HANDS = (
     "End now by a second person",
     "End now by another than who pressed",
     "Extend",
+    "Reason",
     "lease deleted by hand",
     "lease deleted by the TTL",
     "TTL late",  # by minutes or days, as this and the next are drawn for a run

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import Refused, Unknown
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.ports import CallStatus
@@ -452,3 +453,8 @@ def judges_without_care(real: Real, self: Reconciler, access: Any, place: Any) -
 
 def whatever_it_is_of(real: Real, session: Session | None, leased: bool) -> bool:
     return leased
+
+
+def notes_each_reason(real: Any, decided: Ask, session: Session) -> Any:
+    """Also where one was given."""
+    return real(decided, session.with_(why=""))

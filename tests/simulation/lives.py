@@ -5,9 +5,20 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.domain.ask import Kind
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
-from chalicelib.domain.session import Glass, Session
-from tests.simulation.actors import ANN, BOB, CLEO, MINUTE, SECOND, SLACK, THINGS, session_id_of
+from chalicelib.domain.session import Session
+from tests.simulation.actors import (
+    ANN,
+    BOB,
+    CLEO,
+    MINUTE,
+    SECOND,
+    SLACK,
+    THINGS,
+    ms_of,
+    session_id_of,
+)
 from tests.simulation.world import World
 
 
@@ -134,3 +145,44 @@ class Forged(World):
         self.hands.forging = True
         for _ in range(self.random.choice((5, 20, 60))):
             self.at(self.random.randrange(self.span), self.hands.forge)
+
+
+class Insistent(World):
+    """A life in which each call takes its time, and whoever has access, and who may nothing, ask
+    again and again around its end: whatever they ask for, it ends as if they had not."""
+
+    ENDS_WITHIN = 30 * SECOND
+
+    def _people(self) -> None:
+        random, self.mode = self.random, ""
+        self.faults.outages.clear()
+        self.faults.rates = {"pause": random.choice((0.6, 1.0))}
+        self.duration = random.choice((20, 40)) * SECOND
+        self.glasses = {name: replace(glass, may=("everyone",),
+                                      duration=timedelta(milliseconds=self.duration))
+                        for name, glass in self.glasses.items()}  # fmt: skip
+        self.runner, self.reconciler = self._functions()
+        self.pressed_at = random.randrange(MINUTE)
+        session_id = session_id_of(1)
+        self.at(self.pressed_at, self.press, session_id, "UANN", "prod")
+        begins, every = self.pressed_at + self.duration - 5 * SECOND, random.choice((300, 500))
+        ends = self.pressed_at + self.duration + MINUTE
+        for when in range(begins, ends, every):
+            kind, who = random.choice(INSISTED)
+            self.at(when + random.randrange(every), self.ask, session_id, kind, who)
+        self.hands.last = ends
+        self.at(random.randrange(MINUTE), self.sweep)
+        self.at(ends + MINUTE, self.heal)
+
+    def _entered(self, old: Session, new: Session) -> None:
+        super()._entered(old, new)
+        if new.state is State.SETTLING and new.over_since is not None:
+            late = self.now - ms_of(new.over_since)
+            if late > self.ENDS_WITHIN:
+                self.fail(f"{new.id} ended {late // SECOND} s late, for people went on asking")
+
+
+INSISTED = (
+    (Kind.REASON, "UANN"), (Kind.REASON, "UANN"), (Kind.EXTEND, "UANN"),
+    (Kind.REASON, "UNOBODY"), (Kind.END, "UNOBODY"), (Kind.EXTEND, "UNOBODY"),
+)  # fmt: skip

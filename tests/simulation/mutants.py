@@ -41,7 +41,7 @@ from chalicelib.workflow.timing import NOTHING
 from tests.fakes.table import Rows
 from tests.simulation import faulty
 from tests.simulation.explorer import Bounds, Explorer, Found, ticking
-from tests.simulation.lives import Behind, Forged, Hung, Meddled, Orphaned
+from tests.simulation.lives import Behind, Forged, Hung, Insistent, Meddled, Orphaned
 from tests.simulation.planted import Outdated, Patch, Swap, constants, load, patched, swapped
 from tests.simulation.watched import Watched
 from tests.simulation.world import World
@@ -500,7 +500,7 @@ MUTANTS = (
         "approved when its time was up",
         patches=(("asks", "reached(session.times_out_at, now)", "reached(session.deadline, now)"),),
         lives=Watched,
-        seed=228,
+        seed=164,
     ),
     Mutant(
         "let in without approval",
@@ -519,6 +519,12 @@ MUTANTS = (
         swaps=(Swap(lambda: asked.why_now, faulty.some_word),),
         lives=Watched,
         seed=72,
+    ),
+    Mutant(
+        "a reason again and again",
+        swaps=(Swap(lambda: asks.reasoned, faulty.notes_each_reason),),
+        lives=Insistent,
+        seed=0,
     ),
     Mutant(
         "what a row says is granted",

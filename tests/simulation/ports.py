@@ -87,9 +87,11 @@ FORESEEN = {"Broken", *(each.__name__ for each in ExternalError.__subclasses__()
 
 def cold(runner: Runner) -> None:
     """As a function that has just begun: it remembers neither refusals nor alarms."""
-    runner.decider._refused.clear()
-    runner.alarms._alarmed.clear()
-    runner.alarms._reached.clear()
+    decider, alarms = runner.decider, runner.alarms
+    for each in (decider._may_not, decider._turned_away, decider._told):
+        each.clear()
+    alarms._alarmed.clear()
+    alarms._left.clear()
 
 
 class Looking(Ports):

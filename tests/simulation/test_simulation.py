@@ -11,7 +11,7 @@ import pytest
 from tests.simulation.__main__ import CASES
 from tests.simulation.explorer import Explorer
 from tests.simulation.faults import NAMES
-from tests.simulation.lives import Behind, Forged, Hung, Meddled, Orphaned
+from tests.simulation.lives import Behind, Forged, Hung, Insistent, Meddled, Orphaned
 from tests.simulation.shrink import story as story_of
 from tests.simulation.watched import Watched
 from tests.simulation.world import World
@@ -85,6 +85,17 @@ def test_who_forges_whatever_may_be_asked_for_is_given_nothing() -> None:
 def test_nobody_is_let_in_whom_no_other_has_approved_and_nobody_stays_unacknowledged() -> None:
     wrong = {seed: found[0] for seed in range(2 * AT_ONCE) if (found := Watched(seed).run())}
     assert not wrong, told(wrong, Watched)
+
+
+def test_however_often_somebody_asks_access_ends_when_it_should() -> None:
+    failed = {}
+    for seed in range(AT_ONCE // 10):
+        world = Insistent(seed)
+        wrong = world.run()
+        seen.update(each for each in world.faults.seen if each == "Reason")
+        if wrong:
+            failed[seed] = wrong[0]
+    assert not failed, told(failed, Insistent)
 
 
 def test_no_fault_is_dead_and_no_hand_idle() -> None:

@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.domain.ask import OF_A_REVIEW, Ask, Kind
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
 from chalicelib.domain.schedule import scheduled
-from chalicelib.domain.session import Glass, Person, Session
+from chalicelib.domain.session import Person, Session
 from chalicelib.workflow import changes, policy
 from tests.simulation.actors import ANN, BOB, CLEO, MINUTE, SECOND, SLACK, ms_of
 from tests.simulation.world import World
@@ -94,8 +95,8 @@ class Watched(World):
             )
             self.rows.write(scheduled(after, self.moment)[0])
             return
-        sure = [user for user, person in PEOPLE.items()
-                if person.principal_id != row.principal_id and self._trusted(row, person)]  # fmt: skip
+        others = [user for user, each in PEOPLE.items() if each.principal_id != row.principal_id]
+        sure = [user for user in others if self._trusted(row, PEOPLE[user])]
         self.ask(session_id, self._answers(), self.random.choice(sure))
         self.after(MINUTE, self._sees_to_it, session_id)
 

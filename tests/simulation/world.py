@@ -18,8 +18,9 @@ from random import Random
 from typing import Any
 
 from chalicelib.domain.ask import Kind
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
-from chalicelib.domain.session import Glass, Session
+from chalicelib.domain.session import Session
 from chalicelib.triggers.queue import FromQueue
 from chalicelib.triggers.stream import FromStream
 from chalicelib.triggers.sweep import Sweep

@@ -31,7 +31,7 @@ def test_a_press_is_an_ask_and_no_session_yet(store: Store) -> None:
     asked = store.ask(requested())
     assert (asked.id, asked.version, asked.slack_user) == (requested().id, 0, "U0ALICE")
     assert store.books.read(asked.id) == (None, False)
-    assert store.books.due(NOON, 10) == store.books.alive() == []
+    assert list(store.books.due(NOON, 10)) == list(store.books.alive()) == []
     assert list(store.books.asks_due(NOON, 10)) == [BREAK]
 
 

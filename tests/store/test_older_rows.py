@@ -207,7 +207,7 @@ def test_access_of_an_older_row_ends_by_its_deadline_and_is_reported(
     closed = stage.goes_on(State.CLOSED)
     assert (closed.owed, closed.look_at, closed.report_final) == ((), None, "second")
     assert [mail.subject for mail in stage.world.mails] == [f"Report {bg(1)}"] * 2
-    assert stage.store.books.due(stage.world.time + HOUR, 10) == []
+    assert list(stage.store.books.due(stage.world.time + HOUR, 10)) == []
 
 
 def test_a_claim_of_the_older_kind_keeps_everybody_out_until_it_has_run_out(stage: Stage) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from chalicelib.adapters.dynamodb import lists
+from chalicelib.adapters.dynamodb.model import Row
 from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Lock, Session
@@ -20,7 +22,7 @@ def test_what_is_not_there_is_nothing(store: Store) -> None:
     assert store.books.read(bg(404)) == (None, False)
     assert store.books.lock(ACCESS) is None
     assert store.books.living(ACCESS) == []
-    assert store.books.due(NOON, 10) == []
+    assert list(store.books.due(NOON, 10)) == []
 
 
 @pytest.mark.parametrize("make", [requested, granting, active, revoking, settling])
@@ -194,6 +196,17 @@ def test_a_row_that_an_operator_has_spoiled_is_unreadable_and_hides_no_other(
         store.books.read(bg(66))
 
 
+@pytest.mark.world
+def test_a_live_session_that_cannot_say_when_it_is_due_is_looked_at_with_all_others(
+    dynamodb: Store,
+) -> None:
+    dynamodb.clear()
+    session = dynamodb.open(look_at=NOON)
+    spoiled = {"kind": "session", "look_at": "soon", "open": "yes", "live_access": ACCESS.key}
+    dynamodb.spoil(bg(66), spoiled)
+    assert {bg(66), session.id} == {*dynamodb.books.due(NOON, 10)}
+
+
 @pytest.mark.parametrize(
     "row_id",
     [f"ask/{bg(7)}", f"ask/found-{7:024x}", f"ask/end-{7:024x}", f"asked/end-{7:024x}", "ask/",
@@ -210,3 +223,32 @@ def test_no_row_but_a_sessions_own_is_a_session_whatever_it_says(store: Store, r
     assert list(store.books.alive()) == [real.id]
     assert [each.id for each, _ in store.books.unfinished()] == [real.id]
     assert store.books.session_that_saw(ACCESS) is None
+
+
+@pytest.mark.world
+def test_no_number_of_rows_that_only_pretend_keeps_a_live_session_from_its_turn(
+    dynamodb: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may only ask writes thousands of them, each earlier than everything; they are put away a
+    number at a time, and neither an ask nor a session is."""
+    dynamodb.clear()
+    monkeypatch.setattr(lists, "MOST_READ", 1_000)
+    live = dynamodb.open(look_at=NOON)
+    over = dynamodb.put(settling(id=bg(8), look_at=PAST))
+    ask = f"ask/end-{8:024x}"
+    dynamodb.spoil(ask, {"kind": "ask", "open": "ask", "look_at": "2020"})
+    kinds = ("yes", "door", "lease", "assignment")
+    for n in range(2_400):
+        pretends = {"kind": "session", "open": kinds[n % 4], "look_at": "0001", "tries": "x"}
+        row_id = f"ask/bg-{n:024x}" if n % 3 else f"ask/bg-{n}"
+        dynamodb.spoil(row_id, pretends)
+    books: Any = dynamodb.books
+    assert next(iter(books.due(NOON, 500))) == live.id
+    assert live.id in [each.id for each, _ in books.unfinished()]
+    assert books.put_away(NOON, 100) == 100
+    while any(books.put_away(NOON + timedelta(minutes=n), 500) for n in range(3)):
+        pass
+    kept = {ask, live.id, over.id, f"lease/{live.id}", f"door/{live.access.key}"}
+    assert {row.id for row in Row.scan(attributes_to_get=["id"])} == kept
+    assert list(books.due(NOON, 10)) == [live.id, over.id]
+    assert books.asks_due(NOON, 10) == [ask]

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import Event
-from chalicelib.domain.session import Glass, Session
+from chalicelib.domain.session import Session
 
 NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -130,6 +130,39 @@ def test_what_had_to_be_said_first_is_seen_through_afterwards(world: Everything)
     assert world.time == NOON + SECOND
 
 
+def test_rows_that_only_hide_others_are_put_away_last_and_counted(
+    world: Everything, lines: Any
+) -> None:
+    world.strays = 700
+    sweep(world)
+    swept, away = lines()
+    assert (swept["message"], away["message"]) == ("swept", "rows that no route of ours writes")
+    assert away["JunkRows"] == 500, "the others are the next sweep's"
+    world.refuses = True
+    sweep(world)
+    assert lines()[-1]["message"] == "not put away"
+    world.refuses, world.strays = False, 0
+    sweep(world)
+    assert lines()[-1]["message"] == "swept"
+
+
+def test_what_is_due_is_listed_while_the_first_of_it_is_looked_at(
+    world: Everything, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A live session does not wait for the list of all others, and is told where that fails."""
+
+    def due(*_: Any) -> Any:
+        yield "bg-1"
+        assert world.looked == ["bg-1"]
+        raise Unavailable("DynamoDB: ThrottlingException")
+
+    monkeypatch.setattr(world, "due", due)
+    world.answers["bg-1"] = [Rest(NOON, tells=True), None]
+    with pytest.raises(Unavailable):
+        sweep(world)
+    assert seen(world) == [("bg-1", True), ("bg-1", False)]
+
+
 def test_one_that_fails_holds_up_no_other(world: Everything, lines: Any) -> None:
     world.ids = ["bg-1", "bg-2"]
     world.answers["bg-1"] = [RuntimeError("hunter2")]

@@ -18,8 +18,9 @@ import pytest
 
 from chalicelib.domain import text
 from chalicelib.domain.ask import Ask, Outcome
+from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
-from chalicelib.domain.session import Access, Glass, Noted, Session
+from chalicelib.domain.session import Access, Noted, Session
 from chalicelib.words import answers, approval, cards, findings, mails, messages, review
 from chalicelib.workflow import policy
 from simulator.slack_blocks import mistakes_in

@@ -143,6 +143,37 @@ def test_people_hear_of_it_whatever_a_claim_or_a_call_is_at(
     assert len(world.mails) == 2
 
 
+class Killed(BaseException):
+    """The worker is no more."""
+
+
+def test_whoever_dies_over_what_an_end_brings_has_written_the_alarm_before(world: World) -> None:
+    """The end itself was never written: each look died, or hung, before its first write."""
+    unknown = {"grant_call": "?", "grant_asked_at": NOON, "grant_late_until": NOON + MINUTE}
+    session = world.keep(granting(standing="no", **unknown))
+    world.time = NOON + HOUR + 3 * MINUTE
+
+    def dies() -> None:
+        raise Killed
+
+    for n in range(3):
+        world.meanwhile["creating"] = dies
+        with pytest.raises(Killed):
+            world.look(session)
+        row = world.row(session.id)
+        assert (row.state, row.alarms) == (State.REVOKING, 1), f"look {n}: once, not with each"
+        assert "alarm_mail" in row.owed
+
+
+def test_what_is_over_within_the_look_that_wrote_the_alarm_alarms_nobody(world: World) -> None:
+    session = world.keep(active())
+    world.assignments.add(session.access)
+    world.time = NOON + HOUR + 3 * MINUTE
+    world.look(session, patience=30)
+    assert world.until(session, "SETTLING").gone_at is not None
+    assert not any("MAY STILL HAVE" in text for _, text in world.told)
+
+
 def test_a_reason_belongs_to_its_duty(world: World) -> None:
     world.says = {"post": [Unavailable("Slack: TimeoutError")] * 3}
     session = stuck(world, card_ts="1.0", owed=("card_again",), channel="C0INCIDENT")

@@ -1,16 +1,18 @@
 """What people ask of a session; and that who can only ask cannot act."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
-from chalicelib.domain.errors import Unavailable, Unreadable
+from chalicelib.domain.errors import Refused, Unavailable, Unreadable, Unwritable
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Session
 from chalicelib.words import messages, refusals
-from chalicelib.words.messages import date
+from chalicelib.words.naming import date
 from tests.fakes.outside import World
 from tests.fakes.rows import MINUTE, SECOND, asked, look_at, pressed
 from tests.support.stories import (
@@ -194,6 +196,38 @@ def test_what_cannot_be_decided_yet_is_said_so_once_where_they_pressed(world: Wo
     assert "recorded, but not done yet. IAM Identity Center answers 503." in heard[0]
     assert "In any case" not in heard[0], "until when is for whoever has it"
     assert "You have ended the access" in heard[1]
+
+
+@pytest.mark.parametrize(
+    ("fails", "raised", "why"),
+    [
+        ("row", None, "The session's row in the log cannot be read until somebody mends it."),
+        ("who", KeyError, "A mistake in the program: KeyError."),
+        ("who", Refused, "Slack: ratelimited."),
+        ("write", Unwritable, "The row is too big."),
+    ],
+)
+def test_whatever_keeps_an_ask_from_being_decided_they_hear_it_once(
+    world: World, fails: str, raised: type[Exception] | None, why: str
+) -> None:
+    session = world.keep(active())
+    errors = {KeyError: KeyError("x"), Refused: Refused("Slack: ratelimited")}
+    if fails == "row":
+        world.books.unreadable.add(session.id)
+    elif raised in errors:
+        world.says["email"] = [errors[raised]] * 9
+    else:
+        world.books.decide = Mock(side_effect=Unwritable("the row is too big"))  # type: ignore[method-assign]
+    ask = asked(session, "end", "U0BOB", response_url="https://hooks.slack.com/a")
+    queue = look_at(world)
+    sides = replace(queue, seen_by="stream", asks_nobody=True), queue, replace(queue, tried=1)
+    world.books.record(ask)
+    for turn in (*sides, replace(queue, seen_by="sweep")):
+        with pytest.raises(raised) if raised and not turn.asks_nobody else nullcontext():
+            world.runner().advance(f"ask/{ask.id}", turn)
+    assert [where for where, _ in world.told] == ["response_url"]
+    assert world.told[0][1] == f"That is recorded, but not done yet. {why} We keep trying."
+    assert f"ask/{ask.id}" in world.books.asks
 
 
 def test_that_it_is_not_decided_yet_is_said_or_left(world: World) -> None:

@@ -9,7 +9,8 @@ import pytest
 from chalicelib.domain import ask
 from chalicelib.domain.ask import Kind
 from chalicelib.domain.errors import Refused, Unavailable
-from chalicelib.domain.session import TAKE_BACK_WITHIN, Glass, PermissionSet, Session
+from chalicelib.domain.glass import Glass
+from chalicelib.domain.session import TAKE_BACK_WITHIN, PermissionSet, Session
 from chalicelib.words import messages, refusals
 from chalicelib.workflow import deciding
 from chalicelib.workflow.deciding import REMEMBERED, Decider, Glasses, May
@@ -247,7 +248,7 @@ def test_of_many_who_may_not_no_more_than_so_many_are_remembered(
     decide = decider(world)
     for number in range(10):
         assert decide.may_touch(active(), f"U0EVE{number}").refusal
-        assert len(decide._refused) <= 3
+        assert len(decide._may_not._known) <= 3
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,19 @@
 """The live cards: posted once, edited, warned of the end, and true."""
 
 from datetime import datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 
-from chalicelib.domain.errors import Refused, Unavailable
+from chalicelib.domain.errors import Refused, Stale, Unavailable
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import Session
 from chalicelib.words import messages
-from chalicelib.words.messages import date
+from chalicelib.words.naming import date
 from chalicelib.workflow.asked import reasoned
 from tests.fakes.outside import World
-from tests.fakes.rows import MINUTE, SECOND, asked, pressed, stuck
+from tests.fakes.rows import MINUTE, SECOND, asked, look_at, pressed, stuck
 from tests.support.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
 
 
@@ -260,6 +261,75 @@ def test_the_channel_hears_of_who_was_refused_where_the_glass_wants_it(
     world.keep(active(id="bg-111111111111111111111111"))
     world.look(pressed(world, id="bg-222222222222222222222222"))
     assert {where for where, _ in world.told} == {"response_url"}, "open access refuses nobody"
+
+
+def test_who_is_refused_again_and_again_is_named_once_in_some_minutes_and_asked_after_seldom(
+    world: World,
+) -> None:
+    """Each press is in the log, and answered where it was pressed."""
+    world.glasses = {
+        "prod": glass(tell_refusals=True),
+        "data": glass(name="data", tell_refusals=True),
+    }
+    runner = world.runner()
+
+    def press(who: str, name: str = "prod") -> Session:
+        row = pressed(
+            world,
+            id=f"bg-{len(world.books.sessions):024x}",
+            slack_user=who,
+            glass=name,
+            asked_at=world.time,
+            wait_until=world.time + 5 * MINUTE,
+        )
+        runner.advance(f"ask/{row.id}", look_at(world))
+        return world.row(row.id)
+
+    def named() -> int:
+        return sum(where == "C0INCIDENT" for where, _ in world.told)
+
+    for n in range(100):
+        row = press("U0MALLORY")
+        assert (row.state, row.person) == (State.DENIED, "mallory@example.com")
+        assert "not among those who may" in row.reason
+        assert world.told[-1 if n else 0][0] == "response_url"
+        world.time += SECOND
+    assert named() == 1
+    assert world.asked.count("email") == 4, "asked once in half a minute"
+    for who, name in (("U0NOBODY", "prod"), ("U0MALLORY", "data"), ("U0NOBODY", "prod")):
+        press(who, name)
+    assert named() == 3
+    assert world.asked.count("email") == 6, "nobody, too, is known for a while"
+    world.time += 10 * MINUTE
+    press("U0MALLORY")
+    assert named() == 4
+    press("U0MALLORY", "nonesuch")
+    runner = world.runner()  # another process remembers nobody
+    press("U0MALLORY")
+    assert named() == 5
+
+
+def test_who_is_refused_for_want_of_a_reason_is_let_in_with_one_at_once(world: World) -> None:
+    world.glasses = {"prod": glass(reason="required")}
+    runner = world.runner()
+    for digit, why in (("1", ""), ("2", "INC-4711")):
+        row = pressed(world, id=f"bg-{digit * 24}", why=why)
+        runner.advance(f"ask/{row.id}", look_at(world))
+    assert world.row(row.id).state is not State.DENIED
+
+
+def test_the_channel_hears_of_a_refusal_whose_first_write_was_lost(world: World) -> None:
+    world.glasses = {"prod": glass(tell_refusals=True)}
+    writes = world.books.write
+    lost = Mock(side_effect=[Stale("x"), None, None, None])
+
+    def write(session: Session) -> None:
+        lost()
+        writes(session)
+
+    world.books.write = write  # type: ignore[method-assign]
+    world.look(pressed(world, slack_user="U0MALLORY"))
+    assert any(where == "C0INCIDENT" for where, _ in world.told)
 
 
 def test_who_presses_again_is_led_to_the_card(world: World) -> None:

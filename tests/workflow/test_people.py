@@ -17,7 +17,7 @@ from chalicelib.domain.session import Session
 from chalicelib.operations.log import JsonLog
 from chalicelib.triggers.sweep import Sweep
 from chalicelib.words import messages
-from chalicelib.words.messages import date
+from chalicelib.words.naming import date
 from chalicelib.workflow.answers import Turn
 from tests.fakes.outside import World
 from tests.support.presses import block_actions, legacy

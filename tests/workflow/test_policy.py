@@ -3,7 +3,7 @@
 import pytest
 
 from chalicelib.domain.errors import Refused, Unavailable
-from chalicelib.domain.session import groups_among
+from chalicelib.domain.glass import groups_among
 from chalicelib.words import messages
 from chalicelib.workflow.policy import identify, key, named, refusal
 from tests.support.stories import glass

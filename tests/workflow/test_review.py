@@ -8,10 +8,11 @@ import pytest
 
 from chalicelib.domain.ask import OF_A_REVIEW, Outcome
 from chalicelib.domain.errors import Gone, Refused, Unavailable
+from chalicelib.domain.glass import REVIEW_OF_A_BYPASS
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.ports import Person, Reported
 from chalicelib.domain.rows import values
-from chalicelib.domain.session import LEFT_UNREVIEWED, REVIEW_OF_A_BYPASS, Session
+from chalicelib.domain.session import LEFT_UNREVIEWED, Session
 from chalicelib.words import messages, refusals, review
 from chalicelib.workflow import changes
 from chalicelib.workflow.answers import Turn

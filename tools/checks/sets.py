@@ -8,7 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from chalicelib.domain.session import Glass, PermissionSet
+from chalicelib.domain.glass import Glass
+from chalicelib.domain.session import PermissionSet
 from chalicelib.transport.errors import code_of
 from tools.checks.patient import BAD, NOTE, OK, Finding, Patient, span
 

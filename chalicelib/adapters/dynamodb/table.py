@@ -1,6 +1,6 @@
 """Keeps sessions, locks and leases in one DynamoDB table: the state of the machine and its log."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,9 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 from pynamodb.transactions import TransactGet, TransactWrite
 
+from chalicelib.adapters.dynamodb import lists
 from chalicelib.adapters.dynamodb.errors import lost, translated
+from chalicelib.adapters.dynamodb.lists import IDS
 from chalicelib.adapters.dynamodb.model import SPOILED, Row
 from chalicelib.adapters.dynamodb.values import (
     access_in,
@@ -41,12 +43,6 @@ from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.instance import ROW as INSTANCE
 from chalicelib.domain.machine import LIVE, State
 from chalicelib.domain.session import SESSION_ID, Access, Lock, Noted, Prior, Session
-
-BEGINS = {rows.DUE_SESSIONS: "bg-", "door": "door/", "lease": "lease/", "assignment": "assignment/"}
-
-
-IDS = ["id"]  # all that is asked of an index: so no row that an operator has spoiled is read there
-
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -274,25 +270,16 @@ class Table:
             )
             return next((row.id for row in newest_first if SESSION_ID.fullmatch(row.id)), None)
 
-    def due(self, now: datetime, limit: int) -> Sequence[str]:
-        return self._due(rows.DUE_SESSIONS, "bg-", now, limit)
+    def due(self, now: datetime, limit: int) -> Iterable[str]:
+        return lists.sessions_due(now, limit)
 
     def asks_due(self, now: datetime, limit: int) -> Sequence[str]:
         """Ids of the asks' rows to look at: undecided ones, and those not told yet."""
-        return self._due(rows.DUE_ASKS, "ask", now, limit)
+        return lists.due(rows.DUE_ASKS, "ask", now, limit)
 
-    def _due(self, partition: str, prefix: str, now: datetime, limit: int) -> Sequence[str]:
-        """What does not begin so is nothing of its kind, whatever it says of itself."""
-        with translated():
-            found = Row.due.query(
-                partition,
-                Row.look_at <= now,
-                filter_condition=Row.id.startswith(prefix),
-                limit=limit,
-                scan_index_forward=True,
-                attributes_to_get=IDS,
-            )
-            return [row.id for row in found]
+    def put_away(self, now: datetime, most: int) -> int:
+        """Deletes what only pretends to be listed: see lists.put_away."""
+        return lists.put_away(now, most)
 
     def unfinished(self) -> Sequence[tuple[Session, bool]]:
         """The sessions that have something to do or to wait for, and whether their leases stand.
@@ -300,7 +287,7 @@ class Table:
         From an index and without consistency, so perhaps late. Of a row that cannot be read there
         is what remains of it, without a lease, so that it is looked at, counted and made known.
         """
-        ids = [row_id for row_id in self._listed(rows.DUE_SESSIONS) if SESSION_ID.fullmatch(row_id)]
+        ids = lists.unfinished()
         with translated():
             try:
                 found = {row.id: row for row in Row.batch_get([*ids, *map(lease_id, ids)])}
@@ -339,25 +326,17 @@ class Table:
     # ---- ports.Books
 
     def all_locks(self) -> Sequence[tuple[str, Access | None]]:
-        return [(row_id, access_in("door", row_id)) for row_id in self._listed("door")]
+        return [(row_id, access_in("door", row_id)) for row_id in lists.listed("door")]
 
     def all_leases(self) -> Sequence[str]:
-        return [row_id.removeprefix("lease/") for row_id in self._listed("lease")]
+        return [row_id.removeprefix("lease/") for row_id in lists.listed("lease")]
 
     def notes(self) -> Sequence[Access]:
-        found = (access_in("assignment", row_id) for row_id in self._listed("assignment"))
+        found = (access_in("assignment", row_id) for row_id in lists.listed("assignment"))
         return [access for access in found if access is not None]
 
-    def _listed(self, kind: str) -> Sequence[str]:
-        with translated():
-            found = Row.due.query(kind, attributes_to_get=IDS)
-            return [row.id for row in found if row.id.startswith(BEGINS[kind])]
-
     def alive(self) -> Sequence[str]:
-        """The whole index, which holds live and waiting sessions alone, however long the log is."""
-        with translated():
-            found = Row.by_access.scan(attributes_to_get=IDS)
-            return [row.id for row in found if SESSION_ID.fullmatch(row.id)]
+        return lists.alive()
 
     def restore_lock(self, session: Session) -> None:
         with translated(), TransactWrite(connection=self._connection) as transaction:

@@ -1,0 +1,58 @@
+"""A glass: a named access that may be broken open, and who may; as the settings say it."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+WARN_BEFORE = timedelta(minutes=5)  # the end, where access lasts longer than twice as long
+MAIL, NOBODY = "report_to", "nobody"  # who hears of access that was given: Glass.tell_to
+REVIEW_OF_A_BYPASS = timedelta(days=5)  # where the glass wants none by itself
+REQUIRED, OPTIONAL = "required", "optional"  # a reason: Glass.reason
+
+
+def groups_among(who: tuple[str, ...]) -> tuple[str, ...]:
+    """The Identity Center groups that are named there."""
+    return tuple(each.removeprefix("group:") for each in who if each.startswith("group:"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glass:
+    """A named access that may be broken open; one `[glass.NAME]` table of glasses.toml."""
+
+    name: str
+    account_id: str
+    permission_set: str  # its name, or its ARN
+    duration: timedelta
+    may: tuple[str, ...]  # e-mails, "group:NAME", or "everyone"
+    report_to: tuple[str, ...]
+    channel: str = ""  # Slack channel id; empty: nobody but the person is told
+    account_name: str = ""
+    report_after: timedelta = timedelta(minutes=15)
+    extend: timedelta | None = None  # by how much *Extend* moves the deadline; None: no extending
+    warn_before: timedelta | None = None  # how long before the end; None: as is usual
+    tell_to: str = MAIL  # who hears at once of access that was given: MAIL | NOBODY | a topic's ARN
+    tell_refusals: bool = False  # whether the channel hears who was refused
+    reason: str = OPTIONAL  # REQUIRED: nobody is let in who does not say why
+    approve: timedelta | None = None  # how long a press waits for another person; None: not at all
+    acknowledge: timedelta | None = None  # how long access lasts that no other has acknowledged
+    approvers: tuple[str, ...] = ()  # who may approve and acknowledge; empty: who may break it
+    bypass: tuple[str, ...] = ()  # who may go in without approval
+    review: timedelta | None = None  # within what time another reviews each use; None: not at all
+    reviewers: tuple[str, ...] = ()  # who may; empty: who may approve
+    block_until_reviewed: bool = False  # the same person does not break it again before
+
+    @property
+    def warns(self) -> timedelta:
+        """How long before the end the person is warned; nothing: never."""
+        if self.warn_before is not None:
+            return self.warn_before
+        return WARN_BEFORE if self.duration > 2 * WARN_BEFORE else timedelta(0)
+
+    @property
+    def second(self) -> tuple[str, ...]:
+        """Who may approve and acknowledge, each for others."""
+        return self.approvers or self.may
+
+    @property
+    def review_by(self) -> tuple[str, ...]:
+        """Who may review, each what others did."""
+        return self.reviewers or self.second
