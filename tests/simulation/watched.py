@@ -73,7 +73,8 @@ class Watched(World):
     def _reviews(self, row: Session) -> None:
         """Whoever did it tries it themselves; others in time or late, and in the end somebody who
         may, for nobody waits a month here."""
-        random, due = self.random, ms_of(row.review_until or self.moment) - self.now
+        random = self.random
+        due = min(ms_of(row.review_until or self.moment) - self.now, 10 * MINUTE)
         for _ in range(random.choice((0, 1, 3))):
             who, wait = (
                 random.choice((*PEOPLE, ALIAS, row.slack_user)),
