@@ -63,7 +63,7 @@ def main() -> int:
         )  # fmt: skip
         command.add_argument(
             "--watched", action="store_const", dest="lives", const=Watched,
-            help="lives in which another person approves, declines or acknowledges",
+            help="lives in which another person approves, acknowledges or reviews",
         )  # fmt: skip
     for command in (run, explore, mutants):
         command.add_argument("--cores", type=int, default=cpu_count())
