@@ -48,6 +48,7 @@ COLOURS = {  # by state or outcome: what is open, what is under way, what was re
 EXPORTED = (
     *COLUMNS[:-2], "slack_user", "slack_channel", "slack_message", "name", "principal_id",
     "account_name", "deadline", "ended_at", "ended_how", "ended_by", "reported_at",
+    "approve_until", "approved_at", "approved_by", "declined_by", "bypassed_at", "acknowledged_by",
     "concluded_at", "report_events", "outcome", "decided_at", "decided_look", "deadline_before",
     "deadline_after", "state_then", "may_review", "review_until", "reviewed_at", "reviewed_by",
     "reviewed_as", "review_note", "session_id", "id",
@@ -64,8 +65,7 @@ LONGEST = 300  # signs of a cell: an e-mail has 254 at most
 PHRASE = 40  # signs that are kept together on a line
 SHOWN = 100
 FIRST = ("state", "left", "asked_at", "what", "until", "email", "glass")  # as far as there is room
-NO_BREAK = "\N{NO-BREAK SPACE}"
-CANDIDATES = 5
+NO_BREAK, CANDIDATES = "\N{NO-BREAK SPACE}", 5
 PREFIX = re.compile(rf"({'|'.join(Kind)})-[0-9a-f]{{0,23}}")
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 

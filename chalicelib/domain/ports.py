@@ -1,7 +1,5 @@
-"""The smallest shapes that the middle needs from outside, and the errors they may raise.
-
-An adapter translates every foreign error into one of these, once.
-"""
+"""The smallest shapes that the middle needs from outside, and the errors they may raise: an adapter
+translates every foreign error into one of these, once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -124,7 +122,7 @@ class Books(Store, Protocol):
         """The session's id of each lease."""
 
     def alive(self) -> Sequence[str]:
-        """Ids of sessions that hold a lock, should, or await approval; without a next look too."""
+        """Ids of sessions that hold a lock, or should, or await approval; without a look too."""
 
     def restore_lock(self, session: Session) -> None:
         """Puts the missing lock of a live session; Stale where row or lock changed meanwhile."""

@@ -113,7 +113,7 @@ def extended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
 
 
 def reviewed(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
-    """*As expected*, *Follow up*: another has looked at what was done, and it is closed."""
+    """*As expected*, *Follow up*: another has looked at what was done, and it is closed [ASKS 8]."""
     how = Outcome.EXPECTED if decided.kind is Kind.EXPECTED else Outcome.FOLLOW_UP
     after = changes.reviewed(session, how, by, decided.why, decided.decided_look, now)
     return decided.with_(outcome=how), after.with_(reviewed_by_user=decided.slack_user)
@@ -129,7 +129,7 @@ def why_now(ask: Ask, session: Session) -> str:
     return ask.why if ask.why and ask.slack_user == session.slack_user else session.why
 
 
-def reasoned(decided: Ask, session: Session) -> tuple[Ask, Session | None]:
+def reasoned(decided: Ask, session: Session, _by: str, _now: datetime) -> Decided:
     """The reason, of whoever has or had the access; also when it is over, for the log [ASKS 4]."""
     if decided.slack_user != session.slack_user:
         return decided.with_(outcome=Outcome.REFUSED, reason=""), None

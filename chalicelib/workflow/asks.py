@@ -63,6 +63,7 @@ DECIDES: dict[Kind, Callable[[Ask, Session, str, datetime], Decided]] = {
     Kind.FOLLOWUP: reviewed,
     Kind.END: ended,
     Kind.EXTEND: extended,
+    Kind.REASON: reasoned,
 }
 
 
@@ -203,7 +204,7 @@ class Asks:
         decided = ask.with_(decided_at=now, decided_look=turn.seen_by, owed=("answer",))
         if session is None:
             return decided.with_(outcome=Outcome.NO_SESSION, person=ask.slack_user), None
-        row = ROWS[session.state]
+        row, decides = ROWS[session.state], DECIDES[ask.kind]
         there = ask.kind in row.asks or (row.open and ask.kind in OF_ACCESS)
         over = not there or reached(session.times_out_at, now) or (row.open and not leased)
         try:
@@ -222,13 +223,13 @@ class Asks:
             deadline_before=session.deadline,
         )
         if ask.kind is Kind.REASON:
-            return reasoned(decided, session)
+            return reasoned(decided, session, may.email, now)
         if may.refusal:
             return decided.with_(outcome=Outcome.REFUSED), None
         if over:
             said = answers.what_was_said(ask.kind, session, now)
             return decided.with_(outcome=Outcome.TOO_LATE, reason=said), None
-        return DECIDES[ask.kind](decided, session, may.email, now)
+        return decides(decided, session, may.email, now)
 
     def _take_back(
         self, row_id: str, found: Session, turn: Turn

@@ -58,7 +58,7 @@ class Decide:
 
     def _unreviewed(self, session: Session, now: datetime) -> str | None:
         """Why they are not let in before others have reviewed what they did, where the glass wants
-        that; None where it does not, or nothing is left to review. Raises Unavailable.
+        that [REQUESTED 2c]; None where it does not, or none is owed. Raises Unavailable.
         """
         glass = self.decider.blocked(session)
         if glass is None:

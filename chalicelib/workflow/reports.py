@@ -103,7 +103,7 @@ class ReportDuty:
             return self.outbox.happened(session, Event.REPORTED, now, turn, changes)
         final = session.state is State.CONCLUDING and made.mail is not None
         changes |= {"concluded_at": now, "report_final": "second" if final else "first"}
-        if session.review and session.granted_at:
+        if session.review and session.granted_at:  # [REPORTS 5]
             told = notifications.of_a_review(session, made.mail is not None)
             changes["owed"] = tuple(dict.fromkeys((*changes["owed"], *told)))
             changes["review_until"] = now + session.review

@@ -171,7 +171,8 @@ OURS = {"what", "until", "left"}  # of no row: the log finds them out
 OF_ROWS = {each.name for kind in (Session, Ask) for each in fields(kind)}
 # What the log's files leave out: a session's own story (`log ID`, `--json`) has all of it.
 INSIDE = {
-    "alarm_ts", "alarmed", "alarms", "allowed_at", "busy_token", "busy_until",
+    "acknowledge", "acknowledged_at", "acknowledged_by_user", "approved_by_user", "may_approve",
+    "may_bypass", "alarm_ts", "alarmed", "alarms", "allowed_at", "busy_token", "busy_until",
     "card_said", "card_ts", "channel",
     "conclude_at", "denied_at", "duration", "ended_by_user", "ended_look", "extend",
     "extended", "extended_by", "extended_by_user",
