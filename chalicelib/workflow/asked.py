@@ -113,7 +113,7 @@ def extended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
 
 
 def reviewed(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
-    """*As expected*, *Follow up*: another has looked at what was done, and it is closed [ASKS 8]."""
+    """*As expected*, *Follow up*: another has looked at it, and it is closed [ASKS 8]."""
     how = Outcome.EXPECTED if decided.kind is Kind.EXPECTED else Outcome.FOLLOW_UP
     after = changes.reviewed(session, how, by, decided.why, decided.decided_look, now)
     return decided.with_(outcome=how), after.with_(reviewed_by_user=decided.slack_user)

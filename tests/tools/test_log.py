@@ -185,9 +185,7 @@ INSIDE = {
     "steps", "summary", "tail", "tell_at", "tell_error", "tell_to", "tell_token", "tell_tries",
     "trail_query", "trail_query_at", "tries", "user_name", "version", "wait_until", "wake_at",
     "warn_before", "warning_ts", "warned_for",
-    "acknowledge", "acknowledged_at", "acknowledged_by", "acknowledged_by_user", "approve_until",
-    "approved_at", "approved_by", "approved_by_user", "bypassed_at", "declined_by", "may_approve",
-    "may_bypass", "report_ts", "review", "reviewed_by_user",
+    "report_ts", "review", "reviewed_by_user",
 }  # fmt: skip
 
 
