@@ -56,7 +56,8 @@ class Alarms:
         )
         alarm = notifications.of_an_alarm(session)
         owed = (*alarm, *(each for each in session.owed if each not in alarm))
-        session = session.reaching(alarm[-1], 0)
+        for each in alarm:
+            session = session.reaching(each, 0)
         if not being_told(session, now):  # else it is said when that is over
             session = session.with_(tell_at=None, tell_tries=0)
         return self.commit.write(session.with_(alarms=session.alarms + 1, owed=owed), now)

@@ -60,7 +60,8 @@ def of_a_warning(session: Session) -> tuple[str, ...]:
 def of_an_alarm(session: Session) -> tuple[str, ...]:
     """What does not get done; of a review the channel first, and when it is due also by mail."""
     if session.state is State.REVIEWING:
-        return ("unreviewed", "unreviewed_mail") if session.alarms else ("unreviewed",)
+        mail = ("unreviewed_mail",) if session.alarms else ()
+        return ("unreviewed", *mail) if session.channel else mail
     return ("alarm", "alarm_mail") if session.channel else ("alarm_mail",)
 
 

@@ -14,7 +14,7 @@ from chalicelib.domain.ports import Person, Reported
 from chalicelib.domain.rows import values
 from chalicelib.domain.session import LEFT_UNREVIEWED, Session
 from chalicelib.words import messages, refusals, review
-from chalicelib.workflow import changes
+from chalicelib.workflow import changes, notifications
 from chalicelib.workflow.outbox import TOLD
 from tests.fakes.outside import World
 from tests.fakes.pressing import Pressed, press
@@ -278,6 +278,13 @@ def test_a_review_without_a_channel_is_kept_all_the_same() -> None:
     session = used(there).with_(channel="")
     after = changes.reviewed(session, "follow up", "arn:aws:sts::1:x/bob", "", "command", NOON)
     assert after.owed == ("mine",)
+    assert notifications.of_a_review(session, is_new=True) == ()
+    there.books.sessions[session.id] = session
+    told, mails = len(there.told), len(there.mails)
+    due = there.until(session, State.CLOSED)
+    assert due.reviewed_at is None
+    assert [to for to, _ in there.told[told:] if to.startswith("C0")] == []
+    assert len(there.mails) == mails + 7, "whoever gets the report hears of it all the same"
 
 
 # ---- not again before it is reviewed -------------------------------------------------------------
