@@ -82,6 +82,8 @@ class Watched(World):
             )
             self.after(random.randrange(max(SECOND, wait)), self.ask, row.id, self._answers(), who)
         self.after(max(SECOND, random.choice((due, 4 * due))), self._sees_to_it, row.id)
+        if random.random() < 0.05:
+            self.after(random.randrange(max(SECOND, due)), self.hands.delete_row, row.id)
 
     def _answers(self) -> Kind:
         return self.random.choice(sorted(OF_A_REVIEW))
