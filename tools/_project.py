@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_STAGE = "dev"
 _ABOUT_A_STAGE = re.compile(
-    r"(python -m tools (?:alert|doctor|judge|logs?|secrets|slack-manifest|standing|suggest"
+    r"(python -m tools (?:alert|doctor|judge|logs?|review|secrets|slack-manifest|standing|suggest"
     r"|template)"
     r"|chalice (?:deploy|delete))(?![\w-]|[^`\n;,]*--stage)"
 )

@@ -30,6 +30,8 @@ WAITING = "waiting"  # what has come of an ask that is not decided yet
 WHAT = {kind: str(kind) for kind in Kind} | {
     Kind.BREAK: "break",
     Kind.END: "end now",
+    Kind.EXPECTED: "as expected",
+    Kind.FOLLOWUP: "follow up",
     Kind.FOUND: "take back",
 }
 NEWEST = 25  # rows of a person that are enough to know their Slack ids by
@@ -47,6 +49,7 @@ class Wanted:
     since: str = FIRST
     until: str = LAST
     slack_users: frozenset[str] = frozenset()  # the person's, as far as known
+    unreviewed: bool = False  # a review is owed, or was, and nobody has done it
 
     def fits(self, row: Row) -> bool:
         asked_at = str(row.get("asked_at", ""))
@@ -56,6 +59,7 @@ class Wanted:
             and self.glass in ("", row.get("glass"))
             and self.state in ("", row.get("state"))
             and self.since <= asked_at <= self.until
+            and not (self.unreviewed and (row.get("reviewed_at") or not row.get("review_until")))
         )
 
     def _is(self, row: Row) -> bool:

@@ -25,7 +25,7 @@ from chalicelib.domain.ask import Kind, Outcome
 from chalicelib.domain.machine import ROWS, State
 from chalicelib.domain.text import cell, clean
 from chalicelib.report import evidence
-from tools import _project, _rows
+from tools import _project, _rows, _typed
 from tools._project import Misused, Problem
 from tools._rows import WHAT, Row, Rows, Wanted
 from tools._words import Painted, as_json, paint
@@ -38,6 +38,8 @@ COLUMNS = (
 )  # fmt: skip
 NOW = ("asked_at", "what", "email", "glass", "state", "until", "left", "account_id",
        "permission_set", "why", "id")  # fmt: skip
+OWED = ("asked_at", "email", "glass", "state", "review_until", "left", "may_review", "account_id",
+        "why", "id")  # fmt: skip
 COLOURS = {  # by state or outcome: what is open, what is under way, what was refused
     **{state: row.colour for state, row in ROWS.items() if row.colour},
     _rows.WAITING: ROWS[State.REQUESTED].colour,
@@ -48,10 +50,17 @@ EXPORTED = (
     "account_name", "deadline", "ended_at", "ended_how", "ended_by", "reported_at",
     "approve_until", "approved_at", "approved_by", "declined_by", "bypassed_at", "acknowledged_by",
     "concluded_at", "report_events", "let_in_by", "outcome", "decided_at", "decided_look",
-    "deadline_before", "deadline_after", "state_then", "session_id", "id",
+    "deadline_before", "deadline_after", "state_then", "may_review", "review_until", "reviewed_at",
+    "reviewed_by", "reviewed_as", "review_note", "session_id", "id",
 )  # fmt: skip
 LATE = "OVERDUE"
-HEADINGS = {"why": "reason given", "session_id": "on session", "lag_gone": "lag (s)"}
+HEADINGS = {
+    "why": "reason given",
+    "review_until": "review due",
+    "may_review": "by",
+    "session_id": "on session",
+    "lag_gone": "lag (s)",
+}
 LONGEST, PHRASE = 300, 40  # signs of a cell (an e-mail has 254), and kept together on a line
 SHOWN = 100
 FIRST = ("state", "left", "asked_at", "what", "until", "email", "glass")  # as far as there is room
@@ -63,15 +72,20 @@ ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     _project.add_stage(parser)
     parser.add_argument("session", nargs="?", help="a session's id, or how it begins: its story")
-    parser.add_argument("--person", type=_person, help="e-mail, or Slack user id")
+    parser.add_argument("--person", type=_typed.person, help="e-mail, or Slack user id")
     parser.add_argument("--account", default="", help="the account's 12 digits")
     parser.add_argument("--glass", default="", help="the glass's name")
-    parser.add_argument("--state", type=_state, help="as CLOSED or DENIED")
-    parser.add_argument("--since", type=_time, metavar="TIME", help="asked for then or later")
-    parser.add_argument("--until", type=_time, metavar="TIME", help="… and not later than this")
+    parser.add_argument("--state", type=_typed.state, help="as CLOSED or DENIED")
+    parser.add_argument("--since", type=_typed.time, metavar="TIME", help="asked for then or later")
+    parser.add_argument(
+        "--until", type=_typed.time, metavar="TIME", help="… and not later than this"
+    )
     parser.add_argument("--open", action="store_true", help="only whose access may be open now")
+    parser.add_argument("--unreviewed", action="store_true", help="only what nobody has reviewed")
     parser.add_argument("--scan", action="store_true", help="reads the whole table")
-    parser.add_argument("--limit", type=_count, help=f"so many rows, 0: all ({SHOWN}; files: all)")
+    parser.add_argument(
+        "--limit", type=_typed.count, help=f"so many rows, 0: all ({SHOWN}; files: all)"
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="one JSON object a line, whole rows")
     form.add_argument("--csv", action="store_true", help="for a spreadsheet")
@@ -92,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
         state=args.state or "",
         since=args.since or _rows.FIRST,
         until=args.until or _rows.LAST,
+        unreviewed=args.unreviewed,
     )
     _rows.in_order(wanted.since, wanted.until)
     found: Iterable[Row]
@@ -167,7 +182,7 @@ def _print(rows: list[Row], args: argparse.Namespace) -> None:
         for row in rows:
             _line_of([_cell(row.get(name, "")) for name in EXPORTED])
     elif rows:
-        _table(rows, NOW if args.open else COLUMNS)
+        _table(rows, NOW if args.open else OWED if args.unreviewed else COLUMNS)
     else:
         print("nothing fits")
 
@@ -230,7 +245,10 @@ def _coloured(text: str, column: str) -> str:
 
 
 def _left(row: Row, now: datetime) -> str:
-    """Until the deadline, or since access was to end."""
+    """Until the deadline, or since access was to end; of what is to be reviewed, until it is."""
+    if row.get("review_until") and not row.get("reviewed_at"):
+        left = datetime.fromisoformat(row["review_until"]) - now
+        return f"{LATE} {_span(-left)}" if left < timedelta(0) else _span(left)
     if not row.get("deadline"):
         return ""
     left = datetime.fromisoformat(row["deadline"]) - now
@@ -260,8 +278,8 @@ def _short(row: Row, name: str) -> str:
         case "id":
             return str(row["id"]).rpartition("/")[2]
     text = str(row.get(name, ""))
-    if name in ("asked_at", "granted_at", "gone_at"):
-        text = text[:19].replace("T", " ") if name == "asked_at" else text[11:19]
+    if name in ("asked_at", "review_until", "granted_at", "gone_at"):
+        text = text[11:19] if name in ("granted_at", "gone_at") else text[:19].replace("T", " ")
     return clean(text, LONGEST)
 
 
@@ -287,6 +305,8 @@ RECEIPT = (
     ("gone_at", "read back as gone"),
     ("reported_at", "reported"),
     ("concluded_at", "concluded"),
+    ("review_until", "review due"),
+    ("reviewed_at", "reviewed"),
 )
 
 
@@ -357,6 +377,7 @@ def _how(name: str, row: Row) -> str:
         "ended_at": ("ended_how", "ended_by", "ended_look"),
         "revoke_first_asked_at": ("revoke_look",),
         "gone_at": ("gone_look",),
+        "reviewed_at": ("reviewed_as", "reviewed_by", "review_note"),
     }.get(name, ())
     facts = [_printable(row[each]) for each in said if row.get(each)]
     return f"  ({', '.join(facts)})" if facts else ""
@@ -365,36 +386,3 @@ def _how(name: str, row: Row) -> str:
 def _printable(value: Any) -> str:
     """A name from outside must not move the cursor of whoever reads it."""
     return clean(str(value), 1_000)
-
-
-def _person(text: str) -> str:
-    """An e-mail as it was typed, or a Slack user's id."""
-    if "@" in text or ask.SLACK_USER.fullmatch(text.upper()):
-        return text if "@" in text else text.upper()
-    raise argparse.ArgumentTypeError(
-        f"{text!r} is nobody: write an e-mail address, or a Slack user's id as U012ABC"
-    )
-
-
-def _state(text: str) -> str:
-    if text.upper() in list(State):
-        return text.upper()
-    raise argparse.ArgumentTypeError(
-        f"{text!r} is no state: write {', '.join(State)}, or --open for whose access may be open"
-    )
-
-
-def _count(text: str) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 10:
-        return int(text)
-    raise argparse.ArgumentTypeError(
-        f"{text!r} is no number of rows: write 1 or more, or 0 for all"
-    )
-
-
-def _time(text: str) -> str:
-    try:
-        return _rows.moment(text)
-    except (ValueError, OverflowError):
-        how = "write 2026-11-22, 2026-11-22T15:04Z or 36h"
-        raise argparse.ArgumentTypeError(f"{text!r} is no time: {how}") from None

@@ -80,6 +80,7 @@ class Key:
 
 
 _MOMENT, _NIGHT, _DAY = timedelta(seconds=1), timedelta(hours=12), timedelta(hours=24)
+_MONTH = timedelta(days=30)
 
 
 TOP: Final = (
@@ -132,6 +133,12 @@ GLASS: Final = (
         (), "those in `may`"),
     Key("bypass", members, "who may go in without approval, with a reason and everybody told: as "
         "in `may`", (), "nobody"),
+    Key("review", duration(_MOMENT, _MONTH), "within what time another person reviews each use, "
+        "up to 30 days, as `5d`", None, "it need not be; after a bypass within 5 days"),
+    Key("reviewers", members, "who may review, never what they did themselves: as in `may`",
+        (), "those who may approve"),
+    Key("block_until_reviewed", flag, "whether who owes a review may not break it again before; "
+        "never the last person who may", False, "`false`"),
     Key("reason", reason, "`required`: nobody is let in who does not say why", OPTIONAL),
     Key("tell_to", tell_to, "who hears at once that access was given: `report_to`, `nobody`, or "
         "the ARN of an SNS topic whose name begins with `break-glass`", MAIL),

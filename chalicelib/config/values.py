@@ -96,13 +96,14 @@ def duration(shortest: timedelta, longest: timedelta) -> Callable[[object], time
     """Reads a length of time within these bounds."""
 
     def read(value: object) -> timedelta:
-        pattern = r"(?=\d)(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?"
+        pattern = r"(?=\d)(?:(\d{1,3})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?"
         hint = 'write "1h", "90m" or "45s"'
+        hint = hint if longest <= timedelta(days=1) else 'write "5d", "36h" or "90m"'
         parts = re.fullmatch(pattern, value, re.ASCII) if isinstance(value, str) else None
         if parts is None:
             raise ValueError(f"{shown(value)} is no duration; {hint}")
-        hours, minutes, seconds = (int(part or 0) for part in parts.groups())
-        duration = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
+        duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         if duration < shortest:
             raise ValueError(f"{shown(value)} is too short; {_span(shortest)} at least")
         if duration > longest:
@@ -186,18 +187,24 @@ def mistaken_trail(trail: str, role: str, older: str) -> str:
 
 def mistaken_approval(glass: Glass) -> Iterator[str]:
     """What is wrong about how others have a say in a glass, all taken together."""
-    for name in ("approve", "acknowledge"):
+    for name in ("approve", "acknowledge", "review"):
         if getattr(glass, name) and not glass.channel:
             yield f"{name}: needs a channel, where others are asked; set channel"
     if glass.bypass and glass.approve is None:
         yield "bypass: goes around approve, which is not set; set it, or leave bypass out"
     if glass.approvers and glass.approve is None and glass.acknowledge is None:
         yield "approvers: have nothing to approve; set approve or acknowledge"
+    for name in ("reviewers", "block_until_reviewed"):
+        if getattr(glass, name) and not (glass.review or glass.bypass):
+            yield f"{name}: nothing is reviewed; set review"
     if glass.acknowledge and glass.acknowledge >= glass.duration:
         yield "acknowledge: must be shorter than duration"
     alone = len(glass.second) == 1 and "@" in glass.second[0] and glass.second == glass.may
     if alone and (glass.approve or glass.acknowledge):
         yield f"approvers: {glass.second[0]} is the only one, and nobody approves for themselves"
+    alone = len(glass.review_by) == 1 and "@" in glass.review_by[0] and glass.review_by == glass.may
+    if alone and glass.review:
+        yield f"reviewers: {glass.review_by[0]} is the only one, and nobody reviews their own"
 
 
 def channel(value: object) -> str:

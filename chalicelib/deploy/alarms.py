@@ -86,6 +86,13 @@ def alarms(
             **_own(figures, "OldOnCallLists", "Maximum"),
             **_above(0),
         },
+        {
+            "AlarmName": f"{prefix}-overdue-review",
+            "AlarmDescription": "Nobody has reviewed in time what somebody did with their access: "
+            f"python -m tools log --stage {stage} --unreviewed says whose.",
+            **_own(figures, "OverdueReviews", "Maximum"),
+            **_above(0),
+        },
     ]
     found += [
         {
@@ -142,8 +149,9 @@ def dashboard(app: str, stage: str, queue: str, region: str, figures: str = NAME
     letters = f"{queue}-dlq"
     graphs = (
         ("Open sessions", "Maximum", [[figures, "OpenSessions"]]),
-        ("Past their deadline · late reports · old on-call lists", "Maximum",
-         [[figures, "OverdueSessions"], [figures, "LateReports"], [figures, "OldOnCallLists"]]),
+        ("Past their deadline · late reports · old on-call lists · overdue reviews", "Maximum",
+         [[figures, "OverdueSessions"], [figures, "LateReports"], [figures, "OldOnCallLists"],
+          [figures, "OverdueReviews"]]),
         ("Presses · grants · refusals", "Sum",
          [[figures, "Presses"], [figures, "Grants"], [figures, "Refusals"]]),
         ("From the press to access, seconds", "p95", [[figures, "TimeToAccessSeconds"]]),

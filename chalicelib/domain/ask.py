@@ -39,6 +39,8 @@ class Kind(StrEnum):
     APPROVE = "approve"  # another person's, as are the next two
     DECLINE = "decline"
     ACKNOWLEDGE = "acknowledge"
+    EXPECTED = "expected"  # another's review: *As expected* …
+    FOLLOWUP = "followup"  # … or *Follow up*
     BYPASS = "bypass"  # in without approval, by those whom the glass trusts with that
     END = "end"
     EXTEND = "extend"
@@ -52,6 +54,7 @@ ANSWERED: Final = frozenset(Kind) - {Kind.BREAK, Kind.FOUND}  # whoever asks hea
 OF_THEIR_OWN: Final = frozenset({Kind.BYPASS, Kind.END, Kind.EXTEND, Kind.REASON})
 OF_ACCESS: Final = frozenset({Kind.ACKNOWLEDGE, Kind.END, Kind.EXTEND})  # that is there, or coming
 OF_A_WAIT: Final = frozenset({Kind.APPROVE, Kind.DECLINE, Kind.BYPASS})  # for another's approval
+OF_A_REVIEW: Final = frozenset({Kind.EXPECTED, Kind.FOLLOWUP})
 
 
 class Outcome(StrEnum):
@@ -62,6 +65,8 @@ class Outcome(StrEnum):
     WITHDRAWN = "withdrawn"
     BYPASSED = "went in without approval"
     ACKNOWLEDGED = "acknowledged"
+    EXPECTED = "as expected"  # so a review says
+    FOLLOW_UP = "follow up"
     ENDED = "ended"
     EXTENDED = "extended"
     NOTED = "noted"  # the reason
@@ -90,7 +95,7 @@ class Ask:
     slack_message: str = ""
     shape: str = ""
     response_url: str = ""
-    why: str = ""  # what was in the card's field
+    why: str = ""  # what was in the card's field; of a review, its note
 
     person: str = ""  # the index key: the e-mail, or the Slack user while that is all we know
     glass: str = ""  # the session's, as are account and name
@@ -203,6 +208,7 @@ def read(row_id: str, said: Mapping[str, Any]) -> Session | Ask:
             )
         case (
             Kind.APPROVE | Kind.DECLINE | Kind.ACKNOWLEDGE | Kind.BYPASS
+            | Kind.EXPECTED | Kind.FOLLOWUP
             | Kind.END | Kind.EXTEND | Kind.REASON
         ):  # fmt: skip
             _form(said, "slack_user", needed=True)

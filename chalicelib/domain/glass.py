@@ -7,6 +7,7 @@ from chalicelib.domain.oncall import LAST_KNOWN, SLACK
 
 WARN_BEFORE = timedelta(minutes=5)  # the end, where access lasts longer than twice as long
 MAIL, NOBODY = "report_to", "nobody"  # who hears of access that was given: Glass.tell_to
+REVIEW_OF_A_BYPASS = timedelta(days=5)  # where the glass wants none by itself
 REQUIRED, OPTIONAL = "required", "optional"  # a reason: Glass.reason
 
 
@@ -43,6 +44,9 @@ class Glass:
     approvers: tuple[str, ...] = ()  # who may approve and acknowledge; empty: who may break it
     bypass: tuple[str, ...] = ()  # who may go in without approval
     stale_oncall: str = LAST_KNOWN  # what an old on-call list means: LAST_KNOWN | REFUSE
+    review: timedelta | None = None  # within what time another reviews each use; None: not at all
+    reviewers: tuple[str, ...] = ()  # who may; empty: who may approve
+    block_until_reviewed: bool = False  # the same person does not break it again before
 
     @property
     def warns(self) -> timedelta:
@@ -54,7 +58,7 @@ class Glass:
     @property
     def named(self) -> tuple[str, ...]:
         """Everybody whom it names, for whatever."""
-        return (*self.may, *self.approvers, *self.bypass)
+        return (*self.may, *self.approvers, *self.bypass, *self.reviewers)
 
     @property
     def second(self) -> tuple[str, ...]:
@@ -64,4 +68,9 @@ class Glass:
     @property
     def on_call(self) -> tuple[str, ...]:
         """The Slack user groups that any right on this glass goes by."""
-        return lists_among(self.may + self.approvers + self.bypass)
+        return lists_among(self.named)
+
+    @property
+    def review_by(self) -> tuple[str, ...]:
+        """Who may review, each what others did."""
+        return self.reviewers or self.second

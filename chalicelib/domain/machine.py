@@ -20,6 +20,7 @@ class State(StrEnum):
     REPORTING = "REPORTING"
     TAILING = "TAILING"
     CONCLUDING = "CONCLUDING"
+    REVIEWING = "REVIEWING"
     CLOSED = "CLOSED"
 
 
@@ -46,6 +47,9 @@ class Event(StrEnum):
     REPORTED = "reported"
     TAIL_OVER = "tail over"
     CONCLUDED = "concluded"
+    REVIEW_OWED = "review owed"
+    REVIEWED = "reviewed"
+    NOT_REVIEWED = "never reviewed"
 
 
 class Duty(StrEnum):
@@ -173,6 +177,7 @@ ROWS: dict[State, Row] = {
         leads={
             Event.REPORTED: State.TAILING,  # credentials may have outlived the revoke
             Event.CONCLUDED: State.CLOSED,
+            Event.REVIEW_OWED: State.REVIEWING,
         },
         duty=Duty.REPORT,
         overdue_since="report_at",
@@ -190,9 +195,20 @@ ROWS: dict[State, Row] = {
     State.CONCLUDING: Row(
         words="Looking once more",
         says="Looking once more for what those credentials did.",
-        leads={Event.CONCLUDED: State.CLOSED},
+        leads={Event.CONCLUDED: State.CLOSED, Event.REVIEW_OWED: State.REVIEWING},
         duty=Duty.CONCLUDE,
         overdue_since="conclude_at",
+        colour=_YELLOW,
+    ),
+    State.REVIEWING: Row(  # nothing of access depends on it, so nobody who leaves holds it up
+        words="Waiting for review",
+        says="Reported. Waiting for another person to review it.",
+        leads={Event.REVIEWED: State.CLOSED, Event.NOT_REVIEWED: State.CLOSED},
+        then=Event.NOT_REVIEWED,
+        until="never_reviewed_at",
+        waits="Closed, though nobody has reviewed it, in",
+        overdue_since="review_until",
+        asks=("expected", "followup"),
         colour=_YELLOW,
     ),
     State.CLOSED: Row(

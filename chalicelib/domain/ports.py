@@ -51,8 +51,7 @@ class Store(Protocol):
         """The ask with that row: a *break*, or what was found, as the session that it would be.
 
         None where it has been decided. Only what has the form of an ask is taken from the row;
-        Unreadable where that does not make one.
-        """
+        Unreadable where that does not make one."""
 
     def remains(self, session_id: str) -> Session | None:
         """Of a live session whose row is Unreadable, what can still be told: to be made known.
@@ -100,6 +99,9 @@ class Store(Protocol):
 
     def living(self, access: Access) -> Sequence[str]:
         """Ids of sessions that hold, take or await this access; from an index, so perhaps late."""
+
+    def unreviewed(self, session: Session, since: datetime) -> str | None:
+        """The latest session since then of that glass and person that waits for its review."""
 
     def due(self, now: datetime, limit: int) -> Iterable[str]:
         """Ids of the sessions to look at, from indexes: the live ones, then, read later, others."""
@@ -246,14 +248,11 @@ class Trail(Protocol):
         """Starts a query from `start` to `end`, in epoch seconds; its id. Each one costs.
 
         `accounts`: whose records are wanted, for whom not to read those of all.
-        Never tried twice: what did not answer may run all the same, and `started` finds it.
-        """
+        Never tried twice: what did not answer may run all the same, and `started` finds it."""
 
     def started(self, mark: str) -> Sequence[tuple[str, str]]:
-        """Queries that run or have ended well and have `mark` in them: id, and the line with it.
-
-        Empty where that cannot be told.
-        """
+        """Queries with `mark` in them that run or have ended well: id, and the line with it; none
+        where that cannot be told."""
 
     def page(self, query_id: str, rows: int, token: str = "") -> TrailPage | None:
         """So many rows of what it found at the most; None while it runs."""

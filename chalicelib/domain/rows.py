@@ -35,7 +35,8 @@ def values(session: Session, keep: timedelta = FOR_EVER) -> dict[str, Any]:
         kept["open"] = DUE_SESSIONS
     if session.by_access:
         kept["live_access"] = session.access.key
-    over = session.concluded_at or session.denied_at
+    reviewed = session.reviewed_at or session.never_reviewed_at
+    over = reviewed or session.concluded_at or session.denied_at
     if keep != FOR_EVER and session.final and over is not None:
         kept["ttl"] = ceil((over + keep).timestamp())
     return kept

@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from chalicelib.domain.machine import ROWS, Duty, Event
-from chalicelib.domain.session import Session
+from chalicelib.domain.machine import ROWS, Duty, Event, State
+from chalicelib.domain.session import Session, whole
 
 ALARM_AFTER = tuple(timedelta(minutes=m) for m in (2, 5, 15))  # then every 15 minutes, for ever
 RARER = (*ALARM_AFTER, *(timedelta(hours=h) for h in (1, 2, 4, 8, 16)))  # of a report; then daily
 _DAY = timedelta(days=1)
+UNREVIEWED = tuple(_DAY * days for days in (0, 1, 3, 7, 14, 21, 28))  # after it was due; no more
 WAKE_UP_LOST_AFTER = timedelta(
     minutes=1
 )  # a wake-up that much late is lost: the sweep looks, and sends another
@@ -45,11 +46,21 @@ def escalates_at(session: Session) -> datetime | None:
     start = session.overdue_since
     if start is None:
         return None
+    if session.state is State.REVIEWING:
+        return _reminds_at(session, start)
     if not session.live:
         beyond = session.alarms - len(RARER) + 1
         return start + (RARER[-1] + _DAY * beyond if beyond > 0 else RARER[session.alarms])
     beyond = session.alarms - len(ALARM_AFTER) + 1
     return start + (ALARM_AFTER[-1] * (1 + beyond) if beyond > 0 else ALARM_AFTER[session.alarms])
+
+
+def _reminds_at(session: Session, due: datetime) -> datetime | None:
+    """Of a review: at half the time, when it is due, then ever more seldom; in the end no more."""
+    if not session.alarms:
+        return whole(due - session.review / 2)
+    later = UNREVIEWED[session.alarms - 1 : session.alarms]
+    return due + later[0] if later else None
 
 
 def scheduled(session: Session, now: datetime) -> tuple[Session, bool]:

@@ -18,6 +18,7 @@ TAKE_BACK_WITHIN = timedelta(minutes=5)  # what was found; or let go, and try ag
 APP = "break-glass"  # what things of ours are called where nobody says otherwise
 FOUND = "found"  # the shape of a session that nobody pressed for; see reconcile.py
 SESSION_ID = re.compile(r"bg-[0-9a-f]{24}")
+LEFT_UNREVIEWED = timedelta(days=30)  # from when a review was due until it is waited for no more
 WARN_UNACKNOWLEDGED = timedelta(minutes=2)  # before access ends that nobody has acknowledged
 
 
@@ -143,12 +144,21 @@ class Session:
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
     acknowledged_by_user: str = ""
+    review: timedelta = timedelta(0)  # how long another has to review it; nothing: none is owed
+    may_review: str = ""  # who may, in words
+    review_until: datetime | None = None  # then it is overdue
+    reviewed_at: datetime | None = None
+    reviewed_by: str = ""  # e-mail; by the command, the AWS identity
+    reviewed_by_user: str = ""  # the same in Slack
+    reviewed_as: str = ""  # “as expected” | “follow up”
+    review_note: str = ""
 
     # Who hears of it.
     report_to: tuple[str, ...] = ()
     report_after: timedelta = timedelta(0)
     channel: str = ""  # the glass's channel
     card_ts: str = ""  # our message there; its thread takes the rest
+    report_ts: str = ""  # of the latest report's message
     mine_channel: str = ""  # the person's own card: the direct message that it is in …
     mine_ts: str = ""  # … and its ts
     warning_ts: str = ""  # of the warning in its thread, while that one's buttons work
@@ -281,6 +291,11 @@ class Session:
     def unacknowledged(self) -> bool:
         """Whether access ends early unless another person acknowledges it by the deadline."""
         return bool(self.acknowledge) and self.acknowledged_at is None
+
+    @property
+    def never_reviewed_at(self) -> datetime | None:
+        """When nobody waits any more for a review that is overdue."""
+        return self.review_until + LEFT_UNREVIEWED if self.review_until else None
 
     @property
     def warns(self) -> timedelta:

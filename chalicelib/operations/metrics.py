@@ -42,14 +42,14 @@ def happened(session: Session, state: State) -> dict[str, float]:
             return {"RevocationLagSeconds": session.lag_gone}
         case State.TAILING:
             return {"Reports": 1}
-        case State.CLOSED if session.reported_at and session.reported_at == session.concluded_at:
+        case State.REVIEWING | State.CLOSED if _reported_last(session, state):
             return {"Reports": 1}
     return {}
 
 
 def standing(sessions: Iterable[Session], now: datetime) -> dict[str, float]:
     """How it stands: access that may be open, access that should not be, reports that are late."""
-    found = {"OpenSessions": 0.0, "OverdueSessions": 0.0, "LateReports": 0.0}
+    found = {"OpenSessions": 0.0, "OverdueSessions": 0.0, "LateReports": 0.0, "OverdueReviews": 0.0}
     for session in sessions:
         if session.live:
             found["OpenSessions"] += 1
@@ -57,7 +57,16 @@ def standing(sessions: Iterable[Session], now: datetime) -> dict[str, float]:
             found["OverdueSessions"] += over is None or now - over > OVERDUE_AFTER
         due = getattr(session, REPORTS_DUE.get(session.state, ""), None)
         found["LateReports"] += due is not None and now - due > LATE
+        if session.state is State.REVIEWING and session.review_until:
+            found["OverdueReviews"] += now > session.review_until
     return found
+
+
+def _reported_last(session: Session, state: State) -> bool:
+    """Whether its only report came with this step; of what is then reviewed, with the one before
+    the last."""
+    only = session.reported_at is not None and session.reported_at == session.concluded_at
+    return only and (state is State.REVIEWING or session.review_until is None)
 
 
 def _text(image: Mapping[str, Any], name: str) -> str:

@@ -34,6 +34,7 @@ def facts(report: Report) -> list[tuple[str, str]]:
         ("Ended", _ended(session)),
         *(("Asked in vain", _in_vain(each)) for each in report.asked),
         ("Revoked", _revoked(session)),
+        ("Review", f"owed, by {session.may_review}" if session.review else ""),
         ("Credentials until", f"{clock(session.credentials_until)} at the latest" if lived else ""),
         (
             "Would suffice",

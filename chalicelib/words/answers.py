@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from chalicelib.domain.ask import OF_A_WAIT, Ask, Kind, Outcome
+from chalicelib.domain.ask import OF_A_REVIEW, OF_A_WAIT, Ask, Kind, Outcome
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Session
+from chalicelib.words import review
 from chalicelib.words.markup import escape, plain, section
 from chalicelib.words.messages import (
     GLASS,
@@ -52,6 +53,11 @@ def you_acknowledged(ask: Ask) -> Message:
     )
 
 
+def you_reviewed(ask: Ask) -> Message:
+    """To whoever reviewed it."""
+    return _answer(f"You have reviewed the access to {_of(ask)}: {escape(ask.outcome)}.")
+
+
 def you_ended(ask: Ask) -> Message:
     """To whoever ended it: what became of it, as far as that is known."""
     if ask.reason:
@@ -87,6 +93,8 @@ def what_came(ask: Ask, session: Session, now: datetime) -> str:
 
 def what_was_said(kind: Kind, session: Session, now: datetime) -> str:
     """Why it is too late to ask that of the session: what became of it, and who was before them."""
+    if kind in OF_A_REVIEW:
+        return review.why_not(session)
     if kind not in OF_A_WAIT:
         return what_became_of(session, now)
     if session.approved_at:
@@ -105,6 +113,8 @@ MAY_NOT = {  # what they may not do, and who may, where the reason does not say 
     Kind.APPROVE: ("approve", ""),
     Kind.DECLINE: ("decline", ""),
     Kind.ACKNOWLEDGE: ("acknowledge", ""),
+    Kind.EXPECTED: ("review", ""),
+    Kind.FOLLOWUP: ("review", ""),
     Kind.BYPASS: ("do without the approval of", ""),
     Kind.END: ("end", _ANYBODY),
     Kind.EXTEND: ("extend", _ANYBODY),
@@ -124,6 +134,8 @@ def too_late(ask: Ask) -> Message:
     """To whoever asked when it was over, or not open yet: what became of it."""
     done = ask.kind is Kind.END and ask.state_then not in UNOPENED
     what = f"There is nothing left to end on {_of(ask)}." if done else ""
+    if ask.kind in OF_A_REVIEW:
+        what = "Nothing was changed."
     what = what or f"The access to {_of(ask)} was not changed."
     return _answer(f"{what} {as_sentence(ask.reason)}".rstrip())
 
@@ -145,6 +157,8 @@ ANSWERS: dict[str, Callable[[Ask], Message]] = {
     Outcome.WITHDRAWN: withdrawn,
     Outcome.BYPASSED: bypassed,
     Outcome.ACKNOWLEDGED: you_acknowledged,
+    Outcome.EXPECTED: you_reviewed,
+    Outcome.FOLLOW_UP: you_reviewed,
     Outcome.ENDED: you_ended,
     Outcome.EXTENDED: you_extended,
     Outcome.NOTED: noted,

@@ -58,6 +58,9 @@ def had_a_say(session: Session) -> str:
     if session.acknowledged_by:
         who = person(session.acknowledged_by_user, session.acknowledged_by)
         said += f"{who} acknowledged it. "
+    if session.reviewed_by:
+        who = person(session.reviewed_by_user, session.reviewed_by)
+        said += f"{who} reviewed it: {escape(session.reviewed_as)}. "
     return said
 
 

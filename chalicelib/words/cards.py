@@ -267,14 +267,15 @@ def actions(session: Session, seen: Phase) -> Block:
     return {"type": "actions", "elements": elements}
 
 
-def why(block_id: str, *, sends: bool = True) -> Block:
+def why(block_id: str, *, sends: bool = True, label: str = "") -> Block:
     """The field that takes a reason. `sends`: Enter in it is a press; else a button's reads it."""
     element: dict[str, Any] = {"type": "plain_text_input", "action_id": WHY}
     element["max_length"] = LONGEST_WHY
     if sends:
         element["dispatch_action_config"] = {"trigger_actions_on": ["on_enter_pressed"]}
-    label = {"type": "plain_text", "text": f"{ASKS_WHY} Enter sends it." if sends else ASKS_WHY}
-    block = {"type": "input", "block_id": block_id, "element": element, "label": label}
+    label = label or (f"{ASKS_WHY} Enter sends it." if sends else ASKS_WHY)
+    text = {"type": "plain_text", "text": label}
+    block = {"type": "input", "block_id": block_id, "element": element, "label": text}
     return block | {"dispatch_action": sends}
 
 

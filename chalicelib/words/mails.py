@@ -79,6 +79,23 @@ def alarm_mail(session: Session, now: datetime) -> Words:
     )  # fmt: skip
 
 
+def unreviewed_mail(session: Session, now: datetime) -> Words:
+    """That a review is overdue, and how whoever may does it."""
+    due, command = _date(session.review_until), f"python -m tools review {session.id}"
+    return _about(
+        session,
+        f"{_who_where(session)}: not reviewed, due {due}",
+        kind="Not reviewed",
+        trouble=True,
+        title=f"Nobody has reviewed the access of {_who_where(session)}",
+        lead=f"It was to be reviewed until {due}, by {clean(session.may_review, ERROR)}. "
+        "The report in Slack has the buttons.",
+        facts=_course(session),
+        steps=[("Whoever is not in the channel does it here, with a --note:",
+                f"{command} --as-expected"), ("Or:", f"{command} --follow-up")],
+    )  # fmt: skip
+
+
 def resolved_mail(session: Session, _now: datetime) -> Words:
     """After an alarm: nobody need run anything any more."""
     late = f", {_span(timedelta(seconds=session.lag_gone))} late" if session.lag_gone else ""
@@ -126,6 +143,7 @@ def used(session: Session, _now: datetime) -> Words:
 
 TO_MAIL: dict[str, Callable[[Session, datetime], Words]] = {
     "alarm_mail": alarm_mail,
+    "unreviewed_mail": unreviewed_mail,
     "resolved_mail": resolved_mail,
     "taken_back_mail": taken_back_mail,
     "used": used,

@@ -272,7 +272,6 @@ def taken_back(session: Session) -> Message:
 
 TO_CHANNEL: dict[str, Callable[[Session], Message]] = {  # in the card's thread, where it is there
     "refused": refused,
-    "report": report,
     "alarm": alarm,
     "resolved": resolved,
     "taken_back": taken_back,

@@ -50,6 +50,8 @@ DO: Final = {
     Kind.APPROVE: "approve access to",
     Kind.DECLINE: "decline access to",
     Kind.ACKNOWLEDGE: "acknowledge access to",
+    Kind.EXPECTED: "review access to",
+    Kind.FOLLOWUP: "review access to",
     Kind.BYPASS: "go without approval into",
 }
 
@@ -98,6 +100,14 @@ def list_note(group: str, kept: oncall.OnCall | None, glass: Glass, now: datetim
 def declined(by: str) -> str:
     """That another person has said no."""
     return f"{quoted(by)} declined it."
+
+
+def unreviewed(glass: Glass, session_id: str) -> str:
+    """That nobody has reviewed yet what this person did there, and whom to ask for it."""
+    return (
+        f"Nobody has reviewed your last use of “{glass.name}” (session {session_id}); "
+        f"ask {whom(glass.review_by)} to do it"
+    )
 
 
 def undecided(last_error: str) -> str:

@@ -3,9 +3,11 @@
 from datetime import datetime
 
 from chalicelib.domain.errors import ExternalError, Unreadable
+from chalicelib.domain.machine import State
 from chalicelib.domain.schedule import ALARM_AFTER, escalates_at
 from chalicelib.domain.session import Session
 from chalicelib.words import messages, refusals
+from chalicelib.workflow import notifications
 from chalicelib.workflow.answers import Outside, Rest, Turn
 from chalicelib.workflow.changes import being_told, with_noted
 from chalicelib.workflow.commit import Commit
@@ -37,12 +39,13 @@ class Alarms:
 
         Written only; it is said in the next step, after the duty has had its try.
         """
-        late = seconds_between(session.overdue_since, now) or 0.0
-        live = session.live
+        late = max(0.0, seconds_between(session.overdue_since, now) or 0.0)
+        reviewing = session.state is State.REVIEWING
+        what = "Revoke" if session.live else "Review" if reviewing else "Report"
         self.log(
-            "error",
+            "warning" if reviewing else "error",
             f"{session.state} is not getting done",
-            metrics={"RevokeOverdueSeconds" if live else "ReportOverdueSeconds": late},
+            metrics={f"{what}OverdueSeconds": late},
             glass=session.glass,
             session=session.id,
             state=session.state,
@@ -51,9 +54,10 @@ class Alarms:
             error=session.last_error,
             command=messages.unfinished(session)[2],
         )
-        alarm = ("alarm", "alarm_mail") if session.channel else ("alarm_mail",)
+        alarm = notifications.of_an_alarm(session)
         owed = (*alarm, *(each for each in session.owed if each not in alarm))
-        session = session.reaching("alarm_mail", 0)
+        for each in alarm:
+            session = session.reaching(each, 0)
         if not being_told(session, now):  # else it is said when that is over
             session = session.with_(tell_at=None, tell_tries=0)
         return self.commit.write(session.with_(alarms=session.alarms + 1, owed=owed), now)

@@ -9,7 +9,7 @@ from chalicelib.domain.ask import Ask, Kind, Outcome
 from chalicelib.domain.machine import ROWS, Event, State
 from chalicelib.domain.session import DECIDE_WITHIN, Session
 from chalicelib.words import messages, refusals
-from chalicelib.workflow import notifications
+from chalicelib.workflow import changes, notifications
 from chalicelib.workflow.changes import denied, end_of, said_soon
 from chalicelib.workflow.timing import GONE_WITHIN
 
@@ -110,6 +110,13 @@ def extended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
     owed = _owed(decided, session)
     changes = {"owed": owed, "deadline_after": after.deadline}
     return decided.with_(outcome=Outcome.EXTENDED, **changes), after
+
+
+def reviewed(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
+    """*As expected*, *Follow up*: another has looked at it, and it is closed [ASKS 8]."""
+    how = Outcome.EXPECTED if decided.kind is Kind.EXPECTED else Outcome.FOLLOW_UP
+    after = changes.reviewed(session, how, by, decided.why, decided.decided_look, now)
+    return decided.with_(outcome=how), after.with_(reviewed_by_user=decided.slack_user)
 
 
 def _owed(decided: Ask, session: Session) -> tuple[str, ...]:

@@ -30,6 +30,7 @@ from chalicelib.workflow.asked import (
     ended,
     extended,
     reasoned,
+    reviewed,
 )
 from chalicelib.workflow.changes import (
     being_told,
@@ -58,6 +59,8 @@ DECIDES: dict[Kind, Callable[[Ask, Session, str, datetime], Decided]] = {
     Kind.DECLINE: declined,
     Kind.BYPASS: bypassed,
     Kind.ACKNOWLEDGE: acknowledged,
+    Kind.EXPECTED: reviewed,
+    Kind.FOLLOWUP: reviewed,
     Kind.END: ended,
     Kind.EXTEND: extended,
 }

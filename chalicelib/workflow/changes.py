@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from chalicelib.domain.ask import Ask
+from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.session import DECIDE_WITHIN, CallMark, Prior, Session
 from chalicelib.workflow import notifications
@@ -43,6 +43,25 @@ def denied(session: Session, reason: str, now: datetime) -> dict[str, Any]:
     """What goes with the end of a wait for another person, where no access comes of it."""
     owed = notifications.owing(session, *notifications.of_a_decision(session))
     return {"reason": reason, "denied_at": now, "owed": owed}
+
+
+def reviewed(
+    session: Session, how: str, by: str, note: str, seen_by: str, now: datetime
+) -> Session:
+    """The session that another has reviewed: closed, and everybody hears of it."""
+    flag = ("follow_up",) if how == Outcome.FOLLOW_UP else ()
+    there = ("report_again", *flag) if session.channel else ()
+    session = session.with_(owed=notifications.still_true(session))
+    return session.entered(
+        Event.REVIEWED,
+        now,
+        f"{seen_by}, {by}",
+        reviewed_at=now,
+        reviewed_by=by,
+        reviewed_as=how,
+        review_note=note,
+        owed=notifications.owing(session, *notifications.of_a_change(session), *there),
+    )
 
 
 def alarms_heard(session: Session, now: datetime) -> tuple[str, ...]:

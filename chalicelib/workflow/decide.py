@@ -1,18 +1,21 @@
 """REQUESTED: who this is, whether they may, and the lock."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.errors import LockTaken, Unavailable
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.schedule import scheduled
-from chalicelib.domain.session import Lock, Session
+from chalicelib.domain.session import LEFT_UNREVIEWED, Lock, Session
 from chalicelib.words import messages, refusals
 from chalicelib.workflow import notifications
 from chalicelib.workflow.answers import Answer, GoOn, Outside, Rest, TryLater, Turn, became
 from chalicelib.workflow.changes import denied, said_soon
 from chalicelib.workflow.deciding import Decider
 from chalicelib.workflow.timing import AWS_FORGETS_AFTER, COME_WITHIN, LONGEST_CLAIM, reached
+
+# No review is owed of what was asked for earlier: the longest that one may take, and is waited for
+OWES_A_REVIEW = 2 * LEFT_UNREVIEWED + timedelta(days=3)
 
 
 class Decide:
@@ -33,6 +36,8 @@ class Decide:
         session, refusal = self.decider.pressed(session, now)  # [REQUESTED 2a]
         if refusal is not None:
             return self._deny(session, refusal, now)
+        if (refusal := self._unreviewed(session, now)) is not None:
+            return self._deny(session, refusal, now)
         now = self.clock.now()  # the deadline counts from here, not from before the look-ups
         if reached(session.wait_until, now):  # [REQUESTED 1]
             return became(session, Event.WAITED_TOO_LONG)
@@ -50,6 +55,16 @@ class Decide:
             return self._turn_away(session, now, turn)
         allowed = allowed.with_(version=session.version + 1)
         return GoOn(allowed, turn, proven=True)
+
+    def _unreviewed(self, session: Session, now: datetime) -> str | None:
+        """Why they are not let in before others have reviewed what they did, where the glass wants
+        that [REQUESTED 2c]; None where it does not, or none is owed. Raises Unavailable.
+        """
+        glass = self.decider.blocked(session)
+        if glass is None:
+            return None
+        owed = self.store.unreviewed(session, now - OWES_A_REVIEW)
+        return refusals.unreviewed(glass, owed) if owed else None
 
     def _for_another(
         self, session: Session, waits: dict[str, Any], now: datetime, turn: Turn

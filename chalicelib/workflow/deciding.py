@@ -6,7 +6,13 @@ from typing import Any
 
 from chalicelib.domain.ask import OF_THEIR_OWN, Kind
 from chalicelib.domain.errors import Refused
-from chalicelib.domain.glass import REQUIRED, Glass, groups_among, lists_among
+from chalicelib.domain.glass import (
+    REQUIRED,
+    REVIEW_OF_A_BYPASS,
+    Glass,
+    groups_among,
+    lists_among,
+)
 from chalicelib.domain.oncall import SLACK, Lists
 from chalicelib.domain.ports import Chat, Clock, Directory, IdentityCenter
 from chalicelib.domain.session import PermissionSet, Person, Session
@@ -127,11 +133,20 @@ class Decider:
             session = session.with_(acknowledge=timedelta(0))
         if glass.approve or glass.acknowledge:
             session = session.with_(may_approve=refusals.whom(glass.second))
+        if session.bypassed_at and not session.review:
+            session = session.with_(review=REVIEW_OF_A_BYPASS)
+        if session.review:
+            session = session.with_(may_review=refusals.whom(glass.review_by))
         by, refusal = self._let_in(glass, email, person.principal_id, session.slack_user)
         session = session.with_(let_in_by=by if by.startswith(SLACK) else "")
         if refusal is None and glass.reason == REQUIRED and not session.why:
             refusal = messages.WHY_FIRST  # the route, which sees to it, has not known the glass
         return session, refusal
+
+    def blocked(self, session: Session) -> Glass | None:
+        """The glass, where a review that is still owed keeps out who is known by now."""
+        glass = self.glasses.by_name[session.glass]
+        return glass if policy.blocks(glass, session.email) else None
 
     def waits(self, session: Session, now: datetime) -> dict[str, object] | None:
         """What a session that is known, and must wait for another's approval, is told of that.
@@ -165,7 +180,7 @@ class Decider:
         if session.account_id != glass.account_id or self._on_management_account(glass):
             return None
         who = self.directory.user(session.principal_id)
-        never = dict.fromkeys(("extend", "acknowledge", "report_after"), timedelta(0))
+        never = dict.fromkeys(("extend", "acknowledge", "review", "report_after"), timedelta(0))
         return session.with_(
             reason=refusals.WITHOUT_A_SESSION,
             email=who.email if who else "",
@@ -248,6 +263,7 @@ class Decider:
             "tail": permission_set.session_duration,
             "extend": glass.extend or timedelta(0),
             "acknowledge": glass.acknowledge or timedelta(0),
+            "review": glass.review or timedelta(0),
             "report_to": glass.report_to,
             "report_after": glass.report_after,
             "channel": glass.channel,

@@ -7,15 +7,19 @@ being edited is owed anew. Everything else is told once for each time that it ha
 from typing import Final
 
 from chalicelib.domain.glass import NOBODY
+from chalicelib.domain.machine import State
 from chalicelib.domain.session import Prior, Session
 
 MINE: Final = "mine"  # the person's own card: posted the first time, then edited
 OLDER: Final = frozenset({"granted", "slow", "extended", "over", "failed"})  # as it was called once
 ENDS: Final = {"alarm": "resolved", "alarm_mail": "resolved_mail"}  # who heard the one …
-MAILS: Final = frozenset({"alarm_mail", "resolved_mail", "taken_back_mail"})
-CARDS: Final = frozenset({MINE, "card_again"})
+MAILS: Final = frozenset({"alarm_mail", "unreviewed_mail", "resolved_mail", "taken_back_mail"})
+CARDS: Final = frozenset({MINE, "card_again", "report_again"})
 ALARM_OVER: Final = "alarm_over"  # the alarm in the channel, put right without a word more
-OUTDATED: Final = OLDER | CARDS | {"waiting", "warning", "unacknowledged", "alarm", "alarm_mail"}
+OUTDATED: Final = (
+    OLDER | CARDS | {"waiting", "warning", "unacknowledged", "alarm", "alarm_mail"}
+    | {"unreviewed", "unreviewed_mail"}
+)  # fmt: skip
 
 
 def owing(session: Session, *notifications: str) -> tuple[str, ...]:
@@ -51,6 +55,21 @@ def of_a_warning(session: Session) -> tuple[str, ...]:
     """The person's card, then the warning in its thread: so none comes twice [NEWS 6]."""
     alone = ("unacknowledged",) if session.unacknowledged and session.channel else ()
     return (*owing(session, MINE), "warning", *alone)
+
+
+def of_an_alarm(session: Session) -> tuple[str, ...]:
+    """What does not get done; of a review the channel first, and when it is due also by mail."""
+    if session.state is State.REVIEWING:
+        mail = ("unreviewed_mail",) if session.alarms else ()
+        return ("unreviewed", *mail) if session.channel else mail
+    return ("alarm", "alarm_mail") if session.channel else ("alarm_mail",)
+
+
+def of_a_review(session: Session, is_new: bool) -> tuple[str, ...]:
+    """The report gets its buttons; where none is new, somebody has to be told that it has."""
+    if not session.channel:
+        return ()
+    return ("report",) if is_new else ("report_again", "unreviewed")
 
 
 def of_the_end(session: Session) -> tuple[str, ...]:

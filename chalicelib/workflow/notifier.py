@@ -14,13 +14,14 @@ from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Chat, Clock, Letters, Log, Mail, Post, Topics
 from chalicelib.domain.session import RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
 from chalicelib.operations.trace import trace
-from chalicelib.words import answers, approval, cards, messages, refusals
+from chalicelib.words import answers, approval, cards, messages, refusals, review
 from chalicelib.workflow import notifications
 
 SAYS_FOR = timedelta(seconds=12)  # then what is still untold is left to the next look: the last
 # one may take Slack's time twice, and all of it has to be over within NOTIFYING_TAKES
 ALARMS = frozenset({"alarm", "alarm_mail"})
 TO_CHANNEL = messages.TO_CHANNEL | {"unacknowledged": approval.unacknowledged}
+OF_A_REVIEW = {"unreviewed": review.unreviewed, "follow_up": review.follow_up}
 
 
 class Notifier:
@@ -152,6 +153,10 @@ class Notifier:
         elif each in notifications.MAILS:
             mail = Mail(session.report_to, *self.letters.about(each, session, now))
             self.post.send(replace(mail, reached=session.reached_by(each)))
+        elif each in ("report", "report_again"):
+            return self._report(session, again=each == "report_again")
+        elif each in OF_A_REVIEW:
+            self.chat.post(session.channel, OF_A_REVIEW[each](session), session.card_ts)
         elif each in TO_CHANNEL:
             session = self._alarm_over(session, each)
             message = TO_CHANNEL[each](session)
@@ -201,6 +206,24 @@ class Notifier:
         except Refused as refused:
             self.log("info", "not edited", session=session.id, error=str(refused))
 
+    def _report(self, session: Session, *, again: bool) -> Session:
+        """In the card's thread; edited where it is, while it can be."""
+        message = review.report(session)
+        if again and session.report_ts:
+            try:
+                self.chat.update(session.channel, session.report_ts, message)
+                return session
+            except Refused as refused:  # somebody has deleted it
+                self.log("info", "not edited", session=session.id, error=str(refused))
+        if again and session.final:  # whoever has reviewed it has heard so
+            return session
+        session = self._alarm_over(session, "report")
+        said = self.chat.post(session.channel, message, session.card_ts)
+        return session.with_(report_ts=said.ts)
+
+    def _report_again(self, session: Session, _now: datetime) -> Session:
+        return self._report(session, again=True)
+
     def _warned(self, session: Session) -> Session:
         """The warning that was posted last has no button any more."""
         if session.warning_ts:
@@ -224,9 +247,14 @@ class Notifier:
         moved it meanwhile may have edited the card before us, and ours would say what is past.
         """
         on_it = ask.slack_message
-        if not on_it or on_it not in (session.mine_ts, session.card_ts):
+        edits = {
+            session.report_ts: self._report_again,
+            session.card_ts: self._channels,
+            session.mine_ts: self._mine,
+        }
+        if not on_it or on_it not in edits:
             return False
-        edit = self._mine if on_it == session.mine_ts else self._channels
+        edit = edits[on_it]
         try:
             edited = edit(session, self.clock.now())
             row = again() if edited != session else None

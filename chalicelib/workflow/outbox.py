@@ -16,11 +16,12 @@ from chalicelib.workflow.notifier import Notifier
 from chalicelib.workflow.timing import NOTIFY_TRIES, NOTIFYING_TAKES, backoff
 
 TOLD = (  # what telling changes
-    "owed", "card_ts", "mine_channel", "mine_ts", "warning_ts", "alarm_ts", "mine_said",
-    "card_said", "response_uses", "tell_error", "alarmed", "reached",
+    "owed", "card_ts", "report_ts", "mine_channel", "mine_ts", "warning_ts", "alarm_ts",
+    "mine_said", "card_said", "response_uses", "tell_error", "alarmed", "reached",
 )  # fmt: skip
 SHOWN = (  # of the row, by its cards
     "state", "deadline", "approved_by", "acknowledged_by", "extended_by", "ended_by", "why",
+    "reviewed_by",
 )  # fmt: skip
 TELLING = ("tell_at", "tell_tries", "tell_token")  # who is at it, and when it is tried again
 

@@ -50,6 +50,8 @@ def those(glass: Glass, kind: Kind) -> tuple[str, ...]:
     match kind:
         case Kind.APPROVE | Kind.DECLINE | Kind.ACKNOWLEDGE:
             return glass.second
+        case Kind.EXPECTED | Kind.FOLLOWUP:
+            return glass.review_by
         case Kind.BYPASS:
             return glass.bypass
     return glass.may
@@ -62,6 +64,13 @@ def named(glass: Glass, email: str, kind: Kind = Kind.BREAK) -> str:
     """
     mine = (who for who in those(glass, kind) if who == EVERYONE or key(who) == key(email))
     return next(mine, "")
+
+
+def blocks(glass: Glass, email: str) -> bool:
+    """Whether a review that is owed keeps that person out: never the last one who may, nor where
+    nobody else may review."""
+    alone = ({key(each) for each in who} <= {key(email)} for who in (glass.may, glass.review_by))
+    return glass.block_until_reviewed and not any(alone)
 
 
 def in_group(glass: Glass, groups: Collection[str], kind: Kind = Kind.BREAK) -> str:

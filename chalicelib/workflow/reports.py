@@ -9,6 +9,7 @@ from chalicelib.domain.machine import Event, State
 from chalicelib.domain.ports import Reading, Reported
 from chalicelib.domain.schedule import WAKE_UP_LOST_AFTER
 from chalicelib.domain.session import Prior, Session
+from chalicelib.workflow import notifications
 from chalicelib.workflow.answers import Act, Answer, Outside, Rest, Turn, became
 from chalicelib.workflow.calls import Calls
 from chalicelib.workflow.commit import Commit
@@ -102,6 +103,11 @@ class ReportDuty:
             return self.outbox.happened(session, Event.REPORTED, now, turn, changes)
         final = session.state is State.CONCLUDING and made.mail is not None
         changes |= {"concluded_at": now, "report_final": "second" if final else "first"}
+        if session.review and session.granted_at:  # [REPORTS 5]
+            told = notifications.of_a_review(session, made.mail is not None)
+            changes["owed"] = tuple(dict.fromkeys((*changes["owed"], *told)))
+            changes["review_until"] = now + session.review
+            return self.outbox.happened(session, Event.REVIEW_OWED, now, turn, changes)
         return self.outbox.happened(session, Event.CONCLUDED, now, turn, changes)
 
     def _read_on(self, session: Session, made: Reading, turn: Turn) -> "Rest | None":

@@ -548,3 +548,41 @@ def test_the_portal_is_an_address_as_the_browser_shows_it(said, kept):
 )  # fmt: skip
 def test_no_link_leads_elsewhere(said):
     assert "access_portal" in "\n".join(mistakes(f'access_portal = "{said}"\n{GOOD}'))
+
+
+# ---- a review ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("5d", 432_000), ("1d12h", 129_600), ("36h", 129_600), ("30d", 2_592_000)]
+)
+def test_the_time_for_a_review_may_be_days(text, seconds):
+    glass = load({}, in_glass(f'review = "{text}"\nchannel = "C0INCIDENTS"')).glasses["prod"]
+    assert glass.review == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ('review = "31d"\nchannel = "C0"', 'review: "31d" is too long; 720h at most'),
+        ('review = "soon"', 'review: "soon" is no duration; write "5d", "36h" or "90m"'),
+        ('review = "5d"\nchannel = ""', "review: needs a channel, where others are asked"),
+        ('reviewers = ["bob@example.com"]', "reviewers: nothing is reviewed; set review"),
+        ("block_until_reviewed = true", "block_until_reviewed: nothing is reviewed; set review"),
+        (
+            'review = "5d"\nchannel = "C0INCIDENTS"\nreviewers = ["bob@example.com"]',
+            "reviewers: bob@example.com is the only one, and nobody reviews their own",
+        ),
+    ],
+)
+def test_a_review_that_nobody_could_do_is_refused(settings, said):
+    toml = in_glass(settings)
+    if "only one" in said:
+        toml = re.sub(r"^may = .*$", 'may = ["bob@example.com"]', toml, flags=re.M)
+    assert any(f"[glass.prod] {said}" in each for each in mistakes(toml)), mistakes(toml)
+
+
+def test_who_went_in_by_a_bypass_may_be_reviewed_by_others_than_approve():
+    text = 'approve = "15m"\nbypass = ["group:leads"]\nreviewers = ["group:audit"]\nchannel = "C0X"'
+    glass = load({}, in_glass(f"{text}\nblock_until_reviewed = true")).glasses["prod"]
+    assert (glass.review, glass.review_by) == (None, ("group:audit",))

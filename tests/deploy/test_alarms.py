@@ -49,6 +49,7 @@ def test_what_our_own_alarms_watch_is_said_by_the_app() -> None:
         "failed-looks",
         "late-report",
         "old-on-call-list",
+        "overdue-review",
         "worker-errors",
         "api-handler-throttles",
         "route-failures",
@@ -82,7 +83,8 @@ def test_the_dashboard_shows_each_figure_without_overlap() -> None:
     assert len(places) == len(board["widgets"]) == 8
     shown = json.dumps(board)
     for name in ("Presses", "Grants", "Refusals", "TimeToAccessSeconds", "RevocationLagSeconds",
-                 "OpenSessions", "OverdueSessions", "LateReports", "OldOnCallLists"):  # fmt: skip
+                 "OpenSessions", "OverdueSessions", "LateReports", "OldOnCallLists",
+                 "OverdueReviews"):  # fmt: skip
         assert f'"{name}"' in shown
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Session
 from tests.fakes.table import Rows
 
@@ -12,6 +13,15 @@ class MemoryBooks(Rows):
 
     def living(self, access: Access) -> Sequence[str]:
         return [each for each in self.alive() if self.sessions[each].access == access]
+
+    def unreviewed(self, session: Session, since: datetime) -> str | None:
+        """Of that person and glass."""
+        whose = (session.principal_id, session.glass)
+        for each in sorted(self.sessions.values(), key=lambda each: each.asked_at, reverse=True):
+            same = (each.principal_id, each.glass) == whose and each.asked_at >= since
+            if same and each.state is State.REVIEWING:
+                return each.id
+        return None
 
     def due(self, now: datetime, limit: int) -> Sequence[str]:
         waiting = [each for each in self.sessions.values() if each.look_at and each.look_at <= now]

@@ -13,7 +13,7 @@ from chalicelib.operations import metrics
 from chalicelib.triggers.records import wake
 from tests.support import stories
 
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 END = Ask(
@@ -97,6 +97,7 @@ def test_how_things_stand() -> None:
         "OpenSessions": 2,
         "OverdueSessions": 2,
         "LateReports": 0,
+        "OverdueReviews": 0,
     }
     assert metrics.standing(sessions, now - 2 * MINUTE)["OverdueSessions"] == 0
 
@@ -111,6 +112,25 @@ def test_a_report_is_late_after_ten_minutes() -> None:
     assert reporting.report_at is not None
     assert metrics.standing([reporting], reporting.report_at + 9 * MINUTE)["LateReports"] == 0
     assert metrics.standing([reporting], reporting.report_at + 11 * MINUTE)["LateReports"] == 1
+
+
+def test_what_is_reviewed_after_its_report_is_counted_once_as_a_report() -> None:
+    noon = stories.NOON
+    reporting = stories.settling().entered(Event.SETTLED, noon)
+    only = {"reported_at": noon, "concluded_at": noon, "review_until": noon + HOUR}
+    reviewing = reporting.entered(Event.REVIEW_OWED, noon, **only)
+    assert metrics.happened(reviewing, State.REVIEWING) == {"Reports": 1}
+    assert metrics.happened(reviewing.entered(Event.REVIEWED, noon), State.CLOSED) == {}
+    second = reviewing.with_(concluded_at=noon + MINUTE)
+    assert metrics.happened(second, State.REVIEWING) == {}
+
+
+def test_a_review_is_overdue_when_its_time_is_up() -> None:
+    due = stories.NOON + HOUR
+    waits = stories.settling(state=State.REVIEWING, review_until=due)
+    assert metrics.standing([waits], due)["OverdueReviews"] == 0
+    late = metrics.standing([waits, waits], due + MINUTE)
+    assert (late["OverdueReviews"], late["LateReports"], late["OverdueSessions"]) == (2, 0, 0)
 
 
 def test_nobody_is_woken_by_a_session_that_leaves_the_log() -> None:

@@ -55,6 +55,12 @@ def test_a_time_in_a_name_stays_as_it_was_and_forges_none() -> None:
     assert said.count("<!date^") == 1, "when it was done"
 
 
+def test_a_report_that_somebody_has_to_review_says_who_may() -> None:
+    owes = mail_of([], review=timedelta(days=5), may_review="somebody of the group leads")
+    assert "owed, by somebody of the group leads" in owes[1]
+    assert "owed, by" not in mail_of([])[1]
+
+
 # Whose events ------------------------------------------------------------------------------------
 
 

@@ -64,7 +64,7 @@ def main() -> int:
         )  # fmt: skip
         command.add_argument(
             "--watched", action="store_const", dest="lives", const=Watched,
-            help="lives in which another person approves, declines or acknowledges",
+            help="lives in which another person approves, acknowledges or reviews",
         )  # fmt: skip
         command.add_argument(
             "--shifts", action="store_const", dest="lives", const=Shifts,

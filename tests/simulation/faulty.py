@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.domain.ask import Ask
+from chalicelib.domain.ask import OF_A_REVIEW, Ask, Kind
 from chalicelib.domain.errors import Refused, Unknown
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.ports import CallStatus
@@ -332,6 +332,13 @@ def takes_nobody_for_the_same(real: Real, self: Any, session: Session, *who: Any
 
 def takes_their_own_word(real: Real, self: Any, session: Session, *who: Any) -> Any:
     return real(self, replace(session, slack_user="", principal_id=""), *who)
+
+
+def reviews_their_own(real: Real, self: Any, session: Session, who: str, kind: Kind) -> Any:
+    own = kind in OF_A_REVIEW
+    return real(
+        self, replace(session, slack_user="", principal_id="") if own else session, who, kind
+    )
 
 
 def some_word(real: Real, *args: Any) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import Stale, Unavailable
+from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Lock, Noted, Session
 from tests.simulation.ports import Ports
 
@@ -87,6 +88,21 @@ class Store(Ports):
             return sorted(row.id for row in rows if row.by_access and row.access == access)
 
         found: list[str] = self._reads("living", find)
+        return found
+
+    def unreviewed(self, session: Session, since: datetime) -> str | None:
+        """The latest first, as the index knows them by then."""
+
+        def find() -> str | None:
+            whose = (session.principal_id, session.glass)
+            found = [
+                row for row in self.world.index.values()
+                if (row.principal_id, row.glass) == whose and row.state is State.REVIEWING
+                and row.asked_at >= since
+            ]  # fmt: skip
+            return max(found, key=lambda row: row.asked_at).id if found else None
+
+        found: str | None = self._reads("unreviewed", find)
         return found
 
     def due(self, now: datetime, limit: int) -> list[str]:

@@ -1,13 +1,15 @@
-"""Lives in which another person approves, declines or acknowledges, and some go in without."""
+"""Lives in which another person approves, acknowledges or reviews, and some go in without."""
 
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.domain.ask import Ask, Kind
+from chalicelib.domain.ask import OF_A_REVIEW, Ask, Kind
 from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
-from chalicelib.domain.session import Session
+from chalicelib.domain.schedule import scheduled
+from chalicelib.domain.session import Person, Session
+from chalicelib.workflow import changes, policy
 from tests.simulation.actors import ANN, BOB, CLEO, MINUTE, SECOND, SLACK, ms_of
 from tests.simulation.world import World
 
@@ -41,15 +43,20 @@ class Watched(World):
                 short = min(glass.duration / 2, wait)
                 approve, acknowledge = random.choice(((wait, None), (None, short), (wait, short)))
                 bypass = random.choice(((), (ANN.email,), (BOB.email,)))
+                reviews = timedelta(milliseconds=random.choice((0, *soon)))
                 self.wants[name] = replace(
                     glass,
                     approve=approve,
                     acknowledge=acknowledge,
                     approvers=random.choice((("everyone",), (BOB.email, CLEO.email))),
                     bypass=bypass if approve else (),
+                    review=reviews or None,
+                    reviewers=random.choice(((), ("everyone",), (BOB.email, CLEO.email))),
+                    block_until_reviewed=random.random() < 0.3,
                     channel="C1",
                 )
-        same = ("approve", "acknowledge", "approvers", "bypass", "channel")
+        same = ("approve", "acknowledge", "approvers", "bypass", "channel", "review", "reviewers",
+                "block_until_reviewed")  # fmt: skip
         return {
             name: replace(glass, **{each: getattr(self.wants[name], each) for each in same})
             for name, glass in made.items()
@@ -65,6 +72,39 @@ class Watched(World):
             who = row.slack_user if own else random.choice((*PEOPLE, ALIAS))
             self.after(random.randrange(random.choice((SECOND, left))), self.ask, row.id, kind, who)
 
+    def _reviews(self, row: Session) -> None:
+        """Whoever did it tries it themselves; others in time or late, and in the end somebody who
+        may, for nobody waits a month here."""
+        random = self.random
+        due = min(ms_of(row.review_until or self.moment) - self.now, 10 * MINUTE)
+        for _ in range(random.choice((0, 1, 3))):
+            who, wait = (
+                random.choice((*PEOPLE, ALIAS, row.slack_user)),
+                random.choice((due, 3 * due)),
+            )
+            self.after(random.randrange(max(SECOND, wait)), self.ask, row.id, self._answers(), who)
+        self.after(max(SECOND, random.choice((due, 4 * due))), self._sees_to_it, row.id)
+        if random.random() < 0.05:
+            self.after(random.randrange(max(SECOND, due)), self.hands.delete_row, row.id)
+
+    def _answers(self) -> Kind:
+        return self.random.choice(sorted(OF_A_REVIEW))
+
+    def _sees_to_it(self, session_id: str) -> None:
+        row = self.rows.sessions.get(session_id)
+        if row is None or row.state is not State.REVIEWING:
+            return
+        if row.glass not in self.glasses:  # nobody may by Slack; an operator by the command
+            after = changes.reviewed(
+                row, "as expected", "arn:aws:sts::1:x/eve", "", "command", self.moment
+            )
+            self.rows.write(scheduled(after, self.moment)[0])
+            return
+        others = [user for user, each in PEOPLE.items() if each.principal_id != row.principal_id]
+        sure = [user for user in others if self._trusted(row, PEOPLE[user])]
+        self.ask(session_id, self._answers(), self.random.choice(sure))
+        self.after(MINUTE, self._sees_to_it, session_id)
+
     def said_by(self, kind: Kind) -> str:
         return "INC-4711" if kind is Kind.BYPASS and self.random.random() < 0.8 else ""
 
@@ -79,6 +119,15 @@ class Watched(World):
         begins = (old is None or old.state is not new.state) and not self.faults.healed
         if begins and (new.state is State.APPROVING or new.unacknowledged):
             self._watch(new)
+        if new.state is State.REVIEWING and (old is None or old.state is not new.state):
+            self._reviews(new)
+        if new.reviewed_at and (old is None or old.reviewed_at is None):
+            how = Kind.EXPECTED if new.reviewed_as == "as expected" else Kind.FOLLOWUP
+            by_command = new.reviewed_by.startswith("arn:")
+            if not by_command and not self._by_another(new, how):
+                self.fail(f"{new.id} was reviewed by nobody else")
+        if new.state is State.CLOSED and new.review and new.granted_at and not new.reviewed_at:
+            self.fail(f"{new.id} is closed, and nobody has reviewed it")
         if new.state is State.APPROVING and self._of_it(new):
             self.fail(f"{new.id} waits for approval, and has access")
         begins = new.state is State.GRANTING and (old is None or old.state is not State.GRANTING)
@@ -112,11 +161,13 @@ class Watched(World):
 
     def _by_another(self, session: Session, kind: Kind) -> bool:
         """Somebody whom the glass trusts with it, and who is not the one who holds it."""
-        may = self.wants[session.glass].second
         people = {PEOPLE[each.slack_user] for each in self._of(session, kind)
                   if each.slack_user in PEOPLE}  # fmt: skip
         return any(
-            person.principal_id != session.principal_id
-            and (person.email in may or "everyone" in may)
+            person.principal_id != session.principal_id and self._trusted(session, person, kind)
             for person in people
         )
+
+    def _trusted(self, session: Session, person: Person, kind: Kind = Kind.EXPECTED) -> bool:
+        may = policy.those(self.wants[session.glass], kind)
+        return person.email in may or "everyone" in may

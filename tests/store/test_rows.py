@@ -252,3 +252,20 @@ def test_no_number_of_rows_that_only_pretend_keeps_a_live_session_from_its_turn(
     assert {row.id for row in Row.scan(attributes_to_get=["id"])} == kept
     assert list(books.due(NOON, 10)) == [live.id, over.id]
     assert books.asks_due(NOON, 10) == [ask]
+
+
+def test_the_latest_session_that_waits_for_its_review_is_found_by_person_and_glass(
+    store: Store,
+) -> None:
+    for name, changes in {
+        bg(1): {},
+        bg(2): {"asked_at": NOON + HOUR},
+        bg(3): {"asked_at": NOON + 2 * HOUR, "state": State.CLOSED},
+        bg(4): {"asked_at": NOON + 3 * HOUR, "principal_id": "else"},
+        bg(5): {"asked_at": NOON + 4 * HOUR, "glass": "other"},
+    }.items():
+        store.put(settling(id=name, **{"state": State.REVIEWING} | changes))
+    again = requested(id=bg(6), principal_id=ACCESS.principal_id)
+    assert store.books.unreviewed(again, NOON) == bg(2)
+    assert store.books.unreviewed(again, NOON + 2 * HOUR) is None
+    assert store.books.unreviewed(again.with_(glass="third"), NOON) is None

@@ -8,7 +8,7 @@ from typing import Any
 from chalicelib.domain.ask import Ask, Kind, Outcome
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Noted, Session
-from chalicelib.words import answers, approval, cards, findings, messages, refusals
+from chalicelib.words import answers, approval, cards, findings, messages, refusals, review
 from tests.support.stories import HOUR, NOON, active, glass, granting, requested, revoking, settling
 
 REFUSED = "alice@example.com is not among those who may break “prod”"
@@ -72,6 +72,12 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
         yield f"card {when}", cards.mine(session, now)
         yield f"channel's card {when}", cards.channel(session, now)
     yield "report", messages.report(settling(summary=WORTH))
+    for when, session in to_be_reviewed().items():
+        yield f"report {when}", review.report(session)
+    owed = to_be_reviewed()["to be reviewed"].with_(card_ts="1.2")
+    for alarms, when in enumerate(("is there", "at half the time", "is due", "is overdue")):
+        yield f"the review {when}", review.unreviewed(owed.with_(alarms=alarms))
+    yield "a follow-up", review.follow_up(to_be_reviewed()["to be followed up"])
     yield "alarm", messages.alarm(stuck)
     yield "alarm, the third", messages.alarm(stuck.with_(alarms=3, card_ts="1.2"))
     yield "alarm is over", messages.resolved(settling(alarms=2, lag_gone=312.4))
@@ -120,6 +126,22 @@ def waiting_for_another() -> dict[str, Session]:
 def by(did: str) -> dict[str, Any]:
     """Bob's doing."""
     return {f"{did}_by": "bob@example.com", f"{did}_by_user": "U0BOB"}
+
+
+def to_be_reviewed() -> dict[str, Session]:
+    """A session whose report another has to review, before and after."""
+    whom = refusals.whom(("group:leads", "bob@example.com"))
+    owes = settling(state=State.TAILING, review=96 * HOUR, may_review=whom, summary=WORTH)
+    waits = owes.with_(state=State.REVIEWING, review_until=NOON + 98 * HOUR, report_final="second")
+    over = waits.with_(state=State.CLOSED)
+    by = {"reviewed_by": "bob@example.com", "reviewed_by_user": "U0BOB", "reviewed_at": NOON}
+    return {
+        "before the last": owes,
+        "to be reviewed": waits,
+        "as expected": over.with_(**by, reviewed_as="as expected"),
+        "to be followed up": over.with_(**by, reviewed_as="follow up", review_note="Why <that>?"),
+        "never reviewed": over,
+    }
 
 
 def asks() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -179,6 +201,17 @@ def decided() -> dict[str, Ask]:
                 Kind.APPROVE, active(approved_at=NOON, approved_by="bob@example.com"), NOON
             ),
         ),
+        "as expected": asked("expected").with_(outcome=Outcome.EXPECTED),
+        "to be followed up": asked("followup").with_(outcome=Outcome.FOLLOW_UP),
+        "to review their own refused": asked("expected").with_(
+            outcome=Outcome.REFUSED, reason=messages.YOUR_OWN
+        ),
+        **{
+            f"too late to review: {name}": asked("followup").with_(
+                outcome=Outcome.TOO_LATE, reason=review.why_not(session)
+            )
+            for name, session in {**to_be_reviewed(), "needs none": settling()}.items()
+        },
         "ended": end.with_(outcome=Outcome.ENDED),
         "ended, and gone": end.with_(
             outcome=Outcome.ENDED, reason=messages.what_became_of(settling(), NOON + HOUR)

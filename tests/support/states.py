@@ -46,6 +46,8 @@ def _entered(session: Session, event: Event, state: State) -> Session:
         for name in {row.until, row.overdue_since} & plain
         if getattr(session, name) is None
     }
+    if "expected" in row.asks:
+        times["review"] = timedelta(days=5)
     if "bypass" in row.asks:
         times["may_bypass"] = "yes"
     if not row.leads:

@@ -1,10 +1,12 @@
 """The log as it is printed: nothing is lost on a narrow screen, and nothing runs over its edge."""
 
+import argparse
 import contextlib
 import os
 import sys
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from chalicelib.domain.ask import Ask
 from chalicelib.domain.session import Session
 from tools import log
 from tools._project import Misused, Problem
+from tools._rows import Wanted
 from tools._words import Printable
 
 ROW = {
@@ -107,6 +110,8 @@ NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
         ({"state": "ACTIVE", "deadline": -61}, "OVERDUE 1:01"),
         ({"state": "REVOKING", "deadline": 90, "ended_at": -5}, "OVERDUE 0:05"),
         ({"state": "REQUESTED"}, ""),
+        ({"state": "REVIEWING", "deadline": -9_000, "review_until": 3_700}, "1:01:40"),
+        ({"state": "REVIEWING", "deadline": -9_000, "review_until": -61}, "OVERDUE 1:01"),
     ],
 )
 def test_an_open_session_says_what_is_left_of_it(row: dict[str, Any], left: str) -> None:
@@ -180,6 +185,7 @@ INSIDE = {
     "steps", "summary", "tail", "tell_at", "tell_error", "tell_to", "tell_token", "tell_tries",
     "trail_query", "trail_query_at", "tries", "user_name", "version", "wait_until", "wake_at",
     "warn_before", "warning_ts", "warned_for",
+    "report_ts", "review", "reviewed_by_user",
 }  # fmt: skip
 
 
@@ -188,7 +194,7 @@ def test_every_fact_of_a_row_is_exported_or_left_out_on_purpose() -> None:
     assert INSIDE <= OF_ROWS
 
 
-@pytest.mark.parametrize("columns", [log.COLUMNS, log.NOW, log.EXPORTED, log.FIRST])
+@pytest.mark.parametrize("columns", [log.COLUMNS, log.NOW, log.OWED, log.EXPORTED, log.FIRST])
 def test_a_column_is_of_a_row_or_found_out_and_there_once(columns: tuple[str, ...]) -> None:
     assert set(columns) <= OF_ROWS | OURS
     assert len(set(columns)) == len(columns)
@@ -196,6 +202,44 @@ def test_a_column_is_of_a_row_or_found_out_and_there_once(columns: tuple[str, ..
 
 def test_a_table_shows_only_what_the_files_have_and_names_only_what_it_shows() -> None:
     assert set(log.COLUMNS) <= set(log.EXPORTED)
-    shown = {*log.COLUMNS, *log.NOW}
+    shown = {*log.COLUMNS, *log.NOW, *log.OWED}
     assert set(log.FIRST) <= shown
     assert log.HEADINGS.keys() <= shown
+
+
+@pytest.mark.parametrize(
+    ("facts", "owed"),
+    [
+        ({"state": "REVIEWING", "review_until": "2026-11-27T12:00:00.000Z"}, True),
+        ({"state": "CLOSED", "review_until": "2026-11-27T12:00:00.000Z"}, True),
+        ({"state": "CLOSED", "review_until": "2026-11-27", "reviewed_at": "2026-11-26"}, False),
+        ({"state": "CLOSED"}, False),
+    ],
+)
+def test_what_nobody_has_reviewed_is_listed_also_when_nobody_waits_for_it_any_more(
+    facts: dict[str, str], owed: bool
+) -> None:
+    assert Wanted(unreviewed=True).fits(ROW | facts) is owed
+    assert Wanted().fits(ROW | facts)
+
+
+def test_the_list_of_what_is_to_be_reviewed_says_by_whom_and_until_when(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(log._project, "table", lambda stage: "break-glass")
+    rows = [
+        ROW | {"state": "REVIEWING", "review_until": "2026-11-20T12:00:00.000Z",
+               "may_review": "bob@example.com"},
+        ROW | {"id": "bg-other", "state": "CLOSED"},
+    ]  # fmt: skip
+    found = SimpleNamespace(find=lambda wanted, *_: filter(wanted.fits, rows))
+    monkeypatch.setattr(log, "Rows", lambda table: found)
+    parser = argparse.ArgumentParser()
+    log.add_arguments(parser)
+    typed = ["--unreviewed", "--stage", "dev", "--account", "111122223333"]
+    assert log.run(parser.parse_args(typed)) == 0
+    said = capsys.readouterr().out
+    assert "bg-other" not in said
+    assert "REVIEWING" in said
+    assert "2026-11-20 12:00:00  OVERDUE" in said
+    assert "bob@example.com" in said

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from chalicelib.domain import text
+from chalicelib.domain.machine import State
 from chalicelib.words import links, mails
 from tests.page.browser import browser, programs
 from tests.support import reported as report
@@ -285,3 +286,14 @@ def test_what_was_owed_until_access_was_over_does_not_say_that_it_is_open() -> N
     assert "Alice Ames had" in subject
     assert "It is closed. A report follows." in text
     assert "by itself" not in text
+
+
+def test_a_mail_about_an_overdue_review_says_who_may_do_it_and_how() -> None:
+    due = NOON + timedelta(days=5)
+    owes = settling(state=State.REVIEWING, review_until=due, may_review="everyone")
+    subject, text, _ = mails.unreviewed_mail(owes, due)
+    assert subject.endswith("not reviewed, due 2026-11-27 12:00 UTC")
+    assert f"python -m tools review {owes.id} --as-expected" in text
+    assert f"python -m tools review {owes.id} --follow-up" in text
+    assert "by everyone" in text
+    assert "MAY STILL HAVE" not in text

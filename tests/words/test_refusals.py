@@ -30,6 +30,7 @@ ASKED: dict[str, tuple[Any, ...]] = {  # each function, and what it is asked wit
     "whom": (glass().may,),
     "list_note": NOTES[0],
     "declined": ("bob@example.com",),
+    "unreviewed": (glass(), "bg-0123456789abcdef01234567"),
     "undecided": ("IAM Identity Center answers 503",),
     "our_mistake": ("KeyError",),
     "spoiled": ("bg-1 says nothing",),

@@ -21,7 +21,7 @@ from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Noted, Session
-from chalicelib.words import answers, approval, cards, findings, mails, messages, refusals
+from chalicelib.words import answers, approval, cards, findings, mails, messages, refusals, review
 from simulator.slack_blocks import mistakes_in
 from tests.support.hostile import NAMES, SIGNS
 from tests.support.letters import Letter
@@ -148,10 +148,11 @@ PIECES = {
     "by",
     "had_a_say",
     "ends_early",
+    "why_not",
 }
 
 
-WORDS = (messages, answers, approval, findings, cards, mails)
+WORDS = (messages, answers, approval, findings, cards, mails, review)
 
 
 def speakers() -> Iterator[tuple[str, str, Callable[..., Any]]]:

@@ -12,22 +12,15 @@ from chalicelib.domain.machine import Event, State
 from chalicelib.domain.ports import Person
 from chalicelib.domain.session import WARN_UNACKNOWLEDGED, Session
 from chalicelib.words import messages, refusals
-from chalicelib.workflow.answers import Turn
 from tests.fakes.outside import World
+from tests.fakes.pressing import Pressed, press
 from tests.fakes.rows import asked
-from tests.support.presses import block_actions, typed
+from tests.support.presses import typed
 from tests.support.states import OVER
 from tests.support.stories import HOUR, NOON, glass
 
 MINUTE = timedelta(minutes=1)
 QUARTER = 15 * MINUTE
-NAMES = {"U0ALICE": "alice", "U0BOB": "bob", "U0MALLORY": "mallory", "U0ALIAS": "alice2"}
-
-
-class Pressed(World):
-    """Each press is another, at whatever time it comes."""
-
-    pressed = 0
 
 
 def world(**changes: Any) -> Pressed:
@@ -35,20 +28,6 @@ def world(**changes: Any) -> Pressed:
     made.glasses = {"prod": glass(**{"approve": QUARTER} | changes)}
     made.emails["U0ALIAS"] = "alice@example.com"  # a second Slack user of one person
     return made
-
-
-def press(
-    world: Pressed, who: str, action: str = "break_glass", value: str = "prod", **more: Any
-) -> str:
-    """Through the real route, as Slack sends it: what came of it, or the new session's id."""
-    world.pressed += 1
-    user = {"id": who, "username": NAMES[who]}
-    body = block_actions(action, value, user=user, ts=str(world.pressed), **more)
-    assert world.front().answer({}, body).status == 200
-    (row_id,) = world.books.asks
-    world.runner().advance(row_id, Turn("queue", lambda: world.left))
-    decided = world.books.decided.get(row_id.removeprefix("ask/"))
-    return decided.outcome if decided else row_id.removeprefix("ask/")
 
 
 def waiting(world: Pressed, who: str = "U0ALICE") -> Session:

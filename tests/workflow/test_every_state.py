@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from chalicelib.domain.ask import ANSWERED, OF_THEIR_OWN, Kind, Outcome
+from chalicelib.domain.ask import ANSWERED, OF_A_REVIEW, OF_THEIR_OWN, Kind, Outcome
 from chalicelib.domain.machine import FINAL, ROWS, START, Event, State
 from chalicelib.domain.session import Session
 from chalicelib.route import press
-from chalicelib.words import cards
+from chalicelib.words import cards, review
 from tests.fakes.outside import World
 from tests.fakes.rows import asked
 from tests.support.states import MAY_COME, in_every_state
@@ -37,7 +37,10 @@ def world_at(now: datetime) -> World:
 
 def buttons(message: cards.Message) -> set[str]:
     """By their action: also of the field that takes a reason."""
-    blocks = [*message["blocks"], *(b for bar in message["attachments"] for b in bar["blocks"])]
+    blocks = [
+        *message["blocks"],
+        *(b for bar in message.get("attachments", []) for b in bar["blocks"]),
+    ]
     pressed = {e["action_id"] for b in blocks if b["type"] == "actions" for e in b["elements"]}
     return pressed | {b["element"]["action_id"] for b in blocks if b["type"] == "input"}
 
@@ -45,7 +48,7 @@ def buttons(message: cards.Message) -> set[str]:
 def shown(session: Session, now: datetime) -> set[Kind]:
     """What may be asked for by a press on any of its cards; every press must be read as an ask."""
     kinds = set()
-    for card in (cards.mine(session, now), cards.channel(session, now)):
+    for card in (cards.mine(session, now), cards.channel(session, now), review.report(session)):
         for action in buttons(card) - press.LINKS:
             assert action == cards.WHY or action in press.ON_A_SESSION, action
             kinds.add(press.ON_A_SESSION.get(action, Kind.REASON))
@@ -62,7 +65,7 @@ def test_a_card_has_those_buttons_alone_that_the_state_knows(state: State, now: 
     there = shown(session, now) - {Kind.REASON}  # which is no move of the session's
     assert there <= set(ROWS[state].asks)
     if session.deadline is not None and now >= session.deadline:
-        assert there == set(), "from the deadline on nothing can be asked for"
+        assert there - OF_A_REVIEW == set(), "from the deadline on nothing else can be asked for"
 
 
 @pytest.mark.parametrize("state", ROWS)
@@ -163,6 +166,8 @@ def test_an_event_that_an_ask_brings_is_one_that_its_state_knows() -> None:
         Kind.DECLINE: Event.DECLINED,
         Kind.BYPASS: Event.BYPASSED,
         Kind.ACKNOWLEDGE: Event.ACKNOWLEDGED,
+        Kind.EXPECTED: Event.REVIEWED,
+        Kind.FOLLOWUP: Event.REVIEWED,
         Kind.END: Event.ENDED,
         Kind.EXTEND: Event.EXTENDED,
     }

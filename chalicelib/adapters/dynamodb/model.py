@@ -174,6 +174,8 @@ class Row(Model):
         permission_set_arn: UnicodeAttribute
         principal_id: UnicodeAttribute
         standing: UnicodeAttribute
+        state: UnicodeAttribute
+        glass: UnicodeAttribute
         busy_token: UnicodeAttribute
         look_at: TimeAttribute
         asked_at: TimeAttribute

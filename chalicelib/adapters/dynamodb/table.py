@@ -253,6 +253,23 @@ class Table:
             found = Row.by_access.query(access.key, attributes_to_get=IDS)
             return [row.id for row in found if SESSION_ID.fullmatch(row.id)]
 
+    def unreviewed(self, session: Session, since: datetime) -> str | None:
+        """By the account's index: an e-mail changes, whoever the directory says that it is not."""
+        waits = (
+            (Row.state == State.REVIEWING)
+            & (Row.principal_id == session.principal_id)
+            & (Row.glass == session.glass)
+        )
+        with translated():
+            newest_first = Row.by_account.query(
+                session.account_id,
+                Row.asked_at >= since,
+                filter_condition=waits,
+                scan_index_forward=False,
+                attributes_to_get=IDS,
+            )
+            return next((row.id for row in newest_first if SESSION_ID.fullmatch(row.id)), None)
+
     def due(self, now: datetime, limit: int) -> Iterable[str]:
         return lists.sessions_due(now, limit)
 
