@@ -45,7 +45,7 @@ COLOURS = {  # by state or outcome: what is open, what is under way, what was re
 }
 EXPORTED = (
     *COLUMNS[:-2], "slack_user", "slack_channel", "slack_message", "name", "principal_id",
-    "account_name", "deadline", "ended_at", "ended_how", "ended_by", "reported_at",
+    "account_name", "chosen", "deadline", "ended_at", "ended_how", "ended_by", "reported_at",
     "concluded_at", "report_events", "outcome", "decided_at", "decided_look", "deadline_before",
     "deadline_after", "state_then", "session_id", "id",
 )  # fmt: skip
@@ -271,6 +271,7 @@ STORY = (
     ("who", ("name", "email", "user_name", "principal_id", "slack_user")),
     ("reason", ("why",)),
     ("what", ("glass", "account_name", "account_id", "permission_set", "permission_set_arn")),
+    ("chosen", ("chosen",)),
     ("asked from", ("slack_team", "slack_channel", "slack_message", "shape")),
     ("state", ("state", "outcome", "reason", "last_error", "tries")),
 )

@@ -10,7 +10,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from chalicelib.config.keys import ENVIRONMENT, GLASS, OF_ONE_GLASS, OTHERWISE, TOP, Key
-from chalicelib.config.values import SLACK_API, address, joined, mistaken_trail, shown
+from chalicelib.config.values import (
+    SLACK_API,
+    address,
+    joined,
+    mistaken_extension,
+    mistaken_trail,
+    shown,
+)
 from chalicelib.domain.session import Glass
 from chalicelib.workflow import policy
 
@@ -175,15 +182,21 @@ def _glasses(document: Mapping[str, Any], mistakes: list[str]) -> dict[str, Glas
         values |= {k: v for k, v in fallback.items() if k not in own}
         if len(mistakes) > before or values.keys() != set(names):
             continue  # what is wrong with it, or with a default that it needs, is named already
+        if wrong := mistaken_extension(values):
+            mistakes.append(f"{where}{wrong}")
+            continue
         access = (values["account"], values["permission_set"])
         if access in opened:
             mistakes.append(f"{where}opens the same account and permission set as "
                             f"[glass.{opened[access]}]; keep one of them")  # fmt: skip
             continue
         opened[access] = name
+        first, *others = values.pop("duration")
         glasses[name] = Glass(
             name=name,
             account_id=values.pop("account"),
+            duration=first,
+            others=tuple(others),
             **values,
         )
     return glasses

@@ -17,7 +17,6 @@ RESPONSE_URL_USES = 5
 TAKE_BACK_WITHIN = timedelta(minutes=5)  # what was found; or let go, and try again in an hour
 FOUND = "found"  # the shape of a session that nobody pressed for; see reconcile.py
 SESSION_ID = re.compile(r"bg-[0-9a-f]{24}")
-WARN_BEFORE = timedelta(minutes=5)  # the end, where access lasts longer than twice as long
 MAIL, NOBODY = "report_to", "nobody"  # who hears of access that was given: Glass.tell_to
 REQUIRED, OPTIONAL = "required", "optional"  # a reason: Glass.reason
 
@@ -95,24 +94,19 @@ class Glass:
     name: str
     account_id: str
     permission_set: str  # its name, or its ARN
-    duration: timedelta
+    duration: timedelta  # the first one, which a plain button gives
     may: tuple[str, ...]  # e-mails, "group:NAME", or "everyone"
     report_to: tuple[str, ...]
     channel: str = ""  # Slack channel id; empty: nobody but the person is told
     account_name: str = ""
     report_after: timedelta = timedelta(minutes=15)
+    others: tuple[timedelta, ...] = ()  # what may be chosen in place of the first duration
     extend: timedelta | None = None  # by how much *Extend* moves the deadline; None: no extending
+    extend_to: timedelta | None = None  # how long access may last by it in all; None: only once
     warn_before: timedelta | None = None  # how long before the end; None: as is usual
     tell_to: str = MAIL  # who hears at once of access that was given: MAIL | NOBODY | a topic's ARN
     tell_refusals: bool = False  # whether the channel hears who was refused
     reason: str = OPTIONAL  # REQUIRED: nobody is let in who does not say why
-
-    @property
-    def warns(self) -> timedelta:
-        """How long before the end the person is warned; nothing: never."""
-        if self.warn_before is not None:
-            return self.warn_before
-        return WARN_BEFORE if self.duration > 2 * WARN_BEFORE else timedelta(0)
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -145,6 +139,7 @@ class Session:
     response_url: str = ""
     response_uses: int = 0
     why: str = ""  # what the person wrote: a reason, a ticket
+    chosen: str = ""  # how long they want it, as the select has it: the glass decides
 
     # Who it is.
     person: str = ""  # the index key: the e-mail, or the Slack user while that is all we know
@@ -161,6 +156,7 @@ class Session:
     duration: timedelta = timedelta(0)
     tail: timedelta = timedelta(0)  # the permission set's session duration
     extend: timedelta = timedelta(0)
+    extend_to: timedelta = timedelta(0)  # since it was allowed; nothing: *Extend* works once
 
     # Who hears of it.
     report_to: tuple[str, ...] = ()
@@ -207,6 +203,7 @@ class Session:
 
     extended: int = 0  # how often
     extended_by: str = ""  # e-mail of whoever was the last to extend it
+    extended_at: datetime | None = None  # and when
 
     # The time of every step: the receipt.
     allowed_at: datetime | None = None

@@ -5,15 +5,18 @@ the time alone, so whoever looks makes the same one: what they say is true at th
 buttons are there only while they work.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote
 
 from chalicelib.domain.ask import Kind
+from chalicelib.domain.lasting import extends_by
 from chalicelib.domain.machine import ROWS, State
 from chalicelib.domain.session import Session
 from chalicelib.domain.text import clean
+from chalicelib.words.choosing import how_long, not_had, span
 from chalicelib.words.markup import Block, escape, mrkdwn, plain, section
 from chalicelib.words.messages import (
     ERROR,
@@ -131,7 +134,16 @@ def _how(session: Session) -> str:
     """What to know of access that is open."""
     stands = "You had this access before; it was left alone and will stay. "
     how = "" if session.portal else "Open your AWS access portal. "
-    return f"{how}{stands if session.stands else ''}Everything you do will be reported."
+    lasts = (session.deadline or session.asked_at) - (session.allowed_at or session.asked_at)
+    most = (
+        "It cannot be extended any more. " if session.extended and not extends_by(session) else ""
+    )
+    again = f"A console signs you out after {span(session.tail)}: open it again then. "
+    return (
+        f"{not_had(session)}{how}{stands if session.stands else ''}{most}"
+        f"{again if session.tail and lasts > session.tail else ''}"
+        "Everything you do will be reported."
+    )
 
 
 def _sentence(session: Session, now: datetime) -> str:
@@ -210,27 +222,30 @@ def channel(session: Session, now: datetime) -> Message:
 # Before the glass breaks --------------------------------------------------------------------------
 
 
-def asks_why(glass: str) -> Message:
-    """What a press on a glass that wants a reason is answered with: the field, and the button."""
+def asks_why(glass: str, durations: Sequence[timedelta] = (), chosen: str = "") -> Message:
+    """What a press on a glass that wants a reason is answered with: the field, and the button.
+
+    With the select too, where there is a choice of `durations`; it shows what was `chosen` before.
+    """
     text = f"Why do you break the glass “{escape(glass)}”? Say it, then press the button."
     button = _button("break_glass", "Break Glass", value=clean(glass, GLASS) or "?", style="danger")
-    blocks = [section(text), why("why", sends=False), {"type": "actions", "elements": [button]}]
-    return ephemeral(plain(text), blocks)
+    fields = [why("why", sends=False), *how_long(durations, chosen)]
+    return ephemeral(
+        plain(text), [section(text), *fields, {"type": "actions", "elements": [button]}]
+    )
 
 
 # Pieces -------------------------------------------------------------------------------------------
 
 
 def actions(session: Session, seen: Phase) -> Block:
-    """The way in where it is open; *Extend* where the glass allows it and nobody has; *End now*."""
+    """The way in where it is open; *Extend* while something is left to extend by; *End now*."""
     elements: list[dict[str, Any]] = []
     if seen is Phase.OPEN and session.portal:
         elements.append(_button("open_console", "Open AWS console", url=console(session)))
     known = Kind.EXTEND in ROWS[session.state].asks
-    if known and session.extend and not session.extended:
-        seconds = session.extend.total_seconds()
-        label = f"Extend {max(1, round(seconds / 60))} min" if seconds >= 60 else "Extend"
-        elements.append(_button("extend", label, value=session.id))
+    if known and (longer := extends_by(session)):
+        elements.append(_button("extend", f"Extend {span(longer)}", value=session.id))
     where = escape(session.account_name or session.account_id, 60)
     whose = f"{escape(session.permission_set, 40)} on {where}, of {escape(session.email, 100)}"
     ends = f"{whose}, ends now. To have it back, break the glass again."
@@ -301,7 +316,11 @@ def _context(text: str) -> Block:
 def _people(session: Session) -> str:
     """Who else had a hand in it."""
     said = ""
-    if session.extended_by:
+    if session.extended > 1:
+        said += (
+            f"It was extended {times(session.extended)}, last by {escape(session.extended_by)}. "
+        )
+    elif session.extended_by:
         said += f"{escape(session.extended_by)} extended it. "
     if session.ended_by:
         said += f"{escape(session.ended_by)} ended it. "

@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.ask import SLACK_CHANNEL, SLACK_USER
+from chalicelib.domain.lasting import extends_by
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Glass, Session
 from chalicelib.domain.text import clean
 from chalicelib.words import markup
+from chalicelib.words.choosing import span
 from chalicelib.words.markup import escape, local, mrkdwn, plain, section
 
 Message = dict[str, Any]
@@ -43,7 +45,7 @@ NOT_OURS = "This button is not for Break Glass, so nothing was done here."
 YOUR_OWN = "It is your own access, so somebody else has to say it."
 
 
-NOT_AGAIN = "That works once, and where the glass allows it."
+NOT_AGAIN = "That works as often and as far as the glass allows."
 
 
 NO_SESSION = "Nothing was changed: Break Glass knows no session that belongs to this button."
@@ -181,9 +183,13 @@ def why_not_extended(session: Session) -> str:
     """Of a session that is open."""
     if not session.extend:
         return "This glass does not allow it."
-    if session.extended:
-        by = f" by {clean(session.extended_by)}" if session.extended_by else ""
+    by = f" by {clean(session.extended_by)}" if session.extended_by else ""
+    if session.extended and not session.extend_to:
         return f"It was extended already{by}, and that works only once."
+    if not extends_by(session):
+        return f"It lasts {span(session.extend_to)} in all, which is as long as this glass allows."
+    if session.extended:
+        return f"It was extended{by} before your press was seen to. Press again to add more."
     return "The access has not come yet."
 
 

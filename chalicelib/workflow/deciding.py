@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from chalicelib.domain import lasting
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.ports import Chat, Clock, Directory, IdentityCenter
 from chalicelib.domain.session import REQUIRED, Glass, PermissionSet, Person, Session
@@ -75,7 +76,7 @@ class Decider:
             name=person.name,
             user_name=person.user_name,
             principal_id=person.principal_id,
-            **self._given(glass, permission_set),
+            **self._given(glass, permission_set, session.chosen),
         )
         refusal = self._refusal(glass, email, person.principal_id)
         if refusal is None and glass.reason == REQUIRED and not session.why:
@@ -162,22 +163,26 @@ class Decider:
             return May(email, messages.YOUR_OWN)
         return May(email, self._refusal(glass, email, person.principal_id) or "")
 
-    def _given(self, glass: Glass, permission_set: PermissionSet) -> dict[str, object]:
+    def _given(
+        self, glass: Glass, permission_set: PermissionSet, chosen: str = ""
+    ) -> dict[str, object]:
         """What a session copies of its glass, so that no deployment changes it in flight."""
+        duration = lasting.lasts(glass, chosen)
         return {
             "account_id": glass.account_id,
             "account_name": glass.account_name,
             "permission_set": permission_set.name,
             "permission_set_arn": permission_set.arn,
-            "duration": glass.duration,
+            "duration": duration,
             "tail": permission_set.session_duration,
             "extend": glass.extend or timedelta(0),
+            "extend_to": glass.extend_to or timedelta(0),
             "report_to": glass.report_to,
             "report_after": glass.report_after,
             "channel": glass.channel,
             "portal": self.glasses.portal or self.directory.portal(),
             "region": self.glasses.region,
-            "warn_before": glass.warns,
+            "warn_before": lasting.warns(glass, duration),
             "tell_to": glass.tell_to,
         }
 

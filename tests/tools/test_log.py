@@ -149,7 +149,8 @@ OF_ROWS = {each.name for kind in (Session, Ask) for each in fields(kind)}
 # What the log's files leave out: a session's own story (`log ID`, `--json`) has all of it.
 INSIDE = {
     "alarmed", "alarms", "allowed_at", "busy_token", "busy_until", "card_ts", "channel",
-    "conclude_at", "denied_at", "duration", "ended_look", "extend", "extended", "extended_by",
+    "conclude_at", "denied_at", "duration", "ended_look", "extend", "extend_to", "extended",
+    "extended_at", "extended_by",
     "gone_look", "grant_asked_at", "grant_call", "grant_late_until", "lag_asked", "last_error",
     "listed_at", "look_at", "mine_channel", "mine_ts", "orphan_at", "owed",
     "permission_set_arn", "person", "portal", "reached", "region", "report_after", "report_at",
