@@ -33,6 +33,7 @@ from chalicelib.words.messages import (
 )
 
 MINUTE: Final = timedelta(minutes=1)  # late by so much, it is called overdue
+HOUR: Final = timedelta(hours=1)  # the least that AWS lets a console last
 RED: Final = "#e01e5a"
 WHY, LONGEST_WHY = "say_why", 300  # the field's action, and how many signs it takes
 ASKS_WHY: Final = "Why? A reason or a ticket, for the report."
@@ -141,7 +142,7 @@ def _how(session: Session) -> str:
     again = f"A console signs you out after {span(session.tail)}: open it again then. "
     return (
         f"{not_had(session)}{how}{stands if session.stands else ''}{most}"
-        f"{again if session.tail and lasts > session.tail else ''}"
+        f"{again if HOUR <= session.tail < lasts else ''}"
         "Everything you do will be reported."
     )
 

@@ -1,6 +1,9 @@
 """The select beside the button, and what is said of a choice."""
 
+import json
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -49,3 +52,9 @@ def test_only_who_did_not_get_what_they_chose_is_told_so() -> None:
         "You chose 4 h, which this glass does not have: you got 1 h. "
     )
     assert "You chose &lt;!channel&gt;, which" in not_had(active(chosen="<!channel>"))
+
+
+def test_the_select_to_copy_is_the_one_that_we_make() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    (copied,) = re.findall(r"```json\n(.*?)```", readme, re.DOTALL)
+    assert [json.loads(copied)] == how_long(THREE)
