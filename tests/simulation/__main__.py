@@ -11,7 +11,7 @@ from multiprocessing import Pool, cpu_count
 
 from tests.simulation.explorer import Bounds, Explorer, Found
 from tests.simulation.faults import NAMES
-from tests.simulation.lives import Behind, Forged, Hung, Meddled, Orphaned
+from tests.simulation.lives import Behind, Extended, Forged, Hung, Meddled, Orphaned
 from tests.simulation.mutants import MUTANTS, Judged, judge
 from tests.simulation.shrink import Life, story
 from tests.simulation.world import World
@@ -55,6 +55,10 @@ def main() -> int:
         command.add_argument(
             "--orphaned", action="store_const", dest="lives", const=Orphaned,
             help="lives in which somebody waits behind a session whose row is deleted",
+        )  # fmt: skip
+        command.add_argument(
+            "--extended", action="store_const", dest="lives", const=Extended,
+            help="lives in which people choose how long, and extend again and again",
         )  # fmt: skip
     for command in (run, explore, mutants):
         command.add_argument("--cores", type=int, default=cpu_count())
