@@ -285,3 +285,14 @@ def test_what_was_owed_until_access_was_over_does_not_say_that_it_is_open() -> N
     assert "Alice Ames had" in subject
     assert "It is closed. A report follows." in text
     assert "by itself" not in text
+
+
+@pytest.mark.parametrize(
+    ("often", "says"),
+    [(1, "extended by bob@example.com"), (3, "extended 3 times, last by bob@example.com")],
+)
+def test_a_mail_says_who_extended_it_and_how_often(often: int, says: str) -> None:
+    for kind, (_, body, html) in every(extended=often, extended_by="bob@example.com"):
+        if kind == "alarm":
+            assert says in " ".join(body.split())
+            assert says in html
