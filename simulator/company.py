@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass, replace
 
@@ -49,15 +50,30 @@ class Glass:
     permission_set: PermissionSet
     seconds: int
     may: tuple[str, ...]
+    others: tuple[int, ...] = ()  # seconds, too: what may be chosen in place of the first
     by_name: bool = False  # the permission set is written by its name, not by its ARN
     extend: str = ""
+    extend_to: str = ""
     warn_before: str = ""
     tell_to: str = ""
     more: tuple[str, ...] = ()  # whatever else its table says, a line each
 
+    @property
+    def durations(self) -> tuple[int, ...]:
+        return (self.seconds, *self.others)
+
 
 GLASSES = [
-    Glass("prod", PRODUCTION, ADMIN, 30, ("alice@example.com", "group:sre"), extend="20s"),
+    Glass(
+        "prod",
+        PRODUCTION,
+        ADMIN,
+        30,
+        ("alice@example.com", "group:sre"),
+        others=(60,),
+        extend="20s",
+        extend_to="100s",
+    ),
     Glass(
         "staging",
         STAGING,
@@ -73,6 +89,8 @@ def at_leisure() -> None:
     """Sessions of about a minute, for people to watch; tests and the story use shorter ones."""
     seconds = {"prod": 60, "staging": 45, "audit": 30}
     GLASSES[:] = [replace(each, seconds=seconds[each.name], warn_before="15s") for each in GLASSES]
+    longer = {"others": (120, 240), "extend": "60s", "extend_to": "5m"}
+    GLASSES[0] = replace(GLASSES[0], **longer)
 
 
 @dataclass(frozen=True)
@@ -152,12 +170,13 @@ channel = "C0INCIDENT"
 
 def _glass_toml(each: Glass) -> str:
     permission_set = each.permission_set.name if each.by_name else each.permission_set.arn
+    lasts = [f"{seconds}s" for seconds in each.durations]
     lines = [
         f"\n[glass.{each.name}]",
         f'account = "{each.account_id}"',
         f'account_name = "{ACCOUNTS[each.account_id]}"',
         f'permission_set = "{permission_set}"',
-        f'duration = "{each.seconds}s"',
+        f"duration = {json.dumps(lasts if each.others else lasts[0])}",
         f"may = {_toml_list(each.may)}",
         f"report_to = {_toml_list(('security@example.com', 'oncall@example.com'))}",
         'channel = "C0INCIDENT"',
@@ -168,6 +187,8 @@ def _glass_toml(each: Glass) -> str:
         lines.append(f'warn_before = "{each.warn_before}"')
     if each.extend:
         lines.append(f'extend = "{each.extend}"')
+    if each.extend_to:
+        lines.append(f'extend_to = "{each.extend_to}"')
     return "\n".join((*lines, *each.more)) + "\n"
 
 

@@ -81,12 +81,13 @@ def _failed(ts: str, what: str, glass_name: str, where: str) -> dict[str, Any]:
     glass = company.glass(glass_name)
     account = company.ACCOUNTS[glass.account_id]
     text = f":x: *Deployment of {what} failed* on {account}: the health check did not pass."
+    lasts = "as long as you choose" if glass.others else f"{glass.seconds} seconds"
     confirm = {
         "title": {"type": "plain_text", "text": "Break the glass?"},
         "text": {
             "type": "mrkdwn",
-            "text": f"You get *{glass.permission_set.name}* on *{account}* for {glass.seconds} "
-            "seconds. The team is told, and everything that you do is reported.",
+            "text": f"You get *{glass.permission_set.name}* on *{account}* for {lasts}. "
+            "The team is told, and everything that you do is reported.",
         },
         "confirm": {"type": "plain_text", "text": "Break glass"},
         "deny": {"type": "plain_text", "text": "Not now"},
@@ -105,6 +106,17 @@ def _failed(ts: str, what: str, glass_name: str, where: str) -> dict[str, Any]:
             "confirm": confirm,
         },
     ]
+    options = [
+        {"text": {"type": "plain_text", "text": f"{seconds} s"}, "value": f"{seconds}s"}
+        for seconds in glass.durations
+    ]
+    select = {"type": "static_select", "action_id": "how_long", "options": options}
+    choice = {
+        "type": "input",
+        "block_id": f"how_long_{glass_name}",
+        "label": {"type": "plain_text", "text": "For how long?"},
+        "element": {**select, "initial_option": options[0]},
+    }
     detail = f"`{what.lower()}` 2.4.1 → 2.4.2 · account `{glass.account_id}`"
     return {
         "ts": ts,
@@ -115,6 +127,7 @@ def _failed(ts: str, what: str, glass_name: str, where: str) -> dict[str, Any]:
         "text": f"Deployment of {what} failed",
         "blocks": [
             {"type": "section", "text": {"type": "mrkdwn", "text": text}},
+            *([choice] if glass.others else []),
             {"type": "actions", "block_id": f"failed_{glass_name}", "elements": elements},
             {"type": "context", "elements": [{"type": "mrkdwn", "text": detail}]},
         ],

@@ -225,7 +225,7 @@ def _world() -> dict[str, Any]:
                 "account_id": each.account_id,
                 "set": each.permission_set.name,
                 "set_arn": each.permission_set.arn,
-                "seconds": each.seconds,
+                "durations": each.durations,
             }
             for each in company.GLASSES
         ],

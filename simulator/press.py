@@ -42,11 +42,12 @@ def press(
     secret: str,
     action: str = "break_glass",
     why: str = "",
+    chosen: str = "",
 ) -> SignedRequest:
     """A press by a Slack id or user name; `shape` is a key of SHAPES.
 
-    A name that nobody has is taken as the Slack id of a stranger. `why`: what stands in the field
-    of the message whose button it is.
+    A name that nobody has is taken as the Slack id of a stranger. `why` and `chosen`: what stands
+    in the field and in the select of the message whose button it is.
     """
     try:
         someone = person(who)
@@ -63,9 +64,15 @@ def press(
         "response_url": response_url,
     }
     payload = {**common, **SHAPES[shape](glass_name, action)}
+    values = {}
     if why:
-        field = {"say_why": {"type": "plain_text_input", "value": why}}
-        payload["state"] = {"values": {"why": field}}
+        values["why"] = {"say_why": {"type": "plain_text_input", "value": why}}
+    if chosen:
+        option = {"text": {"type": "plain_text", "text": chosen}, "value": chosen}
+        select = {"type": "static_select", "selected_option": option}
+        values["how_long"] = {"how_long": select}
+    if values:
+        payload["state"] = {"values": values}
     body = urlencode({"payload": json.dumps(payload)}).encode()
     return SignedRequest(body, sign(body, secret), response_url)
 

@@ -48,6 +48,7 @@ def _in_block(block: dict[str, Any]) -> list[str]:
     if kind == "input":
         found += _too_long(block.get("label"), 2_000, "a label", "plain_text")
         found += [] if block.get("element") else ["an input block takes an element"]
+        found += _in_select(block.get("element") or {})
     if len(block.get("block_id") or "") > 255:
         found.append("a block_id is longer than 255")
     return found
@@ -59,6 +60,18 @@ def _too_long(text: Any, most: int, what: str, kind: str = "") -> list[str]:
     if not 0 < len(said) <= most:
         return [f"{what} is 1 to {most} characters"]
     return [f"{what} takes {kind}"] if kind and text.get("type") != kind else []
+
+
+def _in_select(element: dict[str, Any]) -> list[str]:
+    if element.get("type") != "static_select":
+        return []
+    options = element.get("options") or []
+    found = [] if 0 < len(options) <= 100 else ["a select takes 1 to 100 options"]
+    for each in options:
+        found += _too_long(each.get("text"), 75, "an option's text", "plain_text")
+        found += [] if 0 < len(each.get("value") or "") <= 150 else ["an option's value"]
+    first = element.get("initial_option")
+    return [*found, *(["initial_option is no option"] if first not in (None, *options) else [])]
 
 
 def _in_context(elements: list[dict[str, Any]]) -> list[str]:

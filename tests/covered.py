@@ -11,6 +11,7 @@ from coverage import Coverage
 
 FLOOR = 95  # per cent of each file's lines and branches
 WHOLE = {  # who may have access, from when to when: nothing of it is left to chance
+    "chalicelib/domain/lasting.py",
     "chalicelib/domain/machine.py",
     "chalicelib/domain/oncall.py",
     "chalicelib/domain/schedule.py",

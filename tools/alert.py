@@ -9,6 +9,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from chalicelib.domain.glass import Glass
+from chalicelib.domain.lasting import durations
+from chalicelib.words.choosing import how_long
 from tools import _project, _slack
 from tools._project import Misused, Problem
 
@@ -37,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     token = _slack.secret(settings.secrets, _slack.BOT_TOKEN)
     try:
         said = _slack.call(
-            token, settings.slack_api_url, "chat.postMessage", channel=channel, **message(name)
+            token, settings.slack_api_url, "chat.postMessage", channel=channel, **message(glass)
         )
     except Problem as problem:
         hint = "; invite the app to the channel" if "channel" in str(problem) else ""
@@ -48,11 +51,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def message(glass: str) -> dict[str, Any]:
-    """What any pipeline may post: `action_id` break_glass, and the glass's name as value."""
-    label = f"Break Glass {glass.replace('-', ' ').title()}"
+def message(glass: Glass) -> dict[str, Any]:
+    """What any pipeline may post: `action_id` break_glass, and the glass's name as value.
+
+    With the select before it, where the glass has several durations.
+    """
+    label = f"Break Glass {glass.name.replace('-', ' ').title()}"
     retry = {"type": "button", "action_id": "retry", "value": "retry"}
-    broken = {"type": "button", "action_id": "break_glass", "value": glass, "style": "danger"}
+    broken = {"type": "button", "action_id": "break_glass", "value": glass.name, "style": "danger"}
     return {
         "text": "Deployment of ABC failed",
         "blocks": [
@@ -60,6 +66,7 @@ def message(glass: str) -> dict[str, Any]:
                 "type": "section",
                 "text": {"type": "mrkdwn", "text": ":x: *Deployment of ABC failed*"},
             },
+            *how_long(durations(glass)),
             {
                 "type": "actions",
                 "elements": [

@@ -47,7 +47,7 @@ COLOURS = {  # by state or outcome: what is open, what is under way, what was re
 }
 EXPORTED = (
     *COLUMNS[:-2], "slack_user", "slack_channel", "slack_message", "name", "principal_id",
-    "account_name", "deadline", "ended_at", "ended_how", "ended_by", "reported_at",
+    "account_name", "chosen", "deadline", "ended_at", "ended_how", "ended_by", "reported_at",
     "approve_until", "approved_at", "approved_by", "declined_by", "bypassed_at", "acknowledged_by",
     "concluded_at", "report_events", "let_in_by", "outcome", "decided_at", "decided_look",
     "deadline_before", "deadline_after", "state_then", "may_review", "review_until", "reviewed_at",
@@ -290,6 +290,7 @@ STORY = (
     ("reason", ("why",)),
     ("let in by", ("let_in_by",)),
     ("what", ("glass", "account_name", "account_id", "permission_set", "permission_set_arn")),
+    ("chosen", ("chosen",)),
     ("asked from", ("slack_team", "slack_channel", "slack_message", "shape")),
     ("state", ("state", "outcome", "reason", "last_error", "tries")),
 )

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from chalicelib.config.values import (
+    CHOICES,
     RECIPIENTS,
     SLACK_API,
     account,
@@ -14,6 +15,7 @@ from chalicelib.config.values import (
     channel,
     days,
     duration,
+    durations,
     dynamodb_table,
     external_id,
     flag,
@@ -114,12 +116,16 @@ GLASS: Final = (
     Key("may", members, "who may break it: e-mails, `group:NAME` of Identity Center, "
         "`slack:S012ABC` (a Slack user group, as that of who is on call), or `everyone`"),
     Key("report_to", addresses, f"who gets the report, {RECIPIENTS} addresses at most"),
-    Key("duration", duration(_MOMENT, _NIGHT), "how long access lasts, up to 12 h",
-        timedelta(hours=1), "`1h`"),
+    Key("duration", durations(_MOMENT, _NIGHT), "how long access lasts, up to 12 h; or a list "
+        f"of {CHOICES} at most to choose from beside the button, the first one unless one chooses",
+        (timedelta(hours=1),), "`1h`"),
     Key("report_after", duration(timedelta(0), _DAY), "how long CloudTrail is given to catch up "
         "before the report, up to 24 h", timedelta(minutes=15), "`15m`"),
     Key("extend", duration(_MOMENT, _NIGHT), "by how much *Extend* moves the end",
         None, "no extending"),
+    Key("extend_to", duration(_MOMENT, _DAY), "how long access may last by extending, counted from "
+        "when it was allowed, up to 24 h: *Extend* works until then", None,
+        "*Extend* works once"),
     Key("channel", channel, "the id of the Slack channel that is told", "", "nobody but the "
         "person is told"),
     Key("account_name", line, "what people call the account", "", "its id"),

@@ -15,6 +15,7 @@ from chalicelib.config.values import (
     address,
     joined,
     mistaken_approval,
+    mistaken_extension,
     mistaken_trail,
     shown,
 )
@@ -191,13 +192,20 @@ def _glasses(document: Mapping[str, Any], mistakes: list[str]) -> dict[str, Glas
         values |= {k: v for k, v in fallback.items() if k not in own}
         if len(mistakes) > before or values.keys() != set(names):
             continue  # what is wrong with it, or with a default that it needs, is named already
+        if wrong := mistaken_extension(values):
+            mistakes.append(f"{where}{wrong}")
+            continue
         access = (values["account"], values["permission_set"])
         if access in opened:
             mistakes.append(f"{where}opens the same account and permission set as "
                             f"[glass.{opened[access]}]; keep one of them")  # fmt: skip
             continue
         opened[access] = name
-        glass = Glass(name=name, account_id=values.pop("account"), **values)
+        first, *others = values.pop("duration")
+        account_id = values.pop("account")
+        glass = Glass(
+            name=name, account_id=account_id, duration=first, others=tuple(others), **values
+        )
         mistakes += [f"{where}{mistake}" for mistake in mistaken_approval(glass)]
         glasses[name] = glass
     return glasses

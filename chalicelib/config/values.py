@@ -4,14 +4,16 @@ Each raises ValueError, which says in words what is wrong with one that does not
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from chalicelib.domain.glass import MAIL, NOBODY, OPTIONAL, REQUIRED, Glass
+from chalicelib.domain.lasting import span_in
 from chalicelib.domain.oncall import GROUP, LAST_KNOWN, REFUSE, SLACK
 from chalicelib.workflow import policy
 
+T = TypeVar("T")
 RECIPIENTS: Final = 50  # as many as SES takes for one mail
 
 
@@ -79,7 +81,7 @@ def _member(value: object) -> str:
         raise ValueError(f"{shown(value)} is nobody; {hint}") from None
 
 
-def _each(value: object, read: Callable[[object], str]) -> Iterator[str]:
+def _each(value: object, read: Callable[[object], T]) -> Iterator[T]:
     if not isinstance(value, list) or not value:
         raise ValueError(f"{shown(value)} is no list with something in it; write it in [ ]")
     wrong: list[str] = []
@@ -96,14 +98,11 @@ def duration(shortest: timedelta, longest: timedelta) -> Callable[[object], time
     """Reads a length of time within these bounds."""
 
     def read(value: object) -> timedelta:
-        pattern = r"(?=\d)(?:(\d{1,3})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?"
-        hint = 'write "1h", "90m" or "45s"'
-        hint = hint if longest <= timedelta(days=1) else 'write "5d", "36h" or "90m"'
-        parts = re.fullmatch(pattern, value, re.ASCII) if isinstance(value, str) else None
-        if parts is None:
+        duration = span_in(value) if isinstance(value, str) else None
+        if duration is None:
+            days = longest > timedelta(days=1)
+            hint = 'write "5d", "36h" or "90m"' if days else HOW_SPANS_ARE_WRITTEN
             raise ValueError(f"{shown(value)} is no duration; {hint}")
-        days, hours, minutes, seconds = (int(part or 0) for part in parts.groups())
-        duration = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         if duration < shortest:
             raise ValueError(f"{shown(value)} is too short; {_span(shortest)} at least")
         if duration > longest:
@@ -111,6 +110,41 @@ def duration(shortest: timedelta, longest: timedelta) -> Callable[[object], time
         return duration
 
     return read
+
+
+HOW_SPANS_ARE_WRITTEN: Final = 'write "1h", "90m" or "45s"'
+CHOICES: Final = 6  # of a duration; nobody reads more of them at three in the morning
+
+
+def durations(shortest: timedelta, longest: timedelta) -> Callable[[object], tuple[timedelta, ...]]:
+    """Reads one length of time, or a list of them, of which the first holds unless one chooses."""
+    read = duration(shortest, longest)
+
+    def read_all(value: object) -> tuple[timedelta, ...]:
+        if not isinstance(value, list):
+            return (read(value),)
+        found = tuple(_each(value, read))
+        if len(found) > CHOICES:
+            raise ValueError(f"{len(found)} durations to choose from; {CHOICES} at most")
+        if len(set(found)) < len(found):
+            raise ValueError(f"{shown(value)} has one duration twice; keep one of them")
+        return found
+
+    return read_all
+
+
+def mistaken_extension(found: Mapping[str, Any]) -> str:
+    """What is wrong about how long one glass's access may last, all taken together; or nothing."""
+    longest, most = max(found["duration"]), found["extend_to"]
+    if most is None:
+        return ""
+    if found["extend"] is None:
+        return "extend_to: stands without extend, which says by how much *Extend* moves the end"
+    if most < longest:
+        return f"extend_to: {_span(most)} is shorter than the longest duration, {_span(longest)}"
+    if most == min(found["duration"]):
+        return f"extend_to: {_span(most)} is the duration itself, so *Extend* would do nothing"
+    return ""
 
 
 def account(value: object) -> str:
@@ -197,7 +231,9 @@ def mistaken_approval(glass: Glass) -> Iterator[str]:
     for name in ("reviewers", "block_until_reviewed"):
         if getattr(glass, name) and not (glass.review or glass.bypass):
             yield f"{name}: nothing is reviewed; set review"
-    if glass.acknowledge and glass.acknowledge >= glass.duration:
+    if glass.acknowledge and glass.acknowledge >= min(
+        glass.duration, *glass.others, glass.duration
+    ):
         yield "acknowledge: must be shorter than duration"
     alone = len(glass.second) == 1 and "@" in glass.second[0] and glass.second == glass.may
     if alone and (glass.approve or glass.acknowledge):
@@ -299,8 +335,10 @@ def shown(value: object) -> str:
 
 
 def _span(duration: timedelta) -> str:
-    seconds = int(duration.total_seconds())
-    return f"{seconds // 3600}h" if seconds >= 3600 else f"{seconds}s"
+    minutes, seconds = divmod(int(duration.total_seconds()), 60)
+    if seconds or not minutes:
+        return f"{minutes * 60 + seconds}s"
+    return f"{minutes}m" if minutes % 60 else f"{minutes // 60}h"
 
 
 def joined(names: Iterable[str]) -> str:

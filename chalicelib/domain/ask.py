@@ -167,6 +167,7 @@ FORMS: Final = {
     "session_id": SESSION_ID,
     "reason": re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,300}"),
     "why": re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,300}"),
+    "chosen": re.compile(r"[^\x00-\x1f\x7f-\x9f]{0,20}"),
 }  # fmt: skip
 ORIGIN: Final = (
     "slack_user", "slack_user_name", "slack_team", "slack_channel", "slack_message", "shape",
@@ -193,7 +194,14 @@ def read(row_id: str, said: Mapping[str, Any]) -> Session | Ask:
                 person=_form(said, "slack_user", needed=True),
                 response_uses=_uses(said),
                 **_forms(
-                    said, *ORIGIN, "glass", "account_id", "permission_set_arn", "reason", "why"
+                    said,
+                    *ORIGIN,
+                    "glass",
+                    "account_id",
+                    "permission_set_arn",
+                    "reason",
+                    "why",
+                    "chosen",
                 ),
             )
         case Kind.FOUND:

@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from chalicelib.domain.oncall import LAST_KNOWN, SLACK
 
-WARN_BEFORE = timedelta(minutes=5)  # the end, where access lasts longer than twice as long
 MAIL, NOBODY = "report_to", "nobody"  # who hears of access that was given: Glass.tell_to
 REVIEW_OF_A_BYPASS = timedelta(days=5)  # where the glass wants none by itself
 REQUIRED, OPTIONAL = "required", "optional"  # a reason: Glass.reason
@@ -28,13 +27,15 @@ class Glass:
     name: str
     account_id: str
     permission_set: str  # its name, or its ARN
-    duration: timedelta
+    duration: timedelta  # the first one, which a plain button gives
     may: tuple[str, ...]  # e-mails, "group:NAME", "slack:S012ABC", or "everyone"
     report_to: tuple[str, ...]
     channel: str = ""  # Slack channel id; empty: nobody but the person is told
     account_name: str = ""
     report_after: timedelta = timedelta(minutes=15)
+    others: tuple[timedelta, ...] = ()  # what may be chosen in place of the first duration
     extend: timedelta | None = None  # by how much *Extend* moves the deadline; None: no extending
+    extend_to: timedelta | None = None  # how long access may last by it in all; None: only once
     warn_before: timedelta | None = None  # how long before the end; None: as is usual
     tell_to: str = MAIL  # who hears at once of access that was given: MAIL | NOBODY | a topic's ARN
     tell_refusals: bool = False  # whether the channel hears who was refused
@@ -47,13 +48,6 @@ class Glass:
     review: timedelta | None = None  # within what time another reviews each use; None: not at all
     reviewers: tuple[str, ...] = ()  # who may; empty: who may approve
     block_until_reviewed: bool = False  # the same person does not break it again before
-
-    @property
-    def warns(self) -> timedelta:
-        """How long before the end the person is warned; nothing: never."""
-        if self.warn_before is not None:
-            return self.warn_before
-        return WARN_BEFORE if self.duration > 2 * WARN_BEFORE else timedelta(0)
 
     @property
     def named(self) -> tuple[str, ...]:

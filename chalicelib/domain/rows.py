@@ -45,7 +45,7 @@ def values(session: Session, keep: timedelta = FOR_EVER) -> dict[str, Any]:
 ASKED_OF_A_BREAK: Final = (
     "asked_at", "glass", "slack_user", "slack_user_name", "slack_team", "slack_channel",
     "slack_message", "shape", "response_url", "response_uses", "account_id", "permission_set_arn",
-    "person", "reason", "why",
+    "person", "reason", "why", "chosen",
 )  # fmt: skip
 ASKED_OF_WHAT_WAS_FOUND: Final = (
     "asked_at", "glass", "account_id", "permission_set_arn", "principal_id",

@@ -113,6 +113,7 @@ class Session:
     response_url: str = ""
     response_uses: int = 0
     why: str = ""  # what the person wrote: a reason, a ticket
+    chosen: str = ""  # how long they want it, as the select has it: the glass decides
 
     # Who it is.
     person: str = ""  # the index key: the e-mail, or the Slack user while that is all we know
@@ -130,6 +131,7 @@ class Session:
     duration: timedelta = timedelta(0)
     tail: timedelta = timedelta(0)  # the permission set's session duration
     extend: timedelta = timedelta(0)
+    extend_to: timedelta = timedelta(0)  # since it was allowed; nothing: *Extend* works once
 
     # The other pair of eyes.
     may_approve: str = ""  # who may approve or acknowledge, in words
@@ -203,6 +205,7 @@ class Session:
     extended: int = 0  # how often
     extended_by: str = ""  # e-mail of whoever was the last to extend it
     extended_by_user: str = ""  # the same in Slack
+    extended_at: datetime | None = None  # and when
 
     # The time of every step: the receipt.
     allowed_at: datetime | None = None

@@ -76,13 +76,14 @@ def _by(at: datetime | None, who: str) -> str:
 
 
 def _extended(session: Session) -> str:
-    """By whom, when, from which deadline to which, as the step tells it."""
+    """By whom, when, from which deadline to which; the last time, where it was more than once."""
     if not session.extended or session.deadline is None:
         return ""
-    before = session.deadline - session.extend
+    before = (session.allowed_at or session.asked_at) + session.duration
     when = next((step[:24] for step in reversed(session.steps) if " extended " in step), "")
     at = f"{clock(from_iso(when))}, " if when else ""
-    return f"{at}by {session.extended_by}, from {clock(before)} to {clock(session.deadline)}"
+    often = f"{session.extended} times, last " if session.extended > 1 else ""
+    return f"{often}{at}by {session.extended_by}, from {clock(before)} to {clock(session.deadline)}"
 
 
 def _ended(session: Session) -> str:

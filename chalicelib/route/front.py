@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from chalicelib.domain.ask import Ask, Kind
 from chalicelib.domain.errors import ExternalError
 from chalicelib.domain.glass import REQUIRED, Glass
+from chalicelib.domain.lasting import durations
 from chalicelib.domain.ports import Clock, Log
 from chalicelib.domain.session import Session
 from chalicelib.route import press
@@ -108,7 +109,8 @@ class Front:
     def _press(self, asked: press.Press, session_id: str) -> Answer:
         sender, pressed = asked.sender, self._glass(asked)
         if pressed and pressed.reason == REQUIRED and not asked.why:
-            return self._say(sender, cards.asks_why(pressed.name))
+            asks = cards.asks_why(pressed.name, durations(pressed), asked.chosen)
+            return self._say(sender, asks)
         try:
             session = self._session(asked, session_id)
             new = self.table().record(session)
@@ -137,6 +139,7 @@ class Front:
             account_id=glass.account_id if glass else asked.account_id,
             permission_set_arn=asked.permission_set_arn,
             why=asked.why,
+            chosen=asked.chosen,
         )
         if asked.glass and glass is None and sender.hears_answers:  # they hear it at once
             return session.with_(reason=messages.no_such_glass(session))

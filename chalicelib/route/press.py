@@ -15,6 +15,7 @@ from chalicelib.domain.ask import ANSWERED, SLACK_CHANNEL, SLACK_TEAM, SLACK_USE
 from chalicelib.domain.session import SESSION_ID
 from chalicelib.domain.text import clean
 from chalicelib.words import cards, refusals
+from chalicelib.words.choosing import HOW_LONG, LONGEST_CHOICE
 
 ARN = re.compile(r"arn:aws[a-z-]*:sso:::permissionSet/[\w-]+/[\w-]+")
 ACCOUNT = re.compile(r"\d{12}", re.ASCII)
@@ -59,6 +60,7 @@ class Press:
     account_id: str = ""
     permission_set_arn: str = ""
     why: str = ""
+    chosen: str = ""  # how long, as the message's select has it
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ def _payload(payload: dict[str, Any]) -> Asked:
         session_id = session_id if SESSION_ID.fullmatch(session_id) else ""
         why = _reason(value)
         return OnSession(sender, Kind.REASON, session_id, why) if why else Check()
-    if name in LINKS:
+    if name in LINKS or name == HOW_LONG:  # a choice alone asks nothing: the button takes it
         return Check()
     if name != BREAK_GLASS:
         return NotOurs(sender)
@@ -154,7 +156,8 @@ def _payload(payload: dict[str, Any]) -> Asked:
         return Press(sender, account_id=account_id, permission_set_arn=value)
     if not value:
         raise NoPayload(refusals.NO_GLASS)
-    return Press(sender, glass=clean(value, VALUE), why=why)
+    chosen = _chosen(payload, _text(clicked, "block_id"))
+    return Press(sender, glass=clean(value, VALUE), why=why, chosen=chosen)
 
 
 def _typed(payload: dict[str, Any]) -> str:
@@ -163,6 +166,22 @@ def _typed(payload: dict[str, Any]) -> str:
         if isinstance(block, dict) and (why := _reason(_text(_part(block, cards.WHY), "value"))):
             return why
     return ""
+
+
+def _chosen(payload: dict[str, Any], pressed: str) -> str:
+    """What stands in the select of the button's own block, or in the only one that there is.
+
+    One that nobody has touched may say nothing: then its block does, where it is one of ours.
+    """
+    found: dict[str, str] = {}
+    for block_id, block in _part(_part(payload, "state"), "values").items():
+        if isinstance(block, dict) and HOW_LONG in block:
+            value = _text(_part(_part(block, HOW_LONG), "selected_option"), "value")
+            ours, _, shown = block_id.partition(" ")
+            value = value or (shown if ours == HOW_LONG else "")
+            found[block_id] = clean(value.strip(), LONGEST_CHOICE)
+    only = next(iter(found.values())) if len(found) == 1 else ""
+    return found.get(pressed, only)
 
 
 def _reason(text: str) -> str:

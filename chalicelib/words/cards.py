@@ -5,16 +5,19 @@ the time alone, so whoever looks makes the same one: what they say is true at th
 buttons are there only while they work.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import quote
 
 from chalicelib.domain.ask import Kind
+from chalicelib.domain.lasting import extends_by
 from chalicelib.domain.machine import ROWS, State
 from chalicelib.domain.session import Session
 from chalicelib.domain.text import clean
 from chalicelib.words import approval
+from chalicelib.words.choosing import how_long, not_had, span
 from chalicelib.words.markup import Block, code, escape, mrkdwn, plain, section
 from chalicelib.words.messages import (
     ERROR,
@@ -29,6 +32,7 @@ from chalicelib.words.messages import (
 from chalicelib.words.naming import account, date, mention, name, person
 
 OVERDUE_AFTER: Final = timedelta(minutes=1)  # so late, it is called overdue
+HOUR: Final = timedelta(hours=1)  # the least that AWS lets a console last
 RED: Final = "#e01e5a"
 WHY, LONGEST_WHY = "say_why", 300  # the field's action, and how many signs it takes
 ASKS_WHY: Final = "Why? A reason or a ticket, for the report."
@@ -138,8 +142,17 @@ def _how(session: Session) -> str:
     """What to know of access that is open."""
     stands = "You had this access before; it was left alone and will stay. "
     how = "" if session.portal else "Open your AWS access portal. "
-    early = approval.ends_early(session)
-    return f"{early}{how}{stands if session.stands else ''}Everything you do will be reported."
+    lasts = (session.deadline or session.asked_at) - (session.allowed_at or session.asked_at)
+    most = (
+        "It cannot be extended any more. " if session.extended and not extends_by(session) else ""
+    )
+    again = f"A console signs you out after {span(session.tail)}: open it again then. "
+    return (
+        f"{approval.ends_early(session)}{not_had(session)}{how}"
+        f"{stands if session.stands else ''}{most}"
+        f"{again if HOUR <= session.tail < lasts else ''}"
+        "Everything you do will be reported."
+    )
 
 
 def _sentence(session: Session, now: datetime) -> str:
@@ -228,27 +241,30 @@ def channel(session: Session, now: datetime) -> Message:
 # Before the glass breaks --------------------------------------------------------------------------
 
 
-def asks_why(glass: str) -> Message:
-    """What a press on a glass that wants a reason is answered with: the field, and the button."""
+def asks_why(glass: str, durations: Sequence[timedelta] = (), chosen: str = "") -> Message:
+    """What a press on a glass that wants a reason is answered with: the field, and the button.
+
+    With the select too, where there is a choice of `durations`; it shows what was `chosen` before.
+    """
     text = f"Why do you break the glass “{escape(glass)}”? Say it, then press the button."
     button = _button("break_glass", "Break Glass", value=clean(glass, GLASS) or "?", style="danger")
-    blocks = [section(text), why("why", sends=False), {"type": "actions", "elements": [button]}]
-    return ephemeral(plain(text), blocks)
+    fields = [why("why", sends=False), *how_long(durations, chosen)]
+    return ephemeral(
+        plain(text), [section(text), *fields, {"type": "actions", "elements": [button]}]
+    )
 
 
 # Pieces -------------------------------------------------------------------------------------------
 
 
 def actions(session: Session, seen: Phase) -> Block:
-    """The way in where it is open; *Extend* where the glass allows it and nobody has; *End now*."""
+    """The way in where it is open; *Extend* while something is left to extend by; *End now*."""
     elements: list[dict[str, Any]] = []
     if seen is Phase.OPEN and session.portal:
         elements.append(_button("open_console", "Open AWS console", url=console(session)))
     known = Kind.EXTEND in ROWS[session.state].asks and not session.unacknowledged
-    if known and session.extend and not session.extended:
-        seconds = session.extend.total_seconds()
-        label = f"Extend {max(1, round(seconds / 60))} min" if seconds >= 60 else "Extend"
-        elements.append(_button("extend", label, value=session.id))
+    if known and (longer := extends_by(session)):
+        elements.append(_button("extend", f"Extend {span(longer)}", value=session.id))
     where = escape(session.account_name or session.account_id, 60)
     whose = f"{escape(session.permission_set, 40)} on {where}, of {escape(session.email, 100)}"
     ends = f"{whose}, ends now. To have it back, break the glass again."
@@ -319,9 +335,11 @@ def _context(text: str) -> Block:
 
 def _people(session: Session) -> str:
     """Who else had a hand in it."""
-    said = approval.had_a_say(session)
-    if session.extended_by:
-        said += f"{person(session.extended_by_user, session.extended_by)} extended it. "
+    said, by = approval.had_a_say(session), person(session.extended_by_user, session.extended_by)
+    if session.extended > 1:
+        said += f"It was extended {times(session.extended)}, last by {by}. "
+    elif session.extended_by:
+        said += f"{by} extended it. "
     if session.ended_by:
         said += f"{person(session.ended_by_user, session.ended_by)} ended it. "
     return said

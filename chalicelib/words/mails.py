@@ -219,7 +219,8 @@ def _holder(session: Session) -> list[tuple[str, str]]:
 def _course(session: Session) -> list[tuple[str, str]]:
     """Who holds what, from when to when, and why."""
     by = clean(session.ended_by)
-    extended = f", extended by {clean(session.extended_by)}" if session.extended else ""
+    often = f" {times(session.extended)}, last" if session.extended > 1 else ""
+    extended = f", extended{often} by {clean(session.extended_by)}" if session.extended else ""
     return [
         *_holder(session),
         ("Approved", approval.by(session)),

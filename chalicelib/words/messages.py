@@ -11,10 +11,12 @@ from typing import Any
 
 from chalicelib.domain.ask import SLACK_CHANNEL
 from chalicelib.domain.glass import Glass
+from chalicelib.domain.lasting import extends_by
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Session
 from chalicelib.domain.text import clean, quoted
 from chalicelib.words import markup
+from chalicelib.words.choosing import span
 from chalicelib.words.markup import code, escape, local, mrkdwn, plain, section
 from chalicelib.words.naming import account, date, moment, name, person
 
@@ -51,7 +53,7 @@ THEIRS_ALONE = "Only the person who asked for the access can."
 WHY_ALONE = "Say why in the card's field first: who goes in without approval has to."
 
 
-NOT_AGAIN = "That works once, and where the glass allows it."
+NOT_AGAIN = "That works as often and as far as the glass allows."
 
 
 NO_SESSION = "Nothing was changed: Break Glass knows no session that belongs to this button."
@@ -210,9 +212,13 @@ def why_not_extended(session: Session) -> str:
         return "This glass does not allow it."
     if session.unacknowledged:
         return "Another person has to acknowledge it first."
-    if session.extended:
-        by = f" by {quoted(session.extended_by)}" if session.extended_by else ""
+    by = f" by {quoted(session.extended_by)}" if session.extended_by else ""
+    if session.extended and not session.extend_to:
         return f"It was extended already{by}, and that works only once."
+    if not extends_by(session):
+        return f"It lasts {span(session.extend_to)} in all, which is as long as this glass allows."
+    if session.extended:
+        return f"It was extended{by} before your press was seen to. Press again to add more."
     return "The access has not come yet."
 
 

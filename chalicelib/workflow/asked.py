@@ -6,6 +6,7 @@ Each gives the decided ask, and the session after it, or None where that stays a
 from datetime import datetime
 
 from chalicelib.domain.ask import Ask, Kind, Outcome
+from chalicelib.domain.lasting import NOTHING, extends_by
 from chalicelib.domain.machine import ROWS, Event, State
 from chalicelib.domain.session import DECIDE_WITHIN, Session
 from chalicelib.words import messages, refusals
@@ -13,7 +14,6 @@ from chalicelib.workflow import changes, notifications
 from chalicelib.workflow.changes import denied, end_of, said_soon
 from chalicelib.workflow.timing import GONE_WITHIN
 
-EXTENSIONS = 1
 Decided = tuple[Ask, Session | None]
 
 
@@ -90,20 +90,25 @@ def ended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
 
 
 def extended(decided: Ask, session: Session, by: str, now: datetime) -> Decided:
-    """*Extend*: the deadline moves, as often and as far as the session's glass allowed [ASKS 3]."""
+    """*Extend*: the deadline moves, as often and as far as the session's glass allowed [ASKS 3].
+
+    Who pressed before the last extension was written had not seen it, and means no further one.
+    """
     known = Kind.EXTEND in ROWS[session.state].asks and not session.unacknowledged
-    extendable = known and session.extend
-    if not extendable or session.extended >= EXTENSIONS or session.deadline is None:
+    longer = extends_by(session) if known else NOTHING
+    unseen = session.extended_at is not None and decided.asked_at <= session.extended_at
+    if not longer or unseen or session.deadline is None:
         said = messages.why_not_extended(session)
         return decided.with_(outcome=Outcome.NOT_EXTENDED, reason=said), None
     after = session.entered(
         Event.EXTENDED,
         now,
         f"{decided.decided_look}, {by}",
-        deadline=session.deadline + session.extend,
+        deadline=session.deadline + longer,
         extended=session.extended + 1,
         extended_by=by,
         extended_by_user=decided.slack_user,
+        extended_at=now,
         why=why_now(decided, session),
         owed=notifications.owing(session, *notifications.of_a_change(session)),
     )

@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.domain import lasting
 from chalicelib.domain.ask import OF_THEIR_OWN, Kind
 from chalicelib.domain.errors import Refused
 from chalicelib.domain.glass import (
@@ -127,7 +128,7 @@ class Decider:
             name=person.name,
             user_name=person.user_name,
             principal_id=person.principal_id,
-            **self._given(glass, permission_set),
+            **self._given(glass, permission_set, session.chosen),
         )
         if session.approved_by:  # so another person knows of it
             session = session.with_(acknowledge=timedelta(0))
@@ -252,16 +253,20 @@ class Decider:
         _, refusal = self._let_in(glass, email, person.principal_id, slack_user, kind)
         return May(email, refusal or "")
 
-    def _given(self, glass: Glass, permission_set: PermissionSet) -> dict[str, object]:
+    def _given(
+        self, glass: Glass, permission_set: PermissionSet, chosen: str = ""
+    ) -> dict[str, object]:
         """What a session copies of its glass, so that no deployment changes it in flight."""
+        duration = lasting.lasts(glass, chosen)
         return {
             "account_id": glass.account_id,
             "account_name": glass.account_name,
             "permission_set": permission_set.name,
             "permission_set_arn": permission_set.arn,
-            "duration": glass.duration,
+            "duration": duration,
             "tail": permission_set.session_duration,
             "extend": glass.extend or timedelta(0),
+            "extend_to": glass.extend_to or timedelta(0),
             "acknowledge": glass.acknowledge or timedelta(0),
             "review": glass.review or timedelta(0),
             "report_to": glass.report_to,
@@ -269,7 +274,7 @@ class Decider:
             "channel": glass.channel,
             "portal": self.glasses.portal or self.directory.portal(),
             "region": self.glasses.region,
-            "warn_before": glass.warns,
+            "warn_before": lasting.warns(glass, duration),
             "tell_to": glass.tell_to,
         }
 

@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import ExternalError, Partly, Refused, Unavailable
-from chalicelib.domain.glass import MAIL
+from chalicelib.domain.glass import MAIL, Glass
+from chalicelib.domain.lasting import durations
 from chalicelib.domain.machine import State
 from chalicelib.domain.ports import Chat, Clock, Letters, Log, Mail, Post, Topics
 from chalicelib.domain.session import RESPONSE_URL_LIVES, RESPONSE_URL_USES, Session
@@ -35,7 +36,9 @@ class Notifier:
         letters: Letters,
         clock: Clock,
         log: Log,
+        glasses: Mapping[str, Glass],
     ) -> None:
+        self.glasses = glasses
         self.chat, self.post, self.topics, self.letters = chat, post, topics, letters
         self.clock, self.log = clock, log
 
@@ -125,8 +128,9 @@ class Notifier:
         now = self.clock.now()
         if each == "denied":
             wants = session.reason == messages.WHY_FIRST
-            message = cards.asks_why(session.glass) if wants else messages.denied(session)
-            return self._say_to_person(session, message)
+            lasts = durations(self.glasses.get(session.glass))
+            asks = cards.asks_why(session.glass, lasts, session.chosen)
+            return self._say_to_person(session, asks if wants else messages.denied(session))
         if each == "waiting" and session.state is State.REQUESTED:  # else it is decided by now
             return self._say_to_person(session, messages.waiting(session))
         if each == notifications.MINE or each in notifications.OLDER:

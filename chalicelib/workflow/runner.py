@@ -84,6 +84,7 @@ class Runner:
             outside.letters,
             outside.clock,
             outside.log,
+            glasses.by_name,
         )
         self.commit = commit = Commit(outside)
         self.outbox = outbox = Outbox(outside, commit, notifier)

@@ -67,7 +67,7 @@ function meet() {
     ...people.map((p) => h("option", { value: p.id }, `${p.name} (${short(p)})`)),
   );
   if (people.some((p) => p.id === before)) who.value = before;
-  const lasts = glasses.map((g) => g.seconds);
+  const lasts = glasses.flatMap((g) => g.durations);
   byId("short").replaceChildren(
     h("b", {}, "Time is short here: "),
     `a session lasts ${Math.min(...lasts)} to ${Math.max(...lasts)} s instead of an hour, ` +

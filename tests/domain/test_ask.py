@@ -30,6 +30,7 @@ SAID: dict[str, Any] = {
     "principal_id": "11111111-2222-3333-4444-555555555555",
     "reason": "There is no glass called “x”.",
     "why": "the deployment failed, INC-4711",
+    "chosen": "4h",
     "response_uses": 1,
 }
 
@@ -115,7 +116,8 @@ WRONG: list[Any] = [
     "<!channel>", "' OR 1=1", "U0EVE\n", "u0eve", "bg-1", f"bg-{DIGEST}\n",
     "１２３４５６７８９０１２",
 ]  # fmt: skip
-LONGEST = {"slack_user_name": 100, "glass": 100, "reason": 300, "why": 300, "response_url": 500}
+LONGEST = {"slack_user_name": 100, "glass": 100, "reason": 300, "why": 300, "chosen": 20,
+           "response_url": 500}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", Kind)
@@ -224,6 +226,7 @@ def test_to_take_back_no_access_is_no_ask(name: str, said: Any) -> None:
     [
         requested(),
         requested(glass="", permission_set_arn=SET, response_uses=0),
+        requested(chosen="4h"),
         requested(glass="ein Glas “für” alle 💥", reason="There is no glass called “ein Glas”."),
         granting(),
     ],

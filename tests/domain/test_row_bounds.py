@@ -292,7 +292,7 @@ LONGEST: dict[str, Any] = {  # what those who write them let through
     "grant_call": "r" * 36, "revoke_call": "r" * 36,
     "trail_query": "q" * 1_900, "report_digest": "d" * 32, "report_final": "second",
     "report_to": (EMAIL,) * 50, "summary": (WOMAN * 400,) * 14,
-    "why": WOMAN * 300, "mine_channel": "D" * 30, "mine_ts": "1" * 30,
+    "why": WOMAN * 300, "chosen": WOMAN * 20, "mine_channel": "D" * 30, "mine_ts": "1" * 30,
     "warning_ts": "1" * 30, "alarm_ts": "1" * 30,
     "extended_by_user": "U" + "X" * 20, "ended_by_user": "U" + "X" * 20, "tell_to": "t" * 360,
     "portal": "p" * 300, "region": "r" * 20,

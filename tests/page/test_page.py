@@ -178,7 +178,7 @@ def test_two_people_play_the_story_at_once(world: World, laptop: Browser, phone:
     it himself. Each sees what is theirs, and both see the locks."""
     laptop.become("Alice Ames")
     phone.become("Bob Baker")
-    laptop.sees("#short", "20 to 30 s instead of an hour")
+    laptop.sees("#short", "20 to 60 s instead of an hour")
     laptop.sees("[data-glass=prod]", "Nobody is in.")
     laptop.sees("[data-glass=staging]", "Steve Stone stands here for good")
 
@@ -286,6 +286,34 @@ def test_who_may_not_is_told_so_and_no_lock_opens(laptop: Browser) -> None:
     laptop.sees("#state", "Denied")
     laptop.sees("#rows", "Mallory Moss")
     assert "Mallory" not in laptop.read("#access-list") + laptop.read("#history")
+
+
+@pytest.mark.world
+def test_for_how_long_is_chosen_beside_the_button_and_extended_as_far_as_it_goes(
+    world: World, laptop: Browser
+) -> None:
+    from selenium.webdriver.support.select import Select
+
+    laptop.become("Bob Baker")
+    select = Select(laptop.shows("#messages [data-action=how_long]"))
+    assert [each.text for each in select.options if each.get_attribute("value")] == ["30 s", "60 s"]
+    assert select.first_selected_option.text == "30 s"
+    select.select_by_visible_text("60 s")
+    laptop.picture("choice", "#messages", keep=False)
+    break_glass(laptop, "Break Glass Prod")
+    laptop.channel("Break Glass")
+    laptop.sees("#messages", "EmergencyAdmin on Production · open until")
+    (row,) = [each for each in world.rows() if each.get("chosen") == "60s"]
+    assert row["duration"] == 60
+    laptop.click("Extend 20 s", "#messages")
+    laptop.sees("#messages", "bob@example.com extended it.")
+    laptop.click("Extend 20 s", "#messages")
+    laptop.sees("#messages", "It cannot be extended any more.")
+    laptop.sees("#messages", "It was extended 2 times, last by bob@example.com.")
+    laptop.picture("how-long", "#messages", keep=False)
+    laptop.click("End now", "#messages")
+    laptop.click("End now", "dialog")
+    laptop.sees("#messages", "Your access to “prod” is closed")
 
 
 @pytest.mark.world

@@ -525,3 +525,16 @@ def test_who_extended_is_in_the_report_with_when_and_from_which_deadline_to_whic
     _, text, html, _ = report.to_mail(report.build(session, (), final=False))
     for words in (text, html):
         assert "12:05:00 UTC, by bob@example.com, from 2026-11-22 13:00:00 UTC to" in words
+    session = session.entered(
+        Event.EXTENDED,
+        NOON + timedelta(minutes=9),
+        "queue, carol@example.com",
+        deadline=NOON + timedelta(minutes=100),
+        extended=2,
+        extended_by="carol@example.com",
+        extend_to=timedelta(minutes=100),
+    )
+    _, text, html, _ = report.to_mail(report.build(session, (), final=False))
+    for words in (text, html):
+        assert "2 times, last 2026-11-22 12:09:00 UTC, by carol@example.com, from" in words
+        assert "from 2026-11-22 13:00:00 UTC to 2026-11-22 13:40:00 UTC" in words

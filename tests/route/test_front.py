@@ -17,7 +17,7 @@ from chalicelib.domain.session import Session
 from chalicelib.route import press
 from chalicelib.route.front import Front
 from chalicelib.words import messages
-from tests.support.presses import block_actions, body, legacy, said_why, typed
+from tests.support.presses import block_actions, body, legacy, picked, said_why, typed
 from tests.support.stories import NOON, SET, active, glass
 
 SIGNED = {"x-slack-signature": "v0=good"}
@@ -93,6 +93,7 @@ class Route:
                 "prod": glass(),
                 "by-arn": glass(name="by-arn", permission_set=SET),
                 "why": glass(name="why", reason="required"),
+                "asks": glass(name="asks", reason="required", others=(timedelta(hours=4),)),
             },
             respond=respond,
             clock=Clock(),
@@ -401,3 +402,37 @@ def test_no_line_of_the_log_holds_what_was_sent(route: Route) -> None:
         route.send(sent)
         route.send(sent, {})
     assert "hunter2" not in "".join(route.lines)
+
+
+# ---- how long -----------------------------------------------------------------------------------
+
+
+def test_how_long_somebody_wants_it_is_written_down_and_left_to_the_worker(route: Route) -> None:
+    route.send(block_actions(state={"values": picked("40h")}))
+    assert (route.table.press().chosen, route.table.press().duration) == ("40h", timedelta(0))
+
+
+def selects(message: dict[str, Any]) -> list[dict[str, Any]]:
+    elements = [block.get("element", {}) for block in message["blocks"]]
+    return [each for each in elements if each.get("type") == "static_select"]
+
+
+def test_who_is_asked_why_is_asked_how_long_where_there_is_a_choice(route: Route) -> None:
+    route.send(block_actions(value="asks", state={"values": picked("4h")}))
+    route.send(block_actions(value="why"))
+    (_, asks), (_, why) = route.posts
+    (select,) = selects(asks)
+    assert [option["value"] for option in select["options"]] == ["1h", "4h"]
+    assert select["initial_option"]["value"] == "4h", "what they chose before stands there"
+    assert selects(why) == []
+    assert route.table.rows == {}
+    (block_id,) = [b["block_id"] for b in asks["blocks"] if b.get("element") == select]
+    values = picked(None, block_id) | typed("INC-1")["state"]["values"]
+    route.send(block_actions(value="asks", state={"values": values}))
+    assert (route.table.press().chosen, route.table.press().why) == ("4h", "INC-1")
+
+
+def test_a_choice_alone_is_taken_quietly(route: Route) -> None:
+    made = {"type": "static_select", "action_id": "how_long", "selected_option": {"value": "4h"}}
+    assert route.send(block_actions(actions=[made])) == (200, "")
+    assert (route.table.rows, route.posts) == ({}, [])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from chalicelib.domain.ask import ID, Kind
 from chalicelib.route import press
 from chalicelib.words import cards
-from tests.support.presses import block_actions, body, legacy, said_why, typed
+from tests.support.presses import block_actions, body, legacy, picked, said_why, typed
 from tests.support.stories import SET, active
 
 
@@ -100,6 +100,74 @@ def test_a_press_whose_fields_make_no_sense_is_a_press(state: Any) -> None:
 def test_what_stands_in_the_field_comes_with_each_press(action: str, value: str) -> None:
     asked = press.read(block_actions(action, value, **typed("INC-4711")))
     assert asked.why == "INC-4711"  # type: ignore[union-attr]
+
+
+def chosen(*blocks: dict[str, Any], button: str = "glass") -> str:
+    """What a press in that block comes with, where the message has these blocks filled in."""
+    values = {name: block for each in blocks for name, block in each.items()}
+    clicked = {"type": "button", "action_id": "break_glass", "value": "prod", "block_id": button}
+    asked = press.read(block_actions(state={"values": values}, actions=[clicked]))
+    assert isinstance(asked, press.Press)
+    assert asked.glass == "prod"
+    return asked.chosen
+
+
+def test_what_was_chosen_comes_with_the_press() -> None:
+    assert chosen(picked("4h")) == "4h"
+    assert chosen(picked("4h", "any block's id")) == "4h"
+    assert chosen(picked("4h"), typed("INC-1")["state"]["values"]) == "4h"
+    assert chosen() == ""
+
+
+def test_of_several_selects_the_one_in_the_buttons_own_block_is_meant() -> None:
+    two = (picked("4h", "prod"), picked("1h", "staging"))
+    assert [chosen(*two, button=each) for each in ("prod", "staging")] == ["4h", "1h"]
+    assert chosen(*two, button="elsewhere") == "", "nothing is guessed"
+
+
+def test_a_select_that_nobody_has_touched_is_what_our_own_block_says_that_it_shows() -> None:
+    for untouched in (picked(None, "how_long 4h"), {"how_long 4h": {"how_long": {}}}):
+        assert chosen(untouched) == "4h"
+    assert chosen(picked("1h", "how_long 4h")) == "1h"
+    assert chosen(picked(None, "glass of ours")) == ""
+    assert chosen(picked(None, "glass"), button="glass") == ""
+
+
+@pytest.mark.parametrize("value", [7, ["4h"], {"4h": 1}, "\ud800", "x" * 2_001])
+def test_a_choice_that_is_no_text_is_none(value: Any) -> None:
+    assert chosen(picked(value)) == ""
+
+
+def test_a_choice_is_short_and_of_one_line() -> None:
+    assert chosen(picked("  4\x00h\n" + "x" * 500)) == f"4\ufffdh {'x' * 15}…"
+
+
+@pytest.mark.parametrize(
+    "values", [None, [], {"b": None}, {"b": {"how_long": None}}, {"b": {"how_long": "4h"}},
+               {"b": {"how_long": {"selected_option": "4h"}}},
+               {"b": {"how_long": {"selected_option": {"value": None}}}}]
+)  # fmt: skip
+def test_a_press_whose_select_makes_no_sense_is_a_press(values: Any) -> None:
+    asked = press.read(block_actions(state={"values": values}))
+    assert isinstance(asked, press.Press)
+    assert (asked.glass, asked.chosen) == ("prod", "")
+
+
+def test_a_choice_that_is_made_breaks_no_glass() -> None:
+    """Slack tells of it where the select stands beside the button: the button alone asks."""
+    option = {"text": {"type": "plain_text", "text": "4 h"}, "value": "4h"}
+    made = {"type": "static_select", "action_id": "how_long", "selected_option": option}
+    assert press.read(block_actions(actions=[made])) == press.Check()
+    assert press.read(block_actions(actions=[made | {"value": "prod"}])) == press.Check()
+    menu = {"name": "how_long", "type": "select", "selected_options": [{"value": "4h"}]}
+    assert press.read(legacy(actions=[menu])) == press.Check()
+
+
+def test_a_legacy_press_chooses_nothing() -> None:
+    for sent in (legacy(), legacy(value=SET, callback="deployment_123456789012_abc")):
+        asked = press.read(sent)
+        assert isinstance(asked, press.Press)
+        assert asked.chosen == ""
 
 
 def test_a_button_that_leads_away_asks_nothing() -> None:

@@ -11,7 +11,15 @@ from multiprocessing import Pool, cpu_count
 
 from tests.simulation.explorer import Bounds, Explorer, Found
 from tests.simulation.faults import NAMES
-from tests.simulation.lives import Behind, Forged, Hung, Insistent, Meddled, Orphaned
+from tests.simulation.lives import (
+    Behind,
+    Extended,
+    Forged,
+    Hung,
+    Insistent,
+    Meddled,
+    Orphaned,
+)
 from tests.simulation.mutants import MUTANTS, Judged, judge
 from tests.simulation.shifts import Shifts
 from tests.simulation.shrink import Life, story
@@ -69,6 +77,10 @@ def main() -> int:
         command.add_argument(
             "--shifts", action="store_const", dest="lives", const=Shifts,
             help="lives in which only who is on call may, and people come and go",
+        )  # fmt: skip
+        command.add_argument(
+            "--extended", action="store_const", dest="lives", const=Extended,
+            help="lives in which people choose how long, and extend again and again",
         )  # fmt: skip
     for command in (run, explore, mutants):
         command.add_argument("--cores", type=int, default=cpu_count())

@@ -30,6 +30,7 @@ class Crowd:
             response_uses=1,
             account_id=found.account_id if found else "",
             permission_set=found.permission_set if found else "",
+            chosen=self.chooses(),
         )
         if self.faults.strikes("table down") or self.faults.out("table", self.now):
             self.say(user, f"presses {glass}: not recorded")
@@ -40,6 +41,10 @@ class Crowd:
         again = ", again" if session_id in self.rows.sessions else ""
         self.say(user, f"presses “{glass}”: session {session_id}{again}")
         self.rows.record(session)
+
+    def chooses(self) -> str:
+        """What stands in the select: nothing, for most messages have none."""
+        return ""
 
     def _count_press(self, session: Session) -> None:
         saw, rows = self.faults.saw, self.rows.sessions

@@ -10,6 +10,7 @@ from typing import Any
 
 from chalicelib.domain.ask import OF_A_REVIEW, Ask, Kind
 from chalicelib.domain.errors import Refused, Unknown
+from chalicelib.domain.lasting import span_in
 from chalicelib.domain.machine import Event, State
 from chalicelib.domain.ports import CallStatus
 from chalicelib.domain.session import CallMark, Session
@@ -357,6 +358,23 @@ def extends_by_the_settings(
         return real(self, ask, session, *args)
     decided, after = real(self, ask, session.with_(extend=glass.duration), *args)
     return decided, after and after.with_(extend=session.extend)
+
+
+def extends_without_end(real: Real, session: Session) -> timedelta:
+    return session.extend
+
+
+def extends_past_the_rest(real: Real, session: Session) -> timedelta:
+    return session.extend if real(session) else timedelta(0)
+
+
+def extends_once_more(real: Real, ask: Any, session: Session, *args: Any) -> Any:
+    decided, after = real(ask, session.with_(extended_at=None), *args)
+    return decided, after
+
+
+def believes_the_press(real: Real, glass: Any, chosen: str) -> timedelta:
+    return span_in(chosen) or real(glass, chosen)
 
 
 def ended_when_allowed(real: Real, session: Session, now: datetime) -> Any:

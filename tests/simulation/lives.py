@@ -73,6 +73,7 @@ class Hung(LetsEverybodyIn):
 
 
 A_LOOK = 3 * SECOND
+A_SECOND = timedelta(seconds=1)
 
 
 class Behind(LetsEverybodyIn):
@@ -134,6 +135,54 @@ class Orphaned(Behind):
         self.hands.last = gone
         self.at(random.randrange(MINUTE), self.sweep)
         self.at(gone + 5 * MINUTE, self.heal)
+
+
+class Extended(World):
+    """A life in which people choose how long, also what no glass has, and extend again and again,
+    several at once, while settings change."""
+
+    def _glasses(self, first: bool = False) -> dict[str, Glass]:
+        made = super()._glasses(first)
+        random = self.random
+        self.people_who_may |= {person.email for person in (ANN, BOB, CLEO)}
+
+        def longer(glass: Glass) -> Glass:
+            others = tuple(
+                each for each in (30 * A_SECOND, 400 * A_SECOND) if random.random() < 0.7
+            )
+            extend = random.choice((20 * A_SECOND, 300 * A_SECOND))
+            most = max(glass.duration, *others, A_SECOND) + extend * random.choice((0.5, 1, 2.5))
+            return replace(
+                glass,
+                may=("everyone",),
+                others=others,
+                extend=extend,
+                extend_to=random.choice((None, most, most)),
+            )
+
+        return {name: longer(glass) for name, glass in made.items()}
+
+    def chooses(self) -> str:
+        return self.random.choice(("", "30s", "400s", "1h", "24h", "all night"))
+
+    def _people(self) -> None:
+        random, self.mode = self.random, ""
+        pressed = []
+        when = random.randrange(20 * SECOND)
+        for n in range(random.choice((1, 2, 3))):
+            session_id = session_id_of(n + 1)
+            pressed.append((session_id, when))
+            self.at(when, self.press, session_id, random.choice(("UANN", "UBOB")), "prod")
+            at = when
+            for _ in range(random.choice((2, 4, 8))):
+                at += random.randrange(random.choice((20 * SECOND, self.duration)))
+                for user in random.sample((*SLACK, "UANN"), random.choice((1, 2, 3))):
+                    moment = at + random.choice((0, random.randrange(3 * SECOND)))
+                    self.at(moment, self.ask, session_id, Kind.EXTEND, user)
+            when = random.choice((at, when + random.randrange(self.span)))
+        self.hands.plan(pressed)
+        self.at(random.randrange(MINUTE), self.sweep)
+        self.at(random.choice((self.span // 2, when + MINUTE)), self.heal)
 
 
 class Forged(World):

@@ -10,7 +10,7 @@ from datetime import timedelta
 from time import monotonic
 from typing import Any
 
-from chalicelib.domain import oncall, verdict
+from chalicelib.domain import lasting, oncall, verdict
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import Stale
 from chalicelib.domain.machine import OPEN, TRANSITIONS, State
@@ -43,7 +43,15 @@ from chalicelib.workflow.timing import NOTHING
 from tests.fakes.table import Rows
 from tests.simulation import faulty
 from tests.simulation.explorer import Bounds, Explorer, Found, ticking
-from tests.simulation.lives import Behind, Forged, Hung, Insistent, Meddled, Orphaned
+from tests.simulation.lives import (
+    Behind,
+    Extended,
+    Forged,
+    Hung,
+    Insistent,
+    Meddled,
+    Orphaned,
+)
 from tests.simulation.planted import Outdated, Patch, Swap, constants, load, patched, swapped
 from tests.simulation.shifts import Shifts
 from tests.simulation.watched import Watched
@@ -654,6 +662,30 @@ MUTANTS = (
     Mutant(
         "Extend by what the settings say now",
         swaps=(Swap(lambda: Asks._judged, faulty.extends_by_the_settings),),
+    ),
+    Mutant(
+        "extended without end",
+        swaps=(Swap(lambda: asked.extends_by, faulty.extends_without_end),),
+        lives=Extended,
+        seed=1,
+    ),
+    Mutant(
+        "extended by more than is left",
+        swaps=(Swap(lambda: asked.extends_by, faulty.extends_past_the_rest),),
+        lives=Extended,
+        seed=1,
+    ),
+    Mutant(
+        "who has not seen the last extension adds one",
+        swaps=(Swap(lambda: asks.extended, faulty.extends_once_more),),
+        lives=Extended,
+        seed=3,
+    ),
+    Mutant(
+        "access lasts as the press says",
+        swaps=(Swap(lambda: lasting.lasts, faulty.believes_the_press),),
+        lives=Extended,
+        seed=0,
     ),
     Mutant(
         "a lock whose session is gone is waited for since the press",

@@ -1,6 +1,7 @@
 """What must hold at the end of every run, seen from outside: Identity Center, Slack, the mail."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from chalicelib.domain.machine import LIVE, State
 from chalicelib.domain.session import Session
@@ -30,6 +31,7 @@ WAKE_UPS = 40  # for one session, in any one minute
 def broken(world: World) -> Iterator[str]:
     """Each promise that was not kept, as a sentence."""
     yield from _access(world)
+    yield from _lasted(world)
     for session in world.readable():
         if not session.final:
             yield f"{session.id} is still {session.state}"
@@ -90,6 +92,29 @@ def _access(world: World) -> Iterator[str]:
         since = max(asked or 0, held.since, world.healed_at, readable)
         if asked is not None and held.until - since > CLOSES_WITHIN:
             yield f"{session.id} kept access although its holder had asked to end it"
+
+
+def _lasted(world: World) -> Iterator[str]:
+    """No access lasts as no glass says, or longer than it may by extending."""
+    if world.hands.forging:  # perhaps the row itself
+        return
+    deployed = [*world.glasses_before, *world.glasses.values()]
+    for session in world.readable():
+        if session.allowed_at is None or session.deadline is None or session.found:
+            continue
+        lasts = {each for glass in deployed if glass.name == session.glass
+                 for each in (glass.duration, *glass.others)}  # fmt: skip
+        if session.duration not in lasts:
+            yield f"{session.id} lasts {session.duration}, as its glass never said"
+        once = session.duration + session.extend
+        if session.deadline > session.allowed_at + max(session.duration, session.extend_to or once):
+            yield f"{session.id} was extended further than its glass allows"
+    extended = (ask for ask in world.rows.decided.values() if ask.outcome == "extended")
+    before: dict[str, datetime] = {}
+    for ask in sorted(extended, key=lambda ask: ask.deadline_after or ask.asked_at):
+        if ask.asked_at <= before.get(ask.session_id, START):
+            yield f"{ask.session_id} was extended once more by who had not seen the last time"
+        before[ask.session_id] = ask.decided_at or ask.asked_at
 
 
 def _reconciled(world: World) -> Iterator[str]:

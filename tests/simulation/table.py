@@ -1,5 +1,6 @@
 """The table's own affairs in a life."""
 
+from datetime import timedelta
 from typing import Any
 
 from chalicelib.domain.machine import OPEN, State
@@ -39,13 +40,16 @@ class Table:
 
     def _frozen(self, old: Session, new: Session) -> None:
         """What was given, and for how long, moves with *Extend* alone, by what was promised."""
-        given = new.deadline
-        if old.extended != new.extended and old.deadline is not None:
-            given = old.deadline + old.extend
-        moved = old.extended != new.extended
+        assert old.deadline is not None
+        assert new.deadline is not None
+        moved, by = new.deadline - old.deadline, old.extend
         if old.unacknowledged and new.acknowledged_at and old.allowed_at is not None:
-            moved, given = True, old.allowed_at + old.duration
-        if new.deadline != (given if moved else old.deadline):
+            by = old.allowed_at + old.duration - old.deadline
+        elif old.extended == new.extended:
+            by = timedelta(0)
+        elif old.extend_to and timedelta(0) < moved < by:  # as far as was left: see promises.py
+            by = moved
+        if moved != by:
             self.fail(f"{new.id}: its end was moved by what was not promised")
         if _given(old) != _given(new):
             self.fail(f"{new.id}: a deployment changed what was given")
@@ -116,4 +120,5 @@ class Table:
 
 
 def _given(session: Session) -> tuple[Any, ...]:
-    return (session.access, session.duration, session.tail, session.extend, session.report_to)
+    lasts = (session.duration, session.extend, session.extend_to)
+    return (session.access, *lasts, session.tail, session.report_to)

@@ -11,7 +11,15 @@ import pytest
 from tests.simulation.__main__ import CASES
 from tests.simulation.explorer import Explorer
 from tests.simulation.faults import NAMES
-from tests.simulation.lives import Behind, Forged, Hung, Insistent, Meddled, Orphaned
+from tests.simulation.lives import (
+    Behind,
+    Extended,
+    Forged,
+    Hung,
+    Insistent,
+    Meddled,
+    Orphaned,
+)
 from tests.simulation.shifts import Shifts
 from tests.simulation.shrink import story as story_of
 from tests.simulation.watched import Watched
@@ -70,6 +78,27 @@ def test_short_sessions_one_after_another_are_told_apart_though_lists_are_behind
 def test_whoever_waits_behind_a_session_whose_row_is_deleted_keeps_what_they_get() -> None:
     wrong = {seed: found[0] for seed in range(AT_ONCE) if (found := Orphaned(seed).run())}
     assert not wrong, told(wrong, Orphaned)
+
+
+def test_access_lasts_as_its_glass_says_however_it_is_chosen_and_extended() -> None:
+    outcomes: Counter[str] = Counter()
+    failed = {}
+    for seed in range(AT_ONCE):
+        world = Extended(seed)
+        wrong = world.run()
+        outcomes.update(ask.outcome for ask in world.rows.decided.values())
+        rows = world.rows.sessions.values()
+        outcomes.update("twice" for row in rows if row.extended > 1)
+        outcomes.update("as far as it may" for row in rows if row.extended and row.extend_to
+                        and row.duration and row.allowed_at and row.deadline
+                        and row.deadline == row.allowed_at + row.extend_to)  # fmt: skip
+        outcomes.update("chosen" for row in rows if row.chosen in ("30s", "400s")
+                        and row.duration.total_seconds() == int(row.chosen[:-1]))  # fmt: skip
+        if wrong:
+            failed[seed] = wrong[0]
+    assert not failed, told(failed, Extended)
+    happened = ("extended", "not extended", "too late", "twice", "as far as it may", "chosen")
+    assert [each for each in happened if outcomes[each] < 10] == [], outcomes
 
 
 def test_who_forges_whatever_may_be_asked_for_is_given_nothing() -> None:

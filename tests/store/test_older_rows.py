@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.domain.lasting import extends_by
 from chalicelib.domain.machine import FINAL, State
 from chalicelib.domain.session import Access, Session
 from chalicelib.words import refusals
@@ -199,6 +200,7 @@ def test_access_of_an_older_row_ends_by_its_deadline_and_is_reported(
     read, leased = stage.store.books.read(bg(1))
     assert (read.state, read.version, leased) == (row["state"], row["version"], True)
     assert (read.duration, read.report_to) == (HOUR, ("security@example.com",))
+    assert extends_by(read) == (timedelta(0) if read.extended else HOUR / 2), "once, as promised"
     over = stage.goes_on(State.SETTLING)
     assert stage.world.assignments == set()
     assert over.deadline == NOON + HOUR

@@ -35,6 +35,13 @@ def typed(value: Any, block_id: str = "why") -> dict[str, Any]:
                                                         "value": value}}}}}  # fmt: skip
 
 
+def picked(value: Any, block_id: str = "how_long") -> dict[str, Any]:
+    """What a message's select holds, as Slack's `state.values` has it; None: nobody touched it."""
+    option = value and {"text": {"type": "plain_text", "text": "so long"}, "value": value}
+    select = {"type": "static_select", "selected_option": option}
+    return {block_id: {"how_long": select}}
+
+
 def legacy(
     name: str = "break_glass", value: str = "prod", callback: str = "", **more: Any
 ) -> bytes:

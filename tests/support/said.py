@@ -28,12 +28,18 @@ def everything() -> Iterator[tuple[str, dict[str, Any]]]:
     yield "denied", messages.denied(denied)
     yield "denied, to the channel", messages.refused(denied)
     yield "a glass that wants a reason", cards.asks_why("prod")
+    lasts = (HOUR / 2, HOUR, 4 * HOUR)
+    yield "a glass that wants a reason, with a choice", cards.asks_why("prod", lasts, "4h")
     shown = {
         "while it comes": granting(last_error="ThrottlingException: slow down", tries=3),
         "while open": active(portal=PORTAL, region="eu-west-1"),
         "while open, without a portal": active(why="INC-4711: the deployment hangs"),
         "while open, and it stood before": active(standing="yes"),
         "extended": active(extended=1, deadline=NOON + 2 * HOUR),
+        "while open, for as long as was not chosen": active(chosen="4h", extend_to=4 * HOUR),
+        "extended as far as it goes": active(
+            extended=6, **by("extended"), extend_to=4 * HOUR, deadline=NOON + 4 * HOUR
+        ),
         "extended by another": active(extended=1, **by("extended")),
         "warned": active(warned_for=NOON + HOUR),
     }
@@ -170,8 +176,10 @@ def decided() -> dict[str, Ask]:
         for name, session in gone.items()
     }
     again = active(extended=1, extended_by="grace@example.com")
-    asked_of = {"already": again, "by no glass": active(extend=timedelta(0)), "before it came":
-                granting()}  # fmt: skip
+    further = {"extend_to": 4 * HOUR, "extended_at": NOON}
+    asked_of = {"already": again, "as far as it goes": again.with_(extend_to=HOUR),
+                "just extended": again.with_(**further), "by no glass":
+                active(extend=timedelta(0)), "before it came": granting()}  # fmt: skip
     kept = {
         f"not extended: {name}": extend.with_(
             outcome=Outcome.NOT_EXTENDED, reason=messages.why_not_extended(session), **later

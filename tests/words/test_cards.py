@@ -120,6 +120,29 @@ def test_extend_is_offered_only_where_the_glass_allows_it_and_only_once() -> Non
 
 
 @pytest.mark.parametrize(
+    ("most", "label"),
+    [(4 * HOUR, "Extend 30 min"), (1.5 * HOUR, "Extend 30 min"), (72 * MINUTE, "Extend 12 min"),
+     (HOUR + 45 * SECOND, "Extend 45 s"), (HOUR, ""), (HOUR / 2, "")],
+)  # fmt: skip
+def test_the_button_says_by_how_much_and_goes_when_nothing_is_left(most: Any, label: str) -> None:
+    session = active(extended=3, extended_by="bob@example.com", extend_to=most)
+    for card in (cards.mine(session, NOON), cards.channel(session, NOON)):
+        extend = buttons(card).get("extend")
+        assert (extend["text"]["text"] if extend else "") == label
+        assert "It was extended 3 times, last by bob@example.com." in words(card)
+    said = cards.mine(session, NOON)
+    assert ("It cannot be extended any more" in words(said)) is (not label)
+
+
+def test_where_access_outlives_a_console_it_says_to_open_it_again() -> None:
+    said = "A console signs you out after 1 h: open it again then."
+    assert said not in words(cards.mine(active(), NOON))
+    assert said in words(cards.mine(active(deadline=NOON + 4 * HOUR), NOON))
+    unknown = active(deadline=NOON + 4 * HOUR, tail=timedelta(0))
+    assert "signs you out" not in words(cards.mine(unknown, NOON))
+
+
+@pytest.mark.parametrize(
     ("left", "says"),
     [(timedelta(0), "0 s"), (59 * SECOND, "59 s"), (MINUTE, "1 min"), (42.9 * MINUTE, "42 min"),
      (120 * MINUTE, "120 min"), (125 * MINUTE, "2 h 5 min"), (-MINUTE, "0 s")],

@@ -297,3 +297,14 @@ def test_a_mail_about_an_overdue_review_says_who_may_do_it_and_how() -> None:
     assert f"python -m tools review {owes.id} --follow-up" in text
     assert "by everyone" in text
     assert "MAY STILL HAVE" not in text
+
+
+@pytest.mark.parametrize(
+    ("often", "says"),
+    [(1, "extended by bob@example.com"), (3, "extended 3 times, last by bob@example.com")],
+)
+def test_a_mail_says_who_extended_it_and_how_often(often: int, says: str) -> None:
+    for kind, (_, body, html) in every(extended=often, extended_by="bob@example.com"):
+        if kind == "alarm":
+            assert says in " ".join(body.split())
+            assert says in html

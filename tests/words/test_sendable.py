@@ -21,7 +21,17 @@ from chalicelib.domain.ask import Ask, Outcome
 from chalicelib.domain.glass import Glass
 from chalicelib.domain.machine import State
 from chalicelib.domain.session import Access, Noted, Session
-from chalicelib.words import answers, approval, cards, findings, mails, messages, refusals, review
+from chalicelib.words import (
+    answers,
+    approval,
+    cards,
+    choosing,
+    findings,
+    mails,
+    messages,
+    refusals,
+    review,
+)
 from simulator.slack_blocks import mistakes_in
 from tests.support.hostile import NAMES, SIGNS
 from tests.support.letters import Letter
@@ -63,6 +73,9 @@ def session(dice: random.Random) -> Session:
         tries=dice.randrange(2000),
         card_ts=dice.choice(("", "1.2")),
         extend=timedelta(seconds=dice.choice((0, 5, 43_200))),
+        extend_to=timedelta(seconds=dice.choice((0, 3_605, 86_400))),
+        extended=dice.choice((0, 1, 5)),
+        chosen=hostile(dice),
         portal=dice.choice(("", PORTAL)),
         warned_for=dice.choice((None, NOON + HOUR)),
         mine_channel=dice.choice(("", "D0ALICE")),
@@ -110,6 +123,8 @@ MAKES: dict[Any, Callable[[random.Random], Any]] = {
     str: hostile,
     datetime | None: lambda dice: NOON,
     list[dict[str, Any]] | None: lambda dice: None,
+    timedelta: lambda dice: timedelta(seconds=dice.choice((0, 1, 90, 43_200))),
+    Sequence[timedelta]: lambda dice: [HOUR * each for each in dice.choice(((), (1,), (1, 4, 12)))],
 }
 # PIECES are parts of other functions' messages, or are given nothing from outside.
 SPEAKS = {dict[str, Any]: "message", tuple[str, str, str]: "mail", str: "words"}
@@ -152,7 +167,7 @@ PIECES = {
 }
 
 
-WORDS = (messages, answers, approval, findings, cards, mails, review)
+WORDS = (messages, answers, approval, findings, cards, mails, review, choosing)
 
 
 def speakers() -> Iterator[tuple[str, str, Callable[..., Any]]]:
@@ -186,6 +201,7 @@ def test_every_kind_of_message_is_among_those_tried() -> None:
         "mended",
         "found_mail",
         "denied",
+        "not_had",
     } <= {name for name, _, _ in ALL}
 
 
@@ -223,7 +239,8 @@ def assert_slack_takes(message: dict[str, Any]) -> None:
         elif block["type"] == "input":
             assert 0 < size(block["block_id"]) <= 255
             assert 0 < size(block["label"]["text"]) <= 2_000
-            assert 0 < block["element"]["max_length"] <= 3_000
+            if block["element"]["type"] == "plain_text_input":
+                assert 0 < block["element"]["max_length"] <= 3_000
         else:
             assert block["type"] == "actions"
             assert_buttons(block["elements"])

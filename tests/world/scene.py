@@ -136,8 +136,8 @@ class Scene:
                 self._clients[service] = self.world.aws(service, max_pool_connections=30)
             return self._clients[service]
 
-    def press(self, who: str, glass: str, shape: str = "block_actions") -> Press:
-        made = press(who, glass, shape, *self._slack)
+    def press(self, who: str, glass: str, shape: str = "block_actions", chosen: str = "") -> Press:
+        made = press(who, glass, shape, *self._slack, chosen=chosen)
         reply = self.world.post(made.body, made.headers, made.response_url)
         known = Press(self, company.person(who), company.glass(glass), session_id(made.body),
                       reply, made.body, made.headers)  # fmt: skip

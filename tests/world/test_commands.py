@@ -116,6 +116,10 @@ def test_the_alert_has_both_buttons_and_the_second_carries_the_glasss_name(world
     assert retry["action_id"] == "retry"
     assert (broken["action_id"], broken["value"]) == ("break_glass", "staging")
     assert broken["text"]["text"] == "Break Glass Staging"
+    assert tool(world, "alert", "demo").code == 0
+    _, select, buttons = world.messages()[-1]["blocks"]
+    assert [each["value"] for each in select["element"]["options"]] == ["12s", "1m"]
+    assert buttons["elements"][1]["value"] == "prod"
 
 
 def test_what_to_do_next_is_said_of_the_stage(world: World) -> None:

@@ -67,7 +67,7 @@ def toml(world: World, old: str, new: str) -> Iterator[None]:
 
 @breaks("settings", "duration")
 def _a_duration_that_is_none(world: World) -> Iterator[None]:
-    with toml(world, 'duration = "30s"', 'duration = "half a minute"'):
+    with toml(world, 'duration = ["30s", "60s"]', 'duration = "half a minute"'):
         yield
 
 
