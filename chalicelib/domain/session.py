@@ -12,8 +12,7 @@ from typing import Any, Self
 from chalicelib.domain.machine import FINAL, ROWS, Event, State, step
 
 DECIDE_WITHIN = timedelta(minutes=5)  # a press that was not decided by then is denied, never late
-RESPONSE_URL_LIVES = timedelta(minutes=30)  # Slack's bound; it also takes five posts at the most
-RESPONSE_URL_USES = 5
+RESPONSE_URL_LIVES, RESPONSE_URL_USES = timedelta(minutes=30), 5  # Slack's bounds
 TAKE_BACK_WITHIN = timedelta(minutes=5)  # what was found; or let go, and try again in an hour
 APP = "break-glass"  # what things of ours are called where nobody says otherwise
 FOUND = "found"  # the shape of a session that nobody pressed for; see reconcile.py
@@ -56,10 +55,8 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Which session holds an access; over it, but not yet free before `free_at`, where that is set:
-    until then a delete of that session may still land, and would take the next one's access.
-
-    No holder, where an operator has written a row that does not say who it is."""
+    """Which session holds an access; none, where the row does not say. Over, but not free before
+    `free_at`: until then a delete of it may still land, and would take the next one's access."""
 
     holder: str
     free_at: datetime | None = None
@@ -92,8 +89,8 @@ class Person:
 class Session:
     """One breaking of a glass, from the press to the closed report.
 
-    What is given, for how long and who hears of it is copied in when it is allowed; after that
-    nothing is read from glasses.toml, so a deployment cannot change a session in flight.
+    What is given, for how long and who hears of it is copied in when it is allowed, so a deployment
+    changes no session in flight. Who may ask what of it is held against the settings each time.
     """
 
     id: str

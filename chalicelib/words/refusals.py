@@ -40,7 +40,7 @@ def not_among(
     notes: Mapping[str, str] = NO_NOTES,
 ) -> str:
     """That this person may not do that with the glass, and whom to ask instead."""
-    do = DO.get(kind, DO[Kind.BREAK])
+    do = DO.get(kind, "do that with")
     those = f"{quoted(email)} is not among those who may {do} “{glass.name}”"
     return f"{those}; ask {whom(may or glass.may, notes)}"
 
@@ -53,6 +53,9 @@ DO: Final = {
     Kind.EXPECTED: "review access to",
     Kind.FOLLOWUP: "review access to",
     Kind.BYPASS: "go without approval into",
+    Kind.END: "break",
+    Kind.EXTEND: "break",
+    Kind.REASON: "break",
 }
 
 

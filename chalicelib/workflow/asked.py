@@ -3,6 +3,7 @@
 Each gives the decided ask, and the session after it, or None where that stays as it is.
 """
 
+from collections.abc import Callable
 from datetime import datetime
 
 from chalicelib.domain.ask import Ask, Kind, Outcome
@@ -146,3 +147,18 @@ def reasoned(decided: Ask, session: Session) -> Decided:
     owed = notifications.owing(session, *notifications.of_a_change(session))
     after = session.with_(why=decided.why, owed=owed)
     return decided.with_(outcome=Outcome.NOTED, owed=()), after
+
+
+FIRST = frozenset(  # what comes of these is done before anything is said of it
+    {Outcome.ENDED, Outcome.APPROVED, Outcome.BYPASSED}
+)
+DECIDES: dict[Kind, Callable[[Ask, Session, str, datetime], Decided]] = {
+    Kind.APPROVE: approved,
+    Kind.DECLINE: declined,
+    Kind.BYPASS: bypassed,
+    Kind.ACKNOWLEDGE: acknowledged,
+    Kind.EXPECTED: reviewed,
+    Kind.FOLLOWUP: reviewed,
+    Kind.END: ended,
+    Kind.EXTEND: extended,
+}

@@ -21,17 +21,7 @@ from chalicelib.domain.verdict import UNEXPLAINED, Facts, judge
 from chalicelib.words import answers, refusals
 from chalicelib.workflow import policy
 from chalicelib.workflow.answers import Outside, Turn
-from chalicelib.workflow.asked import (
-    Decided,
-    acknowledged,
-    approved,
-    bypassed,
-    declined,
-    ended,
-    extended,
-    reasoned,
-    reviewed,
-)
+from chalicelib.workflow.asked import DECIDES, FIRST, reasoned
 from chalicelib.workflow.changes import (
     being_told,
     from_now,
@@ -51,19 +41,6 @@ from chalicelib.workflow.timing import (
 
 GoesOn = Callable[[str, Turn, Session | None], object]
 IN_VAIN = frozenset({Outcome.TOO_LATE, Outcome.NOT_EXTENDED})
-FIRST = frozenset(  # what comes of these is done before anything is said of it
-    {Outcome.ENDED, Outcome.APPROVED, Outcome.BYPASSED}
-)
-DECIDES: dict[Kind, Callable[[Ask, Session, str, datetime], Decided]] = {
-    Kind.APPROVE: approved,
-    Kind.DECLINE: declined,
-    Kind.BYPASS: bypassed,
-    Kind.ACKNOWLEDGE: acknowledged,
-    Kind.EXPECTED: reviewed,
-    Kind.FOLLOWUP: reviewed,
-    Kind.END: ended,
-    Kind.EXTEND: extended,
-}
 
 
 class Asks:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from string import ascii_lowercase, ascii_uppercase
+from typing import assert_never
 
 from chalicelib.domain.ask import Kind
 from chalicelib.domain.errors import Refused
@@ -54,7 +55,10 @@ def those(glass: Glass, kind: Kind) -> tuple[str, ...]:
             return glass.review_by
         case Kind.BYPASS:
             return glass.bypass
-    return glass.may
+        case Kind.BREAK | Kind.FOUND | Kind.END | Kind.EXTEND | Kind.REASON:
+            return glass.may
+        case never:
+            assert_never(never)
 
 
 def named(glass: Glass, email: str, kind: Kind = Kind.BREAK) -> str:

@@ -10,7 +10,7 @@ from chalicelib.domain import ask
 from chalicelib.domain.ask import Ask
 from chalicelib.domain.errors import LockTaken, Stale, Unreadable
 from chalicelib.domain.machine import OPEN, State
-from chalicelib.domain.session import Access, Lock, Noted, Session
+from chalicelib.domain.session import DECIDE_WITHIN, Access, Lock, Noted, Session
 
 Wrote = Callable[[Session | None, Session], None]
 EMPTY = {field.name: field.default for field in fields(Session)}
@@ -45,6 +45,9 @@ class Rows:
         row_id = f"ask/{asked.id}"
         if row_id in self.asks:
             return False
+        if isinstance(asked, Session) and not asked.found and asked.wait_until is None:
+            until = asked.asked_at + DECIDE_WITHIN  # as ask.read() gives it, whatever the row says
+            asked = asked.with_(wait_until=until, look_at=asked.asked_at)
         self.asks[row_id] = asked
         self.asked_for(row_id)
         return True

@@ -22,7 +22,7 @@ from chalicelib.domain.ask import Kind, Outcome
 from chalicelib.domain.machine import ROWS, State
 from chalicelib.route import press
 from chalicelib.words import answers
-from chalicelib.workflow import asks
+from chalicelib.workflow import asked
 from tests.fakes.outside import World
 from tools import _rows
 
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 def test_every_ask_of_a_session_has_a_button_words_and_a_name_in_the_log() -> None:
     assert set(Kind) - {Kind.BREAK, Kind.FOUND} == ask.ANSWERED, "domain/ask.py: ANSWERED"
     assert {*press.ON_A_SESSION.values(), Kind.REASON} == ask.ANSWERED, "route/press.py"
-    assert {*asks.DECIDES, Kind.REASON} == ask.ANSWERED, "workflow/asks.py: DECIDES"
+    assert {*asked.DECIDES, Kind.REASON} == ask.ANSWERED, "workflow/asked.py: DECIDES"
     assert answers.MAY_NOT.keys() == ask.ANSWERED, "words/answers.py: MAY_NOT"
     assert answers.ANSWERS.keys() == set(Outcome), "words/answers.py: ANSWERS"
     assert _rows.WHAT.keys() == set(Kind), "tools/_rows.py: WHAT"
@@ -104,6 +104,7 @@ def steps() -> dict[str, Step]:
 STEPS = steps()
 TYPES = {  # no `match` leaves a member out: the types say so, and the place
     "its reading": "chalicelib/domain/ask.py",
+    "whose it is": "chalicelib/workflow/policy.py",
     "what a card says meanwhile": "chalicelib/words/cards.py",
 }
 MISSED = {  # left out, each by itself: the check that is red, and the place as it names it
@@ -116,8 +117,9 @@ MISSED = {  # left out, each by itself: the check that is red, and the place as 
     "the ask": ("test_machine", "thaw"),
     "its reading": ("test_ask", "thaw"),
     "what it does": ("its story", "thawed"),
-    "its decision": ("test_half_added", "workflow/asks.py: DECIDES"),
+    "its decision": ("test_half_added", "workflow/asked.py: DECIDES"),
     "its refusal": ("test_half_added", "words/answers.py: MAY_NOT"),
+    "whose it is": ("its story", "THAW"),
     "its answer": ("test_half_added", "words/answers.py: ANSWERS"),
     "what a card is meanwhile": ("test_every_state", "words/cards.py: phase()"),
     "what a card says meanwhile": ("test_every_state", "FROZEN"),

@@ -368,11 +368,6 @@ def extends_past_the_rest(real: Real, session: Session) -> timedelta:
     return session.extend if real(session) else timedelta(0)
 
 
-def extends_once_more(real: Real, ask: Any, session: Session, *args: Any) -> Any:
-    decided, after = real(ask, session.with_(extended_at=None), *args)
-    return decided, after
-
-
 def believes_the_press(real: Real, glass: Any, chosen: str) -> timedelta:
     return span_in(chosen) or real(glass, chosen)
 

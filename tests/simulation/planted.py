@@ -56,6 +56,10 @@ def load(patches: Iterable[Patch] = (), into: str = "runner", **constants: Any) 
         for name, value in fresh.items():
             if name in names and getattr(names[name], "__module__", "") != own:
                 names[name] = value
+        for name, table in names.items():  # of functions, which it had before they were changed
+            if isinstance(table, dict) and not name.startswith("__"):
+                was = {key: getattr(each, "__name__", "") for key, each in table.items()}
+                names[name] = {key: fresh.get(was[key], each) for key, each in table.items()}
         names |= {name: value for name, value in constants.items() if name in names}
         fresh |= {
             name: value

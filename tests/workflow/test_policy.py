@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import pytest
 
+from chalicelib.domain.ask import Kind
 from chalicelib.domain.errors import Refused, Unavailable
 from chalicelib.domain.glass import groups_among, lists_among
 from chalicelib.domain.oncall import LAST_KNOWN, LOST_AFTER, OLD_AFTER, REFUSE, OnCall
 from chalicelib.words import messages
-from chalicelib.workflow.policy import identify, in_group, key, named, on_call
+from chalicelib.workflow.policy import identify, in_group, key, named, on_call, those
 from tests.support.stories import NOON, glass
 
 PEOPLE = {"U0ALICE": "alice@example.com"}  # [people] of glasses.toml
@@ -128,3 +129,21 @@ def test_a_slack_group_is_neither_an_e_mail_nor_a_group_of_identity_center() -> 
     assert (lists_among(opened.may), groups_among(opened.may)) == (("S0ONCALL",), ("sre",))
     assert opened.on_call == ("S0ONCALL",)
     assert in_group(opened, {"S0ONCALL", "slack:S0ONCALL"}) == ""
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_whose_it_is_to_ask_is_said_for_each_kind_and_none_is_anybodys_by_chance(
+    kind: Kind,
+) -> None:
+    """Each right has people of its own here, so that whoever is forgotten is missed."""
+    own = glass(
+        may=("may@example.com",),
+        approvers=("approves@example.com",),
+        bypass=("bypasses@example.com",),
+        reviewers=("reviews@example.com",),
+    )
+    whose = {
+        Kind.APPROVE: "approves", Kind.DECLINE: "approves", Kind.ACKNOWLEDGE: "approves",
+        Kind.BYPASS: "bypasses", Kind.EXPECTED: "reviews", Kind.FOLLOWUP: "reviews",
+    }  # fmt: skip
+    assert those(own, kind) == (f"{whose.get(kind, 'may')}@example.com",)
