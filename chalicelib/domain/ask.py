@@ -138,7 +138,7 @@ def kind_of(row_id: str) -> Kind | None:
 
 
 def decided_as(row_id: str) -> str:
-    """The id of the row that an ask to end or to extend is in when it has been decided."""
+    """The id of the row that an ask about a session is in when it has been decided."""
     return DECIDED + row_id.rpartition("/")[2]
 
 

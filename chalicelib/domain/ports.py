@@ -1,5 +1,5 @@
-"""The smallest shapes that the middle needs from outside, and the errors they may raise: an adapter
-translates every foreign error into one of these, once."""
+"""The smallest shapes that the middle needs from outside. An adapter translates every foreign error
+into one of errors.py, once."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

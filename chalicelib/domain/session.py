@@ -169,7 +169,7 @@ class Session:
     warn_before: timedelta = timedelta(0)  # how long before the end the person is warned
     warned_for: datetime | None = None  # the deadline that the person was last warned of
     tell_to: str = ""  # who hears of the grant: the glass's
-    owed: tuple[str, ...] = ()  # notifications not yet told, oldest first; see Notifier
+    owed: tuple[str, ...] = ()  # notifications not yet told, oldest first; see notifications.py
     tell_at: datetime | None = None  # not before this, after a failed try
     tell_tries: int = 0
     tell_token: str = ""  # of who is just saying it, until `tell_at`

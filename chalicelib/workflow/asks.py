@@ -86,7 +86,7 @@ class Asks:
             return self.decide(row_id, turn, go_on)
 
     def _decide_ask(self, ask: Ask, turn: Turn, go_on: GoesOn) -> tuple[str, Session | None] | None:
-        """*End now*, *Extend*: whether they may, and what comes of it, in one transaction [ASKS 1].
+        """What is asked of a session: whether they may, and what comes of it, at once [ASKS 1].
 
         Whoever may not changes nothing of the session: not even its version. Raises Stale.
         """
