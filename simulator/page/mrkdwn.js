@@ -6,6 +6,7 @@ const EMOJI = {
   rotating_light: "🚨",
   hourglass: "⌛",
   hourglass_flowing_sand: "⏳",
+  triangular_flag_on_post: "🚩",
   alarm_clock: "⏰",
   red_circle: "🔴",
   no_entry: "⛔",

@@ -306,10 +306,10 @@ def test_for_how_long_is_chosen_beside_the_button_and_extended_as_far_as_it_goes
     (row,) = [each for each in world.rows() if each.get("chosen") == "60s"]
     assert row["duration"] == 60
     laptop.click("Extend 20 s", "#messages")
-    laptop.sees("#messages", "bob@example.com extended it.")
+    laptop.sees("#messages", "(bob@example.com) extended it.")
     laptop.click("Extend 20 s", "#messages")
     laptop.sees("#messages", "It cannot be extended any more.")
-    laptop.sees("#messages", "It was extended 2 times, last by bob@example.com.")
+    laptop.sees("#messages", "It was extended 2 times, last by @Bob Baker (bob@example.com).")
     laptop.picture("how-long", "#messages", keep=False)
     laptop.click("End now", "#messages")
     laptop.click("End now", "dialog")

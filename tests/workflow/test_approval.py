@@ -215,6 +215,16 @@ def test_who_has_it_already_asks_nobody() -> None:
     assert again.reason.startswith(messages.ALREADY_OPEN)
 
 
+def test_a_session_whose_lock_was_deleted_by_hand_is_no_wait() -> None:
+    there = world()
+    session = waiting(there)
+    press(there, "U0BOB", "approve", session.id)
+    there.until(session, State.ACTIVE)
+    there.books.locks.clear()
+    again = there.row(press(there, "U0ALICE"))
+    assert again.state is State.APPROVING, "what stands is found out when it would be granted"
+
+
 def test_another_person_who_waits_is_no_hindrance() -> None:
     there = world(may=("everyone",))
     waiting(there)
