@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+from chalicelib.route.press import ON_A_SESSION
 from simulator import company
 from simulator.outside import SIGNING_SECRET
 from simulator.press import press, sign
@@ -115,7 +116,8 @@ class Life:
         world.control("identity_center", outcomes=lost)
         session = self.press("carol", "audit")
         self.until(session, lambda row: row.get("state") in ("ACTIVE", "REVOKING"))
-        self.ask("carol", "extend", session)
+        for action in sorted(ON_A_SESSION.keys() - {"end_now"}):  # also what comes to nothing
+            self.ask("carol", action, session)
         self.say_why("carol", session)
         if self.looker == "sweep":  # it reads the trail where the queue takes no message
             self.until(session, lambda row: row.get("state") == "REPORTING")
